@@ -1,0 +1,22 @@
+import { concatBytes, utf8 } from './bytes.ts'
+import type { Primitives } from './primitives.ts'
+
+/** `H(t, x)` of SECURITY.md section 2: SHA-256("allmend/1/" + t + 0 + x), 32 bytes. */
+export function taggedHash(primitives: Pick<Primitives, 'sha256'>, tag: string, bytes: Uint8Array): Uint8Array {
+  return primitives.sha256(tagged(tag, bytes))
+}
+
+/** "allmend/1/" + tag + a zero byte + the given parts: the domain separation of hashes, signatures and derivations. */
+export function tagged(tag: string, ...parts: readonly Uint8Array[]): Uint8Array {
+  return concatBytes(utf8(`allmend/1/${tag}\0`), ...parts)
+}
+
+/** What `sign(t, b)` signs: "allmend/1/" + t + 0 + pool id + b. */
+export function signedBytes(tag: string, pool: Uint8Array, bytes: Uint8Array): Uint8Array {
+  return tagged(tag, pool, bytes)
+}
+
+/** A peer's id: H("peer", its raw Ed25519 net key). */
+export function peerId(primitives: Pick<Primitives, 'sha256'>, netKey: Uint8Array): Uint8Array {
+  return taggedHash(primitives, 'peer', netKey)
+}
