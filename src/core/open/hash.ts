@@ -2,7 +2,11 @@ import { concatBytes, utf8 } from './bytes.ts'
 import type { Primitives } from './primitives.ts'
 
 /** `H(t, x)` of SECURITY.md section 2: SHA-256("allmend/1/" + t + 0 + x), 32 bytes. */
-export function taggedHash(primitives: Pick<Primitives, 'sha256'>, tag: string, bytes: Uint8Array): Uint8Array {
+export function taggedHash(
+  primitives: Pick<Primitives, 'sha256'>,
+  tag: string,
+  bytes: Uint8Array,
+): Uint8Array {
   return primitives.sha256(tagged(tag, bytes))
 }
 

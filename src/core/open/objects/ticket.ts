@@ -1,0 +1,33 @@
+/**
+ * Tickets: what the tracker lets one net key do at one provider for at most 15 minutes (SECURITY.md section 4).
+ * Invariants: signed by the pool's log key; good for the named net key and provider only; names each shard.
+ */
+import type { ValueOf } from '../schema.ts'
+import { array, bytes, codec, oneOf, struct, tuple, uint } from '../schema.ts'
+import { signedField } from './signed.ts'
+import { id, publicKey, suiteField } from './suite.ts'
+
+export const TICKET_READ = 0
+export const TICKET_WRITE = 1
+/** Seconds. */
+export const MAX_TICKET_SECONDS = 15 * 60
+/** Shards of one ticket: 4,096 of 4 MiB are 16 GiB; a longer job takes more tickets. */
+export const MAX_TICKET_SHARDS = 4_096
+export const MAX_TICKET_BYTES = MAX_TICKET_SHARDS * 48 + 512
+
+export const ticketField = struct({
+  suite: [0, suiteField],
+  kind: [1, oneOf([TICKET_READ, TICKET_WRITE])],
+  /** The net key that may use it. */
+  holder: [2, publicKey],
+  /** The provider id. */
+  provider: [3, id],
+  /** Shard id and its exact length in bytes. */
+  shards: [4, array(tuple(id, uint()), MAX_TICKET_SHARDS)],
+  /** Unix seconds. */
+  notAfter: [5, uint()],
+  serial: [6, bytes(16)],
+})
+export type Ticket = ValueOf<typeof ticketField>
+export const ticketCodec = codec('ticket', ticketField, MAX_TICKET_BYTES)
+export const signedTicketField = signedField(MAX_TICKET_BYTES)
