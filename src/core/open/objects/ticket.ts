@@ -8,7 +8,13 @@ import { signedField } from './signed.ts'
 import { id, publicKey, suiteField } from './suite.ts'
 
 export const TICKET_READ = 0
+/** Lets its holder store data shards: the provider verifies every blob against its id. */
 export const TICKET_WRITE = 1
+/**
+ * Lets its holder store parity shards, which can be verified as a whole only. The issuer says which, never the writer: bytes
+ * that were never checked blob by blob must not end up as a data shard.
+ */
+export const TICKET_WRITE_PARITY = 2
 /** Seconds. */
 export const MAX_TICKET_SECONDS = 15 * 60
 /** Shards of one ticket: 4,096 of 4 MiB are 16 GiB; a longer job takes more tickets. */
@@ -17,7 +23,7 @@ export const MAX_TICKET_BYTES = MAX_TICKET_SHARDS * 48 + 512
 
 export const ticketField = struct({
   suite: [0, suiteField],
-  kind: [1, oneOf([TICKET_READ, TICKET_WRITE])],
+  kind: [1, oneOf([TICKET_READ, TICKET_WRITE, TICKET_WRITE_PARITY])],
   /** The net key that may use it. */
   holder: [2, publicKey],
   /** The provider id. */
