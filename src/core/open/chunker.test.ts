@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest'
 import {
   chunkStream,
   createChunker,
+  gearFromBytes,
   MAX_CHUNK_BYTES,
   MIN_CHUNK_BYTES,
   NORMAL_CHUNK_BYTES,
@@ -154,6 +155,14 @@ describe('createChunker', () => {
     chunker.reset()
     expect(chunker.next(random, 0, 99, true)).toBe(99)
   })
+})
+
+test('gearFromBytes reads little-endian entries, from any place in a buffer', () => {
+  const bytes = dataOf(4, 1_025).subarray(1)
+  const table = gearFromBytes(bytes)
+  expect(table.length).toBe(256)
+  expect(table[1]).toBe(bytes[4]! + bytes[5]! * 2 ** 8 + bytes[6]! * 2 ** 16 + bytes[7]! * 2 ** 24)
+  expect(() => gearFromBytes(bytes.subarray(1))).toThrow(UsageError)
 })
 
 describe('chunkStream', () => {

@@ -2,7 +2,7 @@
 //
 // - Whether a chunk may end after a byte depends on the 32 bytes up to it and on the chunk's length, on nothing else:
 //   not on reads, buffers or what came before the chunk.
-// - A chunk is longer than the minimum unless the input ends, and never longer than the maximum; so hostile input costs at
+// - A chunk is at least the minimum long unless the input ends, and at most the maximum; so hostile input costs at
 //   most one filter step and one gear hash a byte, and no more chunks than a 64 KiB-th of its bytes.
 import { CHUNKER_WINDOW, createChunkerKernel, GEAR_ENTRIES } from '../../kernels/chunker-kernel.ts'
 import { UsageError } from './errors.ts'
@@ -25,6 +25,14 @@ const COPY_BYTES = 65_536
 
 /** Room for a whole chunk and as much again, so that half of the moves to the front are saved. */
 const STREAM_BYTES = 2 * MAX_CHUNK_BYTES
+
+/** The gear table in 1,024 bytes: 256 entries of 32 bits, little-endian. Throws a UsageError for another length. */
+export function gearFromBytes(bytes: Uint8Array): Uint32Array {
+  if (bytes.length !== GEAR_ENTRIES * 4)
+    throw new UsageError('a gear table has 1024 bytes', { length: bytes.length })
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
+  return Uint32Array.from({ length: GEAR_ENTRIES }, (_, index) => view.getUint32(index * 4, true))
+}
 
 export interface Chunker {
   /** Memory that `next` reads without a copy: read files into it. Its content is the caller's; it never moves. */
