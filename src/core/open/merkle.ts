@@ -103,3 +103,35 @@ export function shardLeaves(hash: HashFunction, bytes: Uint8Array): Uint8Array[]
 export function shardId(hash: HashFunction, bytes: Uint8Array): Uint8Array {
   return merkleRoot(hash, shardLeaves(hash, bytes))
 }
+
+/** All levels of a tree, leaves first, root alone in the last: many paths from one computation. */
+export type MerkleLevels = readonly (readonly Uint8Array[])[]
+
+/** The levels over given leaf hashes; of no leaves, the empty tree's root alone. */
+export function merkleLevels(hash: HashFunction, leaves: readonly Uint8Array[]): MerkleLevels {
+  if (leaves.length === 0) return [[hash(new Uint8Array(0))]]
+  const levels: (readonly Uint8Array[])[] = [leaves]
+  let level = leaves
+  while (level.length > 1) {
+    const above: Uint8Array[] = []
+    for (let i = 0; i < level.length; i += 2) {
+      const right = level[i + 1]
+      above.push(right === undefined ? level[i]! : nodeHash(hash, level[i]!, right))
+    }
+    levels.push(above)
+    level = above
+  }
+  return levels
+}
+
+/** The same path as `merklePath` gives. */
+export function pathFrom(levels: MerkleLevels, index: number): Uint8Array[] {
+  const path: Uint8Array[] = []
+  let at = index
+  for (const level of levels) {
+    const sibling = level[at ^ 1]
+    if (sibling !== undefined) path.push(sibling)
+    at >>= 1
+  }
+  return path
+}
