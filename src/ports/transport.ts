@@ -41,6 +41,8 @@ export interface RequestOptions {
   readonly timeoutMs?: number
   /** Called with the body bytes handed to the network so far. */
   readonly onSent?: (bytes: number) => void
+  /** The answer's body, bytes, where it is known: reserving memory for it in advance saves a round trip. No limit. */
+  readonly expectBodyBytes?: number
 }
 
 export interface Connection {

@@ -1,0 +1,271 @@
+/**
+ * One connection: frames in both directions over an authenticated byte stream.
+ *
+ * Invariants:
+ * - The first frame of each side is `hello` (or `close`, when it refuses the other); nothing is handled before it.
+ * - The session ends exactly once. Then every request of this side has settled, every signal of the other's is aborted, all
+ *   memory but that of running handlers is given back.
+ * - A breach of the protocol ends the session and makes the peer refused for a while; silence and broken links only end it.
+ * - While a session owes the peer an answer or receives bytes from it, it says that it is alive each tick; so a peer that is
+ *   silent while it owes an answer is dead, even where our own bytes are stuck in front of a slow link.
+ */
+import type { AllmendError } from '../../core/open/errors.ts'
+import {
+  AllmendError as AllmendErrorType,
+  BusyError,
+  DeniedError,
+  InternalError,
+  MalformedError,
+  UnreachableError,
+  errorFromWire,
+  errorToWire,
+} from '../../core/open/errors.ts'
+import type { FrameSink, FrameType } from '../../core/open/frame.ts'
+import { FRAME, FrameDecoder } from '../../core/open/frame.ts'
+import { decodeWireError, encodeWireError } from '../../core/open/wire-error.ts'
+import type { Connection, Message, RequestHandler, RequestOptions } from '../../ports/transport.ts'
+import type { WireClock } from './clock.ts'
+import {
+  CLOSE_GRACE_MS,
+  MAX_IDLE_FRAMES,
+  MAX_UNSENT_BYTES,
+  MIN_PROGRESS_BYTES,
+  SILENT_TICKS,
+  STALLED_TICKS,
+  TICK_MS,
+} from './limits.ts'
+import type { ByteLink } from './link.ts'
+import { Outbox } from './outbox.ts'
+import type { PeerAccount, PeerAccounts } from './peer-accounts.ts'
+import { Requester } from './requester.ts'
+import { Responder } from './responder.ts'
+
+/** What a session says first. */
+export const WIRE_VERSION = 1
+
+export interface SessionOptions {
+  readonly link: ByteLink
+  readonly peerKey: Uint8Array
+  readonly account: PeerAccount
+  readonly accounts: PeerAccounts
+  readonly clock: WireClock
+  readonly handler: RequestHandler | undefined
+  readonly maxBodyBytes: ((method: number) => number) | undefined
+  readonly onFault: (error: unknown) => void
+  /** Called once at the end; `breach` when the peer is to be refused for a while. */
+  readonly onEnd: (breach: AllmendError | undefined) => void
+}
+
+export class Session implements Connection, FrameSink {
+  readonly peerKey: Uint8Array
+  readonly remoteAddress: string
+  readonly closed: Promise<AllmendError | undefined>
+  /** Resolves once the other side has said hello; rejects with why it, or we, refused. */
+  readonly ready: Promise<void>
+  readonly #o: SessionOptions
+  readonly #outbox: Outbox
+  readonly #requester: Requester
+  readonly #responder: Responder
+  readonly #decoder: FrameDecoder
+  readonly #settleClosed: (reason: AllmendError | undefined) => void
+  readonly #settleReady: { readonly resolve: () => void; readonly reject: (error: unknown) => void }
+  #greeted = false
+  #ended = false
+  #stopTicking: (() => void) | undefined
+  #lastTick = 0
+  #heard = false
+  #heardWork = false
+  #silentTicks = 0
+  #inStalled = 0
+  #outStalled = 0
+  #bodyBytes = 0
+  #handedAtTick = 0
+  #takenAtTick = 0
+  #idleFrames = 0
+
+  constructor(options: SessionOptions) {
+    this.#o = options
+    this.peerKey = options.peerKey
+    this.remoteAddress = options.link.remoteAddress
+    const closed = Promise.withResolvers<AllmendError | undefined>()
+    this.closed = closed.promise
+    this.#settleClosed = closed.resolve
+    const ready = Promise.withResolvers<void>()
+    this.ready = ready.promise
+    // A listener doesn't await it, and the reason is in `closed` too.
+    this.ready.catch(() => {})
+    this.#settleReady = ready
+    this.#outbox = new Outbox(options.link)
+    this.#decoder = new FrameDecoder(this)
+    const { account, clock } = options
+    this.#requester = new Requester(this.#outbox, account.responses, clock, () => this.#startTicking())
+    this.#responder = new Responder({ ...options, outbox: this.#outbox, connection: this })
+    this.#outbox.frame(FRAME.hello, 0, Uint8Array.of(WIRE_VERSION))
+  }
+
+  request(method: number, message: Message, options: RequestOptions = {}): Promise<Message> {
+    return new Promise((resolve) => {
+      resolve(this.#requester.request(method, message, options))
+    })
+  }
+
+  close(): Promise<void> {
+    this.#end(new UnreachableError('the connection was closed'), { mine: true })
+    return this.closed.then(() => {})
+  }
+
+  /** Bytes from the link. */
+  receive(chunk: Uint8Array): void {
+    if (this.#ended) return
+    this.#heard = true
+    if (this.#stopTicking === undefined) this.#startTicking()
+    try {
+      this.#decoder.push(chunk)
+      if (this.#outbox.frameBytes > MAX_UNSENT_BYTES)
+        throw new MalformedError('the peer asks without reading')
+    } catch (error) {
+      this.#breach(error)
+    }
+  }
+
+  /** The link is gone. */
+  lost(cause?: unknown): void {
+    this.#end(new UnreachableError('the connection broke', {}, { cause }))
+  }
+
+  frame(type: FrameType, id: number, payload: Uint8Array): void {
+    if (type !== FRAME.alive) this.#heardWork = true
+    if (!this.#greeted && type !== FRAME.hello && type !== FRAME.close)
+      throw new MalformedError('no greeting', { type })
+    switch (type) {
+      case FRAME.hello:
+        return this.#hello(payload)
+      case FRAME.request:
+        return this.#responder.request(id, payload)
+      case FRAME.response:
+        return this.#requester.response(id, payload)
+      case FRAME.error:
+        return this.#requester.error(id, payload)
+      case FRAME.grantRequest:
+        return this.#count(this.#requester.granted(id))
+      case FRAME.grantResponse:
+        return this.#count(this.#responder.granted(id))
+      case FRAME.cancel:
+        return this.#count(this.#responder.cancel(id))
+      case FRAME.alive:
+        return this.#count(false)
+      case FRAME.close:
+        return this.#closedByPeer(payload)
+      default:
+        throw new MalformedError('a body frame as a whole', { type })
+    }
+  }
+
+  data(type: FrameType, id: number, piece: Uint8Array): void {
+    if (!this.#greeted) throw new MalformedError('no greeting', { type })
+    this.#heardWork = true
+    this.#bodyBytes += piece.length
+    if (type === FRAME.requestData) this.#responder.data(id, piece)
+    else this.#requester.data(id, piece)
+  }
+
+  #hello(payload: Uint8Array): void {
+    if (this.#greeted) throw new MalformedError('a second greeting')
+    // Later versions may say more behind their number, but they have to speak ours on this ALPN.
+    if (payload[0] !== WIRE_VERSION)
+      throw new MalformedError('another version of the protocol', { version: payload[0]! })
+    this.#greeted = true
+    this.#settleReady.resolve()
+  }
+
+  #closedByPeer(payload: Uint8Array): void {
+    const reason = errorFromWire(decodeWireError(payload))
+    const refused = !this.#greeted && (reason instanceof DeniedError || reason instanceof BusyError)
+    const facts = { reason: reason.code }
+    this.#end(
+      refused ? reason : new UnreachableError('the peer closed the connection', facts, { cause: reason }),
+    )
+  }
+
+  /** Frames that change nothing are allowed, but not for free. */
+  #count(effect: boolean): void {
+    if (!effect && ++this.#idleFrames > MAX_IDLE_FRAMES)
+      throw new MalformedError('a flood of frames without effect')
+  }
+
+  #breach(error: unknown): void {
+    if (error instanceof AllmendErrorType) {
+      this.#end(error, { breach: true })
+      return
+    }
+    this.#o.onFault(error)
+    this.#end(new InternalError('a fault while receiving', {}, { cause: error }))
+  }
+
+  #end(reason: AllmendError, how: { mine?: boolean; breach?: boolean } = {}): void {
+    if (this.#ended) return
+    this.#ended = true
+    this.#stopTicking?.()
+    this.#decoder.stop()
+    this.#requester.stop(reason)
+    this.#responder.stop(reason)
+    this.#settleReady.reject(reason)
+    const { link, onEnd } = this.#o
+    if (how.mine === true || how.breach === true) {
+      // Best effort: to a peer that still reads it says why.
+      this.#outbox.frame(FRAME.close, 0, encodeWireError(errorToWire(reason)))
+      this.#outbox.flush()
+    }
+    this.#outbox.stop()
+    if (how.mine === true) link.end(CLOSE_GRACE_MS)
+    else link.destroy()
+    onEnd(how.breach === true ? reason : undefined)
+    this.#settleClosed(how.mine === true ? undefined : reason)
+  }
+
+  #startTicking(): void {
+    if (this.#ended || this.#stopTicking !== undefined) return
+    this.#silentTicks = 0
+    this.#inStalled = 0
+    this.#outStalled = 0
+    this.#lastTick = this.#o.clock.now()
+    this.#stopTicking = this.#o.clock.every(TICK_MS, () => this.#tick())
+  }
+
+  #tick(): void {
+    const now = this.#o.clock.now()
+    // A tick that comes late says that we were held up ourselves: what the peer sent may lie unread.
+    const late = now - this.#lastTick > 2 * TICK_MS
+    this.#lastTick = now
+    const { heard, alive } = this.#takeTickState()
+    this.#silentTicks = heard || this.#requester.open === 0 || late ? 0 : this.#silentTicks + 1
+    if (this.#silentTicks >= SILENT_TICKS) {
+      this.#end(new UnreachableError('the peer is silent', { silentMs: this.#silentTicks * TICK_MS }))
+    } else if (this.#inStalled >= STALLED_TICKS || this.#outStalled >= STALLED_TICKS) {
+      this.#end(new UnreachableError('the peer makes no progress', { stalledMs: STALLED_TICKS * TICK_MS }))
+    } else if (alive) this.#outbox.frame(FRAME.alive, 0)
+    else if (!heard && this.#requester.open === 0 && this.#responder.open === 0 && !this.#outbox.blocked) {
+      this.#stopTicking?.()
+      this.#stopTicking = undefined
+    }
+  }
+
+  /** Reads and resets what happened since the last tick. */
+  #takeTickState(): { heard: boolean; alive: boolean } {
+    const { handed, taken, blocked } = this.#outbox
+    const heard = this.#heard
+    const sent = handed !== this.#handedAtTick
+    const moved = taken !== this.#takenAtTick
+    const stalled = this.#responder.receiving && this.#bodyBytes < MIN_PROGRESS_BYTES
+    this.#inStalled = stalled ? this.#inStalled + 1 : 0
+    if (!stalled) this.#bodyBytes = 0
+    this.#outStalled = (blocked || this.#responder.offering) && !moved ? this.#outStalled + 1 : 0
+    const alive = (this.#heardWork || this.#responder.open > 0) && !sent && !blocked
+    this.#heard = false
+    this.#heardWork = false
+    this.#idleFrames = 0
+    this.#handedAtTick = handed
+    this.#takenAtTick = taken
+    return { heard, alive }
+  }
+}
