@@ -1,0 +1,80 @@
+import { ByteBudget } from '../core/open/byte-budget.ts'
+import { peerId } from '../core/open/hash.ts'
+import type { Primitives } from '../core/open/primitives.ts'
+import { putShard } from '../core/open/protocol/provider-methods.ts'
+import { MAX_SHARD_BYTES } from '../core/open/stripe.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { Logger } from '../ports/logger.ts'
+import type { Route } from '../ports/rpc.ts'
+import type { ShardStore } from '../ports/shard-store.ts'
+import { keepCompacting } from './compact.ts'
+import { createDamageList } from './damage-list.ts'
+import { createFreeGuard } from './free-guard.ts'
+import type { ReportingOptions } from './keep-reporting.ts'
+import { keepReporting } from './keep-reporting.ts'
+import { presentTicketRoute } from './present-ticket.ts'
+import { logProviderEvents } from './provider-events.ts'
+import type { ProviderState } from './provider-state.ts'
+import { putShardRoute } from './put-shard.ts'
+import { readShardRoute } from './read-shard.ts'
+import { keepScrubbing } from './scrub.ts'
+import { statShardsRoute } from './stat-shards.ts'
+import { createTicketBook } from './ticket-book.ts'
+import { INTAKE_BYTES } from './with-intake.ts'
+
+/** The largest structure that a provider is sent: a ticket for 4,096 shards (about 200 KB). */
+const MAX_STRUCTURE_BODY_BYTES = 256 * 1024
+
+export interface ProviderOptions {
+  readonly primitives: Primitives
+  readonly clock: Clock
+  readonly store: ShardStore
+  readonly logger: Logger
+  /** Raw Ed25519 net key. */
+  readonly netKey: Uint8Array
+  readonly pool: Uint8Array
+  /** From the pool's genesis. */
+  readonly logKey: Uint8Array
+}
+
+export interface Provider {
+  readonly state: ProviderState
+  /** What a provider answers; see provider-methods.ts. */
+  readonly routes: readonly Route[]
+  /** The largest body that a listener should take for a method, bytes. */
+  readonly maxBodyBytes: (method: number) => number
+  /** Reports, scrubs and compacts until `signal` aborts; never throws. */
+  run(options: ReportingOptions, signal: AbortSignal): Promise<void>
+}
+
+/** A provider over a store: routes to serve, and the loops that keep it alive in its pool. */
+export function createProvider(options: ProviderOptions): Provider {
+  const { primitives, clock, store, logger, netKey, pool, logKey } = options
+  const id = peerId(primitives, netKey)
+  const state: ProviderState = {
+    primitives,
+    clock,
+    store,
+    events: logProviderEvents(logger, id),
+    id,
+    pool,
+    logKey,
+    tickets: createTicketBook(),
+    damage: createDamageList(),
+    guard: createFreeGuard(),
+    freed: new Map(),
+    intake: new ByteBudget(INTAKE_BYTES),
+  }
+  return {
+    state,
+    routes: [presentTicketRoute, putShardRoute, readShardRoute, statShardsRoute].map((make) => make(state)),
+    maxBodyBytes: (method) => (method === putShard.id ? MAX_SHARD_BYTES : MAX_STRUCTURE_BODY_BYTES),
+    async run(reporting, signal) {
+      await Promise.all([
+        keepReporting(state, reporting, signal),
+        keepScrubbing(state, signal),
+        keepCompacting(state, signal),
+      ])
+    },
+  }
+}

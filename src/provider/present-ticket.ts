@@ -1,0 +1,45 @@
+import { equalBytes } from '../core/open/bytes.ts'
+import { DeniedError } from '../core/open/errors.ts'
+import { openSigned } from '../core/open/objects/signed.ts'
+import { MAX_TICKET_SECONDS, ticketCodec } from '../core/open/objects/ticket.ts'
+import { presentTicket } from '../core/open/protocol/provider-methods.ts'
+import type { Route } from '../ports/rpc.ts'
+import { route } from '../ports/rpc.ts'
+import type { ProviderState } from './provider-state.ts'
+
+/** Seconds that a provider's clock and the tracker's may differ: machines at home without a time service drift by this. */
+export const CLOCK_SKEW_SECONDS = 60
+
+/**
+ * Takes a ticket for the caller's connection. Throws UntrustedError for a signature that isn't the log key's,
+ * MalformedError, DeniedError for a ticket of another holder, for another provider, expired, or valid for too long.
+ */
+export function presentTicketRoute(state: ProviderState): Route {
+  return route(presentTicket, (request, { peerKey, connection }) => {
+    const ticket = openSigned(
+      state.primitives,
+      'ticket',
+      state.pool,
+      state.logKey,
+      ticketCodec,
+      request.ticket,
+    )
+    if (!equalBytes(ticket.holder, peerKey)) throw new DeniedError('this ticket is for another net key')
+    if (!equalBytes(ticket.provider, state.id)) throw new DeniedError('this ticket is for another provider')
+    const now = Math.floor(state.clock.now() / 1_000)
+    if (ticket.notAfter > now + MAX_TICKET_SECONDS + CLOCK_SKEW_SECONDS)
+      throw new DeniedError('this ticket is valid for longer than any may be: are both clocks right?', {
+        notAfter: ticket.notAfter,
+        now,
+      })
+    if (isExpired(state, ticket.notAfter))
+      throw new DeniedError('this ticket has expired', { notAfter: ticket.notAfter, now })
+    state.tickets.add(connection, ticket)
+    return Promise.resolve({ value: {} })
+  })
+}
+
+/** Whether a ticket good until `notAfter` (Unix seconds) has expired. */
+export function isExpired(state: Pick<ProviderState, 'clock'>, notAfter: number): boolean {
+  return Math.floor(state.clock.now() / 1_000) > notAfter + CLOCK_SKEW_SECONDS
+}

@@ -1,0 +1,48 @@
+import { toHex } from '../core/open/bytes.ts'
+import { AllmendError } from '../core/open/errors.ts'
+import type { Logger } from '../ports/logger.ts'
+
+/** Everything that a provider tells its log, one function an event. */
+export interface ProviderEvents {
+  shardStored(shard: Uint8Array, bytes: number): void
+  shardRefused(shard: Uint8Array, error: unknown): void
+  shardDamaged(shard: Uint8Array, seenBy: 'read' | 'scrub'): void
+  shardMissing(shard: Uint8Array): void
+  shardsFreed(count: number): void
+  freeFailed(count: number, error: unknown): void
+  compacted(reclaimedBytes: number): void
+  maintenanceFailed(what: 'scrub' | 'compact', error: unknown): void
+  trackerReached(address: string): void
+  trackerLost(address: string, error: unknown, retryMs: number): void
+}
+
+/** Events as lines of a log; `id` stands in each of them. */
+export function logProviderEvents(logger: Logger, id: Uint8Array): ProviderEvents {
+  const provider = toHex(id).slice(0, 16)
+  return {
+    shardStored: (shard, bytes) => logger.debug({ provider, shard: toHex(shard), bytes }, 'shard stored'),
+    shardRefused: (shard, error) =>
+      logger.warn({ provider, shard: toHex(shard), ...why(error) }, 'shard refused'),
+    shardDamaged: (shard, seenBy) =>
+      logger.warn({ provider, shard: toHex(shard), seenBy }, 'shard is damaged: reported for repair'),
+    shardMissing: (shard) =>
+      logger.warn(
+        { provider, shard: toHex(shard) },
+        'shard that should be here is missing: reported for repair',
+      ),
+    shardsFreed: (count) => logger.info({ provider, count }, 'shards freed'),
+    freeFailed: (count, error) =>
+      logger.error({ provider, count, ...why(error) }, 'shards could not be freed'),
+    compacted: (reclaimedBytes) => logger.info({ provider, reclaimedBytes }, 'store compacted'),
+    maintenanceFailed: (what, error) => logger.error({ provider, what, ...why(error) }, 'maintenance failed'),
+    trackerReached: (address) => logger.info({ provider, address }, 'tracker reached'),
+    trackerLost: (address, error, retryMs) =>
+      logger.warn({ provider, address, retryMs, ...why(error) }, 'tracker out of reach'),
+  }
+}
+
+function why(error: unknown): { code: string; why: string } {
+  if (error instanceof AllmendError) return { code: error.code, why: error.message }
+  // An unforeseen error is a bug: its stack is what helps.
+  return { code: 'internal', why: error instanceof Error ? (error.stack ?? error.message) : String(error) }
+}

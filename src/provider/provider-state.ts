@@ -1,0 +1,28 @@
+import type { ByteBudget } from '../core/open/byte-budget.ts'
+import type { Primitives } from '../core/open/primitives.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { ShardStore } from '../ports/shard-store.ts'
+import type { DamageList } from './damage-list.ts'
+import type { FreeGuard } from './free-guard.ts'
+import type { ProviderEvents } from './provider-events.ts'
+import type { TicketBook } from './ticket-book.ts'
+
+/** What a provider's operations share. */
+export interface ProviderState {
+  readonly primitives: Primitives
+  readonly clock: Clock
+  readonly store: ShardStore
+  readonly events: ProviderEvents
+  /** H("peer", net key). */
+  readonly id: Uint8Array
+  readonly pool: Uint8Array
+  /** The genesis's log key, which signs tickets. */
+  readonly logKey: Uint8Array
+  readonly tickets: TicketBook
+  readonly damage: DamageList
+  readonly guard: FreeGuard
+  /** Shards that were freed and whose confirmation the tracker has not acknowledged. */
+  readonly freed: Map<string, Uint8Array>
+  /** Bytes of shards that are being verified and stored. */
+  readonly intake: ByteBudget
+}

@@ -1,0 +1,57 @@
+/**
+ * Taking in a shard. Invariants:
+ * - a data shard is stored only when every blob in it hashes to its id: nobody can plant bytes under another's id. Which
+ *   shards are data is for the ticket to say, not for the writer.
+ * - the answer leaves after the store has the shard on stable storage.
+ */
+import { verifyDataShard } from '../core/open/data-shard.ts'
+import { CapacityError, DeniedError } from '../core/open/errors.ts'
+import { TICKET_WRITE, TICKET_WRITE_PARITY } from '../core/open/objects/ticket.ts'
+import { putShard } from '../core/open/protocol/provider-methods.ts'
+import type { Route } from '../ports/rpc.ts'
+import { route } from '../ports/rpc.ts'
+import type { ProviderState } from './provider-state.ts'
+import { requireRight } from './require-right.ts'
+import { withIntake } from './with-intake.ts'
+
+/**
+ * Verifies and stores the body. Throws DeniedError without a write ticket of this kind for exactly this shard and length,
+ * MalformedError or UntrustedError for bytes that aren't what they should be, CapacityError, CancelledError.
+ */
+export function putShardRoute(state: ProviderState): Route {
+  return route(putShard, async ({ shard, index, k }, { connection, signal }, body) => {
+    const isData = index < k
+    const right = requireRight(state, connection, [isData ? TICKET_WRITE : TICKET_WRITE_PARITY], shard)
+    if (body.length !== right.length)
+      throw new DeniedError('the ticket is for another length of this shard', {
+        length: body.length,
+        expected: right.length,
+      })
+    await withIntake(state, body.length, signal, async () => {
+      try {
+        if (isData) verifyDataShard(state.primitives, body)
+        // The store compares the whole shard with its id while it computes the leaf hashes that it keeps.
+        await state.guard.put(shard, () => store(state, shard, body))
+      } catch (error) {
+        state.events.shardRefused(shard, error)
+        throw error
+      }
+    })
+    state.damage.remove(shard)
+    state.events.shardStored(shard, body.length)
+    return { value: {} }
+  })
+}
+
+async function store(state: ProviderState, shard: Uint8Array, body: Uint8Array): Promise<void> {
+  try {
+    await state.store.put(shard, body)
+  } catch (error) {
+    const full = error instanceof CapacityError
+    if (!full || state.store.usage().garbage < body.length) throw error
+    const { reclaimedBytes } = await state.store.compact()
+    state.events.compacted(reclaimedBytes)
+    if (reclaimedBytes === 0) throw error
+    await state.store.put(shard, body)
+  }
+}

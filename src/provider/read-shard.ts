@@ -1,0 +1,51 @@
+/** Serving shards. Invariant: no byte leaves that its leaf hash doesn't cover; the store verifies, and damage is reported. */
+import { DamagedShardError, NotFoundError, UsageError } from '../core/open/errors.ts'
+import { TICKET_READ } from '../core/open/objects/ticket.ts'
+import { readShard } from '../core/open/protocol/provider-methods.ts'
+import { DAMAGE_MISSING, DAMAGE_WRONG } from '../core/open/protocol/tracker-methods.ts'
+import { MAX_SHARD_BYTES } from '../core/open/stripe.ts'
+import type { Route } from '../ports/rpc.ts'
+import { route } from '../ports/rpc.ts'
+import type { ShardRange } from '../ports/shard-store.ts'
+import type { ProviderState } from './provider-state.ts'
+import { requireRight } from './require-right.ts'
+
+/**
+ * Answers with the ranges' bytes. Throws DeniedError without a read ticket, UsageError for ranges outside of the shard or of
+ * more than a shard's bytes together, NotFoundError, DamagedShardError.
+ */
+export function readShardRoute(state: ProviderState): Route {
+  return route(readShard, async ({ shard, ranges }, { connection }) => {
+    const { length } = requireRight(state, connection, [TICKET_READ], shard)
+    const wanted = boundedRanges(ranges, length)
+    try {
+      const body = await state.store.read(shard, wanted.length > 0 ? wanted : undefined)
+      return { value: {}, body }
+    } catch (error) {
+      if (error instanceof DamagedShardError) {
+        state.damage.add(shard, DAMAGE_WRONG)
+        state.events.shardDamaged(shard, 'read')
+      }
+      // The tracker says that it is here, else there would be no ticket.
+      if (error instanceof NotFoundError) {
+        state.damage.add(shard, DAMAGE_MISSING)
+        state.events.shardMissing(shard)
+      }
+      throw error
+    }
+  })
+}
+
+function boundedRanges(ranges: readonly (readonly [number, number])[], shardLength: number): ShardRange[] {
+  let total = 0
+  return ranges.map(([offset, length]) => {
+    total += length
+    if (offset + length > shardLength || total > MAX_SHARD_BYTES)
+      throw new UsageError('a range outside of the shard, or more than a shard in all', {
+        offset,
+        length,
+        total,
+      })
+    return { offset, length }
+  })
+}

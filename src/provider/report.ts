@@ -1,0 +1,44 @@
+import { toHex } from '../core/open/bytes.ts'
+import { reportProvider } from '../core/open/protocol/tracker-methods.ts'
+import { call } from '../ports/rpc.ts'
+import type { Connection } from '../ports/transport.ts'
+import { firstOf } from './first-of.ts'
+import { freeShards } from './free-shards.ts'
+import type { ProviderState } from './provider-state.ts'
+
+/** What one report may carry; the rest goes with the next. */
+const MAX_REPORTED_DAMAGE = 1_024
+const MAX_REPORTED_FREED = 4_096
+/** A tracker that takes longer counts as gone. */
+const REPORT_TIMEOUT_MS = 3_000
+
+/**
+ * Tells the tracker once that this provider is up, what it holds, what is damaged and what it freed; then frees what the
+ * answer names. Damage and confirmations stay queued until a report is answered. Throws what the call throws.
+ */
+export async function report(
+  state: ProviderState,
+  tracker: Connection,
+  pid: number | undefined,
+  signal: AbortSignal,
+): Promise<void> {
+  const damaged = state.damage.pending(MAX_REPORTED_DAMAGE)
+  const freed = firstOf(state.freed.values(), MAX_REPORTED_FREED)
+  const { capacity, used, shards } = state.store.usage()
+  state.guard.reporting()
+  const { value } = await call(
+    tracker,
+    reportProvider,
+    { capacity, used, shards, damaged, pid, freed },
+    undefined,
+    { signal, timeoutMs: REPORT_TIMEOUT_MS },
+  )
+  state.damage.acknowledge(damaged)
+  for (const shard of freed) state.freed.delete(toHex(shard))
+  try {
+    await freeShards(state, value.free)
+  } catch (error) {
+    // Not confirmed, so the tracker names them again; the heartbeat must go on.
+    state.events.freeFailed(value.free.length, error)
+  }
+}
