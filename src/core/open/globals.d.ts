@@ -17,3 +17,7 @@ declare class AbortController {
   readonly signal: AbortSignal
   abort(reason?: unknown): void
 }
+/** Of WebCrypto: what the hpke library leaves to its callers. */
+declare const crypto: {
+  readonly subtle: { exportKey(format: 'jwk', key: unknown): Promise<{ readonly x?: string }> }
+}
