@@ -10,7 +10,8 @@ const GARBAGE_SHARE = 8
 
 /** Compacts where that pays. Returns the bytes given back. */
 export async function compactIfUseful(state: ProviderState): Promise<number> {
-  const { garbage, used } = state.store.usage()
+  const { live, used } = state.store.usage()
+  const garbage = used - live
   if (garbage === 0 || (garbage < GARBAGE_BYTES && garbage * GARBAGE_SHARE < used)) return 0
   const { reclaimedBytes } = await state.store.compact()
   if (reclaimedBytes > 0) state.events.compacted(reclaimedBytes)

@@ -47,8 +47,9 @@ async function store(state: ProviderState, shard: Uint8Array, body: Uint8Array):
   try {
     await state.store.put(shard, body)
   } catch (error) {
-    const full = error instanceof CapacityError
-    if (!full || state.store.usage().garbage < body.length) throw error
+    if (!(error instanceof CapacityError)) throw error
+    const { used, live } = state.store.usage()
+    if (used - live < body.length) throw error
     const { reclaimedBytes } = await state.store.compact()
     state.events.compacted(reclaimedBytes)
     if (reclaimedBytes === 0) throw error

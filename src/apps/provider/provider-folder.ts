@@ -1,0 +1,95 @@
+/**
+ * A provider's folder: `format`, `lock`, `net.key` (0600, the 32-byte seed), `provider.json`, and `shards/` for the store.
+ * Invariants: one process has it; every file is replaced whole and durably; the key is made once and never replaced.
+ */
+import * as fs from 'node:fs/promises'
+import * as path from 'node:path'
+import { FolderError } from '../../core/open/errors.ts'
+import type { Random } from '../../ports/random.ts'
+import { nodeFiles } from '../../adapters/disk/disk-files.ts'
+import { readFolderFormat, writeFolderFormat } from '../../adapters/disk/folder-format.ts'
+import { lockFolder } from '../../adapters/disk/folder-lock.ts'
+import { replaceFile } from '../../adapters/disk/replace-file.ts'
+import { syncFolder } from '../../adapters/disk/sync-folder.ts'
+import type { ProviderSettings } from './provider-settings.ts'
+import { encodeSettings, parseSettings } from './provider-settings.ts'
+
+const KIND = 'provider'
+const VERSION = 1
+const KEY_BYTES = 32
+
+export interface ProviderFolder {
+  /** Where the shard store lives. */
+  readonly shards: string
+  /** The net key's seed. */
+  readonly netSeed: Uint8Array
+  /** As saved last; undefined before the first join. */
+  settings(): ProviderSettings | undefined
+  save(settings: ProviderSettings): Promise<void>
+  /** Frees the folder for another process. */
+  release(): void
+}
+
+/** Opens or creates a provider's folder; throws FolderError when it is in use, of another kind or version, or damaged. */
+export async function openProviderFolder(folder: string, random: Random): Promise<ProviderFolder> {
+  await fs.mkdir(folder, { recursive: true, mode: 0o700 })
+  const lock = lockFolder(folder)
+  try {
+    const format = await readFolderFormat(nodeFiles, folder, KIND, VERSION)
+    if (format === 'damaged')
+      throw new FolderError(`the file ${path.join(folder, 'format')} is damaged`, { folder })
+    const netSeed = await openKey(path.join(folder, 'net.key'), format === 'absent', random)
+    if (format === 'absent') await writeFolderFormat(nodeFiles, folder, KIND, VERSION)
+    const file = path.join(folder, 'provider.json')
+    const text = await readIfThere(file)
+    let settings = text === undefined ? undefined : parseSettings(text.toString('utf8'), file)
+    return {
+      shards: path.join(folder, 'shards'),
+      netSeed,
+      settings: () => settings,
+      async save(next) {
+        await replaceFile(nodeFiles, file, Buffer.from(encodeSettings(next), 'utf8'))
+        settings = next
+      },
+      release: () => lock.release(),
+    }
+  } catch (error) {
+    lock.release()
+    throw error
+  }
+}
+
+async function openKey(file: string, mayCreate: boolean, random: Random): Promise<Uint8Array> {
+  const found = await readIfThere(file)
+  if (found?.length === KEY_BYTES) return new Uint8Array(found)
+  // A new folder that was killed on its way here may hold a key; one with a format file must hold it.
+  if (!mayCreate)
+    throw new FolderError(
+      `the key ${file} is ${found === undefined ? 'missing' : 'damaged'}: without it this provider can't prove who it is`,
+      {
+        file,
+      },
+    )
+  const seed = random.bytes(KEY_BYTES)
+  const temporary = `${file}.tmp`
+  await fs.rm(temporary, { force: true })
+  const handle = await fs.open(temporary, 'wx', 0o600)
+  try {
+    await handle.writeFile(seed)
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+  await fs.rename(temporary, file)
+  await syncFolder(nodeFiles, path.dirname(file))
+  return seed
+}
+
+async function readIfThere(file: string): Promise<Buffer | undefined> {
+  try {
+    return await fs.readFile(file)
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
+    throw error
+  }
+}

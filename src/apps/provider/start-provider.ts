@@ -1,0 +1,148 @@
+/**
+ * A provider's life: (1) its folder is locked, keys and settings are read; (2) the store is opened, the port bound;
+ * (3) the first time only, it joins with a token, and fails when it can't; (4) it serves and reports until `close`; the
+ * tracker may come and go. A kill at any moment leaves a folder that starts again.
+ */
+import { hostname } from 'node:os'
+import { equalBytes, toHex } from '../../core/open/bytes.ts'
+import { BusyError, UntrustedError } from '../../core/open/errors.ts'
+import type { Logger } from '../../ports/logger.ts'
+import { router } from '../../ports/rpc.ts'
+import type { RequestHandler } from '../../ports/transport.ts'
+import { createProvider } from '../../provider/create-provider.ts'
+import { openDiskShardStore } from '../../adapters/disk/disk-shard-store.ts'
+import { nodeClock } from '../../adapters/native/node-clock.ts'
+import { nodePrimitives } from '../../adapters/native/node-primitives.ts'
+import { nodeRandom } from '../../adapters/native/node-random.ts'
+import { createTlsTransport } from '../../adapters/tls/tls-transport.ts'
+import { joinPool, poolAccess } from './join-pool.ts'
+import { listenAt } from './listen-at.ts'
+import { openProviderFolder } from './provider-folder.ts'
+import { settingsAt, settingsToStart } from './settings-to-start.ts'
+
+/** Bodies in memory, in and out: with the rest of the process they stay under 150 MB. */
+const TRANSPORT_LIMITS = { requestBytes: 24 * 1024 * 1024, answerBytes: 24 * 1024 * 1024 }
+
+export interface StartProviderOptions {
+  /** The provider's folder, made when it isn't there. */
+  readonly store: string
+  /** A provider invite's token; needed until the provider has joined. */
+  readonly join?: string
+  /** Bytes to lend; needed at the first start, remembered afterwards. */
+  readonly capacity?: number
+  /** host:port; by default where it listened last, or any free port of all addresses. */
+  readonly listen?: string
+  /** Up to 64 bytes; by default the machine's name. */
+  readonly name?: string
+  readonly logger: Logger
+}
+
+export interface RunningProvider {
+  readonly id: Uint8Array
+  readonly pool: Uint8Array
+  /** The bound host:port. */
+  readonly address: string
+  readonly capacity: number
+  /** Resolves when the tracker has answered a report: the provider counts as up. Never rejects. */
+  readonly reported: Promise<void>
+  /** Stops serving and reporting, finishes what is being written, and frees the folder. */
+  close(): Promise<void>
+}
+
+/**
+ * Starts a provider in this process. Throws FolderError, UsageError (no token, a token for something else, no capacity),
+ * UnreachableError (the port; before the first join the tracker), UntrustedError, and what the tracker refuses with.
+ */
+export async function startProvider(options: StartProviderOptions): Promise<RunningProvider> {
+  const { logger } = options
+  const undo: (() => void | Promise<void>)[] = []
+  const stop = async (): Promise<void> => {
+    for (let step = undo.pop(); step !== undefined; step = undo.pop()) await step()
+  }
+  try {
+    const folder = await openProviderFolder(options.store, nodeRandom)
+    undo.push(() => folder.release())
+    const { proof, settings: wanted } = settingsToStart(nodePrimitives, folder.settings(), {
+      join: options.join,
+      capacity: options.capacity,
+      name: options.name ?? (folder.settings() === undefined ? hostname().slice(0, 64) : undefined),
+    })
+    const store = await openDiskShardStore({
+      folder: folder.shards,
+      capacity: wanted.capacity,
+      primitives: nodePrimitives,
+    })
+    undo.push(() => store.close())
+    const transport = await createTlsTransport({
+      seed: folder.netSeed,
+      limits: TRANSPORT_LIMITS,
+      onFault: (error) =>
+        logger.error({ why: stackOf(error) }, 'a request failed for a fault of this provider'),
+    })
+    undo.push(() => transport.close())
+    let serve: RequestHandler = () => Promise.reject(new BusyError('this provider is still joining its pool'))
+    let maxBodyBytes = (_method: number): number => 0
+    const listener = await listenAt(transport, options.listen, folder.settings()?.address, {
+      handler: (request) => serve(request),
+      maxBodyBytes: (method) => maxBodyBytes(method),
+    })
+    undo.push(() => listener.close())
+
+    const settings = settingsAt(wanted, folder.settings(), listener.address)
+    await folder.save(settings)
+    const access = poolAccess(nodePrimitives, transport, folder.netSeed, settings)
+    const logKey = 'logKey' in proof ? proof.logKey : await joinPool(access, settings, proof.secret)
+    if ('secret' in proof) {
+      await folder.save({ ...settings, logKey })
+      logger.info({ pool: toHex(settings.pool), tracker: settings.tracker.address }, 'joined the pool')
+    }
+    const provider = createProvider({
+      primitives: nodePrimitives,
+      clock: nodeClock,
+      store,
+      logger,
+      netKey: transport.publicKey,
+      pool: settings.pool,
+      logKey,
+    })
+    maxBodyBytes = provider.maxBodyBytes
+    serve = router(provider.routes)
+
+    const reported = Promise.withResolvers<void>()
+    const abort = new AbortController()
+    const running = provider.run(
+      {
+        trackerAddress: settings.tracker.address,
+        dial: (signal) => access.dial(signal),
+        async announce(connection) {
+          if (!equalBytes(await access.announce(connection), logKey))
+            throw new UntrustedError("the tracker shows another log key than the pool's")
+        },
+        pid: process.pid,
+        onFirstReport: reported.resolve,
+      },
+      abort.signal,
+    )
+    undo.push(async () => {
+      abort.abort()
+      await running
+      reported.resolve()
+    })
+    let closing: Promise<void> | undefined
+    return {
+      id: provider.state.id,
+      pool: settings.pool,
+      address: listener.address,
+      capacity: settings.capacity,
+      reported: reported.promise,
+      close: () => (closing ??= stop()),
+    }
+  } catch (error) {
+    await stop()
+    throw error
+  }
+}
+
+function stackOf(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error)
+}
