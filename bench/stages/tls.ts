@@ -7,7 +7,7 @@ import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import * as tls from 'node:tls'
 import { makeNetCertificate } from '../../src/adapters/tls/net-certificate.ts'
-import { sha256PeerId } from '../../src/adapters/tls/peer-id.ts'
+import { sha256PeerId } from '../../src/adapters/wire/peer-id.ts'
 import { createTlsTransport } from '../../src/adapters/tls/tls-transport.ts'
 import type { Connection } from '../../src/ports/transport.ts'
 

@@ -13,36 +13,22 @@ import type { AddressInfo, Socket } from 'node:net'
 import type { ConnectionOptions, TLSSocket } from 'node:tls'
 import * as tls from 'node:tls'
 import type { AllmendError } from '../../core/open/errors.ts'
-import {
-  BusyError,
-  CancelledError,
-  DeniedError,
-  UnreachableError,
-  UntrustedError,
-} from '../../core/open/errors.ts'
+import { CancelledError, DeniedError, UnreachableError, UntrustedError } from '../../core/open/errors.ts'
 import { equalBytes, toHex } from '../../core/open/bytes.ts'
 import { encodeFrame, FRAME } from '../../core/open/frame.ts'
 import { errorToWire } from '../../core/open/errors.ts'
 import { encodeWireError } from '../../core/open/wire-error.ts'
-import type {
-  Connection,
-  DialOptions,
-  Listener,
-  ListenOptions,
-  RequestHandler,
-  Transport,
-} from '../../ports/transport.ts'
-import type { WireClock } from '../wire/clock.ts'
-import { systemClock } from '../wire/clock.ts'
-import type { WireLimits } from '../wire/limits.ts'
-import { CLOSE_GRACE_MS, wireLimits } from '../wire/limits.ts'
-import { PeerAccounts } from '../wire/peer-accounts.ts'
+import type { Connection, DialOptions, Listener, ListenOptions, Transport } from '../../ports/transport.ts'
+import { CLOSE_GRACE_MS } from '../wire/limits.ts'
+import type { PeerAccounts } from '../wire/peer-accounts.ts'
+import type { SessionHostOptions } from '../wire/session-host.ts'
+import { SessionHost } from '../wire/session-host.ts'
 import { Session } from '../wire/session.ts'
 import { formatAddress, parseAddress } from './address.ts'
 import { HANDSHAKE_TIMEOUT_MS, HandshakeGate } from './handshake-gate.ts'
 import type { NetCertificate } from './net-certificate.ts'
 import { makeNetCertificate, netKeyOf } from './net-certificate.ts'
-import { sha256PeerId } from './peer-id.ts'
+import { sha256PeerId } from '../wire/peer-id.ts'
 import { TlsLink } from './tls-link.ts'
 
 export const ALPN = 'allmend/1'
@@ -50,13 +36,9 @@ export const ALPN = 'allmend/1'
 const MAX_LINGERING = 16
 const DIAL_TIMEOUT_MS = 10_000
 
-export interface TlsTransportOptions {
+export interface TlsTransportOptions extends SessionHostOptions {
   /** The 32-byte Ed25519 seed of this node's net key. */
   readonly seed: Uint8Array
-  readonly limits?: Partial<WireLimits>
-  readonly clock?: WireClock
-  /** Told of faults of our own: what a handler threw that is not an AllmendError. Default: a process warning. */
-  readonly onFault?: (error: unknown) => void
 }
 
 /** Makes a transport with its certificate; UsageError for a bad seed or limits that don't hold one message. */
@@ -64,19 +46,10 @@ export async function createTlsTransport(options: TlsTransportOptions): Promise<
   return new TlsTransport(await makeNetCertificate(options.seed), options)
 }
 
-interface Adoption {
-  readonly handler: RequestHandler | undefined
-  readonly maxBodyBytes: ((method: number) => number) | undefined
-  readonly owner: Set<Session>
-}
-
 export class TlsTransport implements Transport {
   readonly kind = 'tls'
   readonly publicKey: Uint8Array
-  /** What is spent on each peer and in all. */
-  readonly accounts: PeerAccounts
-  readonly #clock: WireClock
-  readonly #onFault: (error: unknown) => void
+  readonly #host: SessionHost
   readonly #tls: tls.SecureContextOptions
   readonly #context: tls.SecureContext
   readonly #listeners = new Set<Listener>()
@@ -86,10 +59,7 @@ export class TlsTransport implements Transport {
 
   constructor(certificate: NetCertificate, options: TlsTransportOptions) {
     this.publicKey = certificate.publicKey
-    this.#clock = options.clock ?? systemClock
-    this.#onFault =
-      options.onFault ?? ((error) => process.emitWarning(error instanceof Error ? error : String(error)))
-    this.accounts = new PeerAccounts(wireLimits(options.limits), this.#clock)
+    this.#host = new SessionHost(options)
     this.#tls = {
       key: certificate.key,
       cert: certificate.cert,
@@ -126,7 +96,7 @@ export class TlsTransport implements Transport {
     await once(server, 'listening').catch((error: unknown) => {
       throw new UnreachableError('cannot listen there', { address: options.address }, { cause: error })
     })
-    server.on('error', (error) => this.#onFault(error))
+    server.on('error', (error) => this.#host.onFault(error))
     const bound = server.address() as AddressInfo
     const listener: Listener = {
       address: formatAddress(bound.address, bound.port),
@@ -155,7 +125,7 @@ export class TlsTransport implements Transport {
       return
     }
     const { handler, maxBodyBytes } = options
-    const session = this.#adopt(socket, peerKey, { handler, maxBodyBytes, owner })
+    const session = this.#host.adopt(peerKey, { handler, maxBodyBytes, owner }, () => new TlsLink(socket))
     if (session instanceof Session) options.onConnection?.(session)
     else this.#refuse(socket, session)
   }
@@ -166,8 +136,8 @@ export class TlsTransport implements Transport {
     if (this.#closed) throw new UnreachableError('the transport is closed')
     if (signal?.aborted === true)
       throw new CancelledError('cancelled before dialling', {}, { cause: signal.reason })
-    const banned = this.accounts.banned(peerId)
-    if (banned !== undefined) throw refusal(banned)
+    const refused = this.#host.refused(peerId)
+    if (refused !== undefined) throw refused
     const connect: ConnectionOptions = {
       host,
       port,
@@ -178,7 +148,7 @@ export class TlsTransport implements Transport {
     }
     const socket = tls.connect(connect)
     const gaveUp = Promise.withResolvers<never>()
-    const cancelTimer = this.#clock.after(timeoutMs, () =>
+    const cancelTimer = this.#host.clock.after(timeoutMs, () =>
       gaveUp.reject(new UnreachableError('no connection in time', { address, timeoutMs })),
     )
     const onAbort = (): void =>
@@ -211,11 +181,11 @@ export class TlsTransport implements Transport {
       throw new UntrustedError('somebody else answers at this address', { address, expected: toHex(peerId) })
     }
     if (this.#closed) throw new UnreachableError('the transport is closed')
-    const session = this.#adopt(socket, peerKey, {
-      handler: options.handler,
-      maxBodyBytes: undefined,
-      owner: this.#dialled,
-    })
+    const session = this.#host.adopt(
+      peerKey,
+      { handler: options.handler, owner: this.#dialled },
+      () => new TlsLink(socket),
+    )
     if (!(session instanceof Session)) throw session
     await session.ready
     return session
@@ -225,40 +195,6 @@ export class TlsTransport implements Transport {
   #identify(socket: TLSSocket): Uint8Array | undefined {
     if (socket.alpnProtocol !== ALPN || socket.isSessionReused()) return undefined
     return netKeyOf(socket.getPeerX509Certificate())
-  }
-
-  /** Makes the session of a proven peer, or says why it may have none. */
-  #adopt(socket: TLSSocket, peerKey: Uint8Array, adoption: Adoption): Session | AllmendError {
-    const peerId = sha256PeerId(peerKey)
-    const { accounts } = this
-    const banned = accounts.banned(peerId)
-    if (banned !== undefined) return refusal(banned)
-    const account = accounts.open(peerId)
-    if (account === undefined) {
-      const reason = new BusyError('too many connections')
-      if (accounts.floods(peerId)) accounts.remember(peerId, reason)
-      return reason
-    }
-    const link = new TlsLink(socket)
-    const session: Session = new Session({
-      link,
-      peerKey,
-      account,
-      accounts,
-      clock: this.#clock,
-      handler: adoption.handler,
-      maxBodyBytes: adoption.maxBodyBytes,
-      onFault: this.#onFault,
-      onEnd: (breach) => {
-        adoption.owner.delete(session)
-        if (breach !== undefined) accounts.remember(peerId, breach)
-        accounts.close(peerId, session)
-      },
-    })
-    account.sessions.add(session)
-    adoption.owner.add(session)
-    link.attach(session)
-    return session
   }
 
   /** Says why, then ends the connection. */
@@ -279,13 +215,14 @@ export class TlsTransport implements Transport {
     socket.end(frame)
   }
 
+  /** What is spent on each peer and in all. */
+  get accounts(): PeerAccounts {
+    return this.#host.accounts
+  }
+
   async close(): Promise<void> {
     this.#closed = true
     const listeners = [...this.#listeners].map((listener) => listener.close())
     await Promise.all([...listeners, ...[...this.#dialled].map((session) => session.close())])
   }
-}
-
-function refusal(earlier: AllmendError): AllmendError {
-  return new DeniedError('refused for a while after a breach of the protocol', { reason: earlier.code })
 }
