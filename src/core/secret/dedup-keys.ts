@@ -26,6 +26,8 @@ export interface DedupKeys {
 const BLOB_CONTEXT = 'allmend/1 blob'
 const SECRET_BYTES = 32
 const GEAR_ENTRIES = 256
+/** One array for each codec, instead of one for each blob. */
+const CODEC_BYTES = Array.from({ length: 256 }, (_, codec) => Uint8Array.of(codec))
 
 function uint64(value: number): Uint8Array {
   if (!Number.isSafeInteger(value) || value < 0) throw new UsageError('an epoch is an integer from 0')
@@ -55,13 +57,11 @@ export function domainDedupKeys(
   checkSecret(secret)
   const header = blobHeader(primitives, domain, epoch)
   const key = primitives.blake3DeriveKey(BLOB_CONTEXT, concatBytes(secret, header))
-  // One array for each codec, instead of one for each blob.
-  const prefixes = Array.from({ length: 256 }, (_, codec) => Uint8Array.of(codec))
   return {
     domain,
     epoch,
     header,
-    blobKey: (codec, bytes) => primitives.blake3Keyed(key, prefixes[codec]!, bytes),
+    blobKey: (codec, bytes) => primitives.blake3Keyed(key, CODEC_BYTES[codec]!, bytes),
   }
 }
 
