@@ -1,0 +1,96 @@
+import { DatabaseSync } from 'node:sqlite'
+import type { SQLInputValue, StatementSync } from 'node:sqlite'
+import { CapacityError, ConflictError, FolderError } from '../../core/open/errors.ts'
+import { APPLICATION_ID, SCHEMA, SCHEMA_VERSION } from './schema.ts'
+
+/** SQLite's primary result codes. */
+const BUSY = 5
+const CORRUPT = 11
+const FULL = 13
+const CONSTRAINT = 19
+const NOT_A_DATABASE = 26
+
+/** Page cache, KiB: the inner pages of the indices of a few million rows. */
+const CACHE_KIB = 32 * 1024
+
+/** A prepared statement whose rows have the shape that its SQL names. */
+export interface Query<Row> {
+  get(...values: SQLInputValue[]): Row | undefined
+  all(...values: SQLInputValue[]): Row[]
+  /** Rows changed. */
+  run(...values: SQLInputValue[]): number
+}
+
+/** Prepares a statement; `Row` is what its columns are. */
+export function query<Row = never>(db: DatabaseSync, sql: string): Query<Row> {
+  const statement: StatementSync = db.prepare(sql)
+  return {
+    get: (...values) => typed(() => statement.get(...values)) as Row | undefined,
+    all: (...values) => typed(() => statement.all(...values)) as Row[],
+    run: (...values) => Number(typed(() => statement.run(...values)).changes),
+  }
+}
+
+function codeOf(error: unknown): number | undefined {
+  if (!(error instanceof Error) || !('errcode' in error) || typeof error.errcode !== 'number')
+    return undefined
+  // The low byte is the primary code of an extended one.
+  return error.errcode & 255
+}
+
+/** Runs a step and gives SQLite's errors our types; those that only a bug explains pass as they are. */
+export function typed<T>(step: () => T): T {
+  try {
+    return step()
+  } catch (error) {
+    const code = codeOf(error)
+    if (code === CONSTRAINT) throw new ConflictError('this exists already', {}, { cause: error })
+    if (code === FULL) throw new CapacityError('the disk of the tracker is full', {}, { cause: error })
+    if (code === CORRUPT || code === NOT_A_DATABASE)
+      throw new FolderError("the tracker's database is damaged", {}, { cause: error })
+    throw error
+  }
+}
+
+/**
+ * Opens the database for this process alone. The write-ahead log with synchronous=FULL is fsynced by every commit before it
+ * returns. Throws FolderError when another process has it, it is not ours, or of another version.
+ */
+export function openDatabase(path: string): DatabaseSync {
+  const db = new DatabaseSync(path, { timeout: 0 })
+  try {
+    db.exec(
+      `PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
+       PRAGMA cache_size = -${CACHE_KIB}; PRAGMA temp_store = MEMORY; BEGIN EXCLUSIVE`,
+    )
+    const number = (pragma: string) => Number(Object.values(db.prepare(`PRAGMA ${pragma}`).get() ?? {})[0])
+    const application = number('application_id')
+    const version = number('user_version')
+    if (application === 0 && version === 0 && number('schema_version') === 0)
+      db.exec(`${SCHEMA}; PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${SCHEMA_VERSION}`)
+    else if (application !== APPLICATION_ID)
+      throw new FolderError('this is not the database of a tracker', { path })
+    else if (version !== SCHEMA_VERSION)
+      throw new FolderError(
+        `the tracker's database has version ${version}, this program knows ${SCHEMA_VERSION}`,
+        {
+          path,
+          version,
+        },
+      )
+    db.exec('COMMIT')
+    return db
+  } catch (error) {
+    db.close()
+    const code = codeOf(error)
+    if (code === BUSY)
+      throw new FolderError('another process has this tracker folder open', { path }, { cause: error })
+    if (code === CORRUPT || code === NOT_A_DATABASE)
+      throw new FolderError(
+        'this is not the database of a tracker, or it is damaged',
+        { path },
+        { cause: error },
+      )
+    throw error
+  }
+}
