@@ -197,9 +197,11 @@ class DiskShardStore implements ShardStore {
     this.#closing.abort()
     await Promise.allSettled(this.#running)
     try {
-      await this.#commits.close()
-      await this.#table.close()
-      await this.#folder.watermark.close()
+      await closeAll([
+        () => this.#commits.close(),
+        () => this.#table.close(),
+        () => this.#folder.watermark.close(),
+      ])
     } finally {
       this.#folder.lock.release()
     }
@@ -294,6 +296,19 @@ class DiskShardStore implements ShardStore {
     if (open === undefined || open.size === SEGMENT_HEADER_BYTES) return
     if (paysAlone(open, open !== segments[0])) await this.#commits.seal()
   }
+}
+
+/** Closes everything, and throws the first error when that is done. */
+async function closeAll(closers: readonly (() => Promise<void>)[]): Promise<void> {
+  const errors: unknown[] = []
+  for (const close of closers) {
+    try {
+      await close()
+    } catch (error) {
+      errors.push(error)
+    }
+  }
+  if (errors.length > 0) throw diskError('close the store', errors[0])
 }
 
 function keyOf(id: Uint8Array): string {

@@ -55,7 +55,7 @@ export class HandlePool {
         return known
       }
       if (this.#slots.size < this.#limit) return this.#open(path)
-      const idle = this.#slots.entries().find(([, slot]) => slot.users === 0)
+      const idle = [...this.#slots].find(([, slot]) => slot.users === 0)
       if (idle === undefined) await new Promise<void>((resolve) => this.#waiting.push(resolve))
       else await this.forget(idle[0])
     }
