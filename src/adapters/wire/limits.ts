@@ -11,8 +11,11 @@ export const MAX_OPEN_BYTES = MIB
 export const TICK_MS = 500
 /** Ticks without a byte, while an answer is awaited, after which the peer counts as dead: under 3 s in all. */
 export const SILENT_TICKS = 5
-/** Ticks without progress after which a granted body or an unfetched answer costs the connection: 15 s. */
+/** Ticks without progress after which a granted body, or a full socket, costs the connection: 15 s. */
 export const STALLED_TICKS = 30
+/** Ticks in which none of the answers on offer is fetched, after which they cost the connection: 60 s, since an honest
+ * peer may be short of memory for them. */
+export const UNFETCHED_TICKS = 120
 /** Body bytes within STALLED_TICKS that count as progress. */
 export const MIN_PROGRESS_BYTES = 16 * 1024
 /** Whole frames that may wait for a peer that makes us answer but doesn't read: more than honest ones can cause. */

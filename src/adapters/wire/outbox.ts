@@ -56,6 +56,8 @@ export class Outbox {
   #stopped = false
   /** Batches handed over since the start; tells a session whether anything moved. */
   handed = 0
+  /** Body frames put into batches. */
+  bodyFrames = 0
   /** Batches taken by the link. */
   taken = 0
 
@@ -160,6 +162,7 @@ export class Outbox {
     writeFrameHeader(buffer, at, body.type, body.id, piece.length)
     buffer.set(piece, at + FRAME_HEADER_BYTES)
     queued.offset += piece.length
+    this.bodyFrames++
     const sent = queued.offset
     if (body.sent !== undefined) done.push(() => body.sent?.(sent))
     if (sent < body.bytes.length) this.#bodies.set(body, queued)

@@ -57,6 +57,8 @@ export interface ResponderOptions {
 export class Responder {
   readonly #o: ResponderOptions
   readonly #open = new Map<number, Incoming>()
+  /** Those that hold memory; longer than they are open by the time that the link takes. */
+  readonly #held = new Set<Incoming>()
   #openBytes = 0
   #lastId = 0
   #stopped = false
@@ -108,6 +110,7 @@ export class Responder {
       outgoing: undefined,
     }
     this.#open.set(id, incoming)
+    this.#held.add(incoming)
     this.#openBytes += cost
     const limit = this.#o.maxBodyBytes?.(method) ?? MAX_BODY_BYTES
     if (this.#o.handler === undefined) this.#error(incoming, new DeniedError('this side answers no requests'))
@@ -239,9 +242,8 @@ export class Responder {
 
   stop(reason: AllmendError): void {
     this.#stopped = true
-    const all = [...this.#open.values()]
     this.#open.clear()
-    for (const incoming of all) {
+    for (const incoming of this.#held) {
       incoming.abort.abort(reason)
       if (incoming.state !== 'running') this.#release(incoming)
     }
@@ -271,6 +273,7 @@ export class Responder {
   }
 
   #release(incoming: Incoming): void {
+    this.#held.delete(incoming)
     this.#consumed(incoming)
     incoming.answer?.release()
   }

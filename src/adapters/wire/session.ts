@@ -33,6 +33,7 @@ import {
   SILENT_TICKS,
   STALLED_TICKS,
   TICK_MS,
+  UNFETCHED_TICKS,
 } from './limits.ts'
 import type { ByteLink } from './link.ts'
 import { Outbox } from './outbox.ts'
@@ -81,6 +82,8 @@ export class Session implements Connection, FrameSink {
   #bodyBytes = 0
   #handedAtTick = 0
   #takenAtTick = 0
+  #bodyFramesAtTick = 0
+  #unfetched = 0
   #idleFrames = 0
 
   constructor(options: SessionOptions) {
@@ -228,6 +231,7 @@ export class Session implements Connection, FrameSink {
     this.#silentTicks = 0
     this.#inStalled = 0
     this.#outStalled = 0
+    this.#unfetched = 0
     this.#lastTick = this.#o.clock.now()
     this.#stopTicking = this.#o.clock.every(TICK_MS, () => this.#tick())
   }
@@ -243,6 +247,10 @@ export class Session implements Connection, FrameSink {
       this.#end(new UnreachableError('the peer is silent', { silentMs: this.#silentTicks * TICK_MS }))
     } else if (this.#inStalled >= STALLED_TICKS || this.#outStalled >= STALLED_TICKS) {
       this.#end(new UnreachableError('the peer makes no progress', { stalledMs: STALLED_TICKS * TICK_MS }))
+    } else if (this.#unfetched >= UNFETCHED_TICKS) {
+      this.#end(
+        new UnreachableError('the peer does not fetch its answers', { waitedMs: UNFETCHED_TICKS * TICK_MS }),
+      )
     } else if (alive) this.#outbox.frame(FRAME.alive, 0)
     else if (!heard && this.#requester.open === 0 && this.#responder.open === 0 && !this.#outbox.blocked) {
       this.#stopTicking?.()
@@ -252,14 +260,16 @@ export class Session implements Connection, FrameSink {
 
   /** Reads and resets what happened since the last tick. */
   #takeTickState(): { heard: boolean; alive: boolean } {
-    const { handed, taken, blocked } = this.#outbox
+    const { handed, taken, blocked, bodyFrames } = this.#outbox
     const heard = this.#heard
     const sent = handed !== this.#handedAtTick
-    const moved = taken !== this.#takenAtTick
     const stalled = this.#responder.receiving && this.#bodyBytes < MIN_PROGRESS_BYTES
     this.#inStalled = stalled ? this.#inStalled + 1 : 0
     if (!stalled) this.#bodyBytes = 0
-    this.#outStalled = (blocked || this.#responder.offering) && !moved ? this.#outStalled + 1 : 0
+    this.#outStalled = blocked && taken === this.#takenAtTick ? this.#outStalled + 1 : 0
+    const fetched = bodyFrames !== this.#bodyFramesAtTick
+    this.#unfetched = this.#responder.offering && !fetched ? this.#unfetched + 1 : 0
+    this.#bodyFramesAtTick = bodyFrames
     const alive = (this.#heardWork || this.#responder.open > 0) && !sent && !blocked
     this.#heard = false
     this.#heardWork = false
