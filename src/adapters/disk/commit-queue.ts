@@ -27,10 +27,17 @@ export interface CommitQueueOptions {
 }
 
 interface Item {
-  /** Without a record: seal the open segment. */
-  readonly record: NewRecord | undefined
+  readonly record: NewRecord | 'seal' | 'clean'
   readonly resolve: () => void
   readonly reject: (error: unknown) => void
+}
+
+interface RecordItem extends Item {
+  readonly record: NewRecord
+}
+
+function isRecord(item: Item): item is RecordItem {
+  return typeof item.record === 'object'
 }
 
 export class CommitQueue {
@@ -40,6 +47,8 @@ export class CommitQueue {
   readonly #queue: Item[] = []
   #open: OpenSegment | undefined
   #lastNumber: number
+  /** Whether the open segment may end with something that was not acknowledged. */
+  #dirty = false
   #running: Promise<void> | undefined
 
   constructor(table: SegmentTable, watermark: WatermarkFile, options: CommitQueueOptions) {
@@ -57,7 +66,12 @@ export class CommitQueue {
 
   /** Seals the open segment, if there is one, after what was added before. */
   seal(): Promise<void> {
-    return this.#enqueue(undefined)
+    return this.#enqueue('seal')
+  }
+
+  /** Resolves when nothing of failed writes is left on disk. */
+  async settle(): Promise<void> {
+    if (this.#dirty) await this.#enqueue('clean')
   }
 
   /** Bytes taken on disk, the open segment's footer to come included. */
@@ -74,7 +88,7 @@ export class CommitQueue {
     this.#open = undefined
   }
 
-  #enqueue(record: NewRecord | undefined): Promise<void> {
+  #enqueue(record: Item['record']): Promise<void> {
     const done = new Promise<void>((resolve, reject) => this.#queue.push({ record, resolve, reject }))
     this.#running ??= this.#run()
     return done
@@ -85,13 +99,15 @@ export class CommitQueue {
     await Promise.resolve()
     for (let item = this.#queue[0]; item !== undefined; item = this.#queue[0]) {
       try {
-        if (item.record === undefined) {
-          this.#queue.shift()
-          await this.#seal()
-          item.resolve()
-        } else {
-          await this.#commitNext(item.record)
+        const { record } = item
+        if (typeof record === 'object') {
+          await this.#commitNext(record)
+          continue
         }
+        if (this.#open !== undefined) await this.#clean(this.#open)
+        if (record === 'seal') await this.#seal()
+        this.#queue.shift()
+        item.resolve()
       } catch (error) {
         // Whatever failed before a group was formed concerns its first record alone.
         if (this.#queue[0] === item) this.#queue.shift()
@@ -105,6 +121,7 @@ export class CommitQueue {
     const size = recordBytes(first.type, first.length)
     const { segmentBytes } = this.#options
     const before = this.#open
+    if (before !== undefined) await this.#clean(before)
     const fits =
       before !== undefined && before.writer.recordsLeft > 0 && before.writer.sealedSize + size <= segmentBytes
     const empty = before !== undefined && before.writer.sealedSize === SEGMENT_OVERHEAD_BYTES
@@ -114,7 +131,7 @@ export class CommitQueue {
     const open = (this.#open ??= await this.#create())
     const group = this.#takeGroup(open.writer)
     try {
-      await open.writer.append(group.map(({ record }) => record!))
+      await open.writer.append(group.map(({ record }) => record))
       const records = await open.writer.sync()
       for (const record of records) applyRecord(this.#table, open.segment, record)
       open.segment.size = open.writer.size
@@ -128,13 +145,13 @@ export class CommitQueue {
   }
 
   /** Takes the first record and those behind it that fit into the same segment and group. */
-  #takeGroup(writer: SegmentWriter): Item[] {
-    const group: Item[] = []
+  #takeGroup(writer: SegmentWriter): RecordItem[] {
+    const group: RecordItem[] = []
     let bytes = 0
     let entries = 0
     const { segmentBytes, capacity } = this.#options
     const used = this.used
-    for (let item = this.#queue[0]; item?.record !== undefined; item = this.#queue[0]) {
+    for (let item = this.#queue[0]; item !== undefined && isRecord(item); item = this.#queue[0]) {
       const size = recordBytes(item.record.type, item.record.length)
       const growth = bytes + size + (entries + 1) * FOOTER_ENTRY_BYTES
       if (group.length > 0) {
@@ -191,25 +208,24 @@ export class CommitQueue {
     await open.writer.close()
   }
 
-  /** After a failed write: cuts the segment back to what is durable, or stops using it, and gives the error to report. */
+  /** After a failed write: takes back what isn't durable, now or before the next write, and gives the error to report. */
   async #takeBack(open: OpenSegment, error: unknown): Promise<Error> {
-    const failure = diskError('write to a segment', error)
-    const causes = [error]
+    this.#dirty = true
     try {
-      await open.writer.cutBack()
-      // After any other failure than a full disk, the system may have dropped pages that it then calls clean.
-      if (failure instanceof CapacityError) return failure
+      await this.#clean(open)
+      return diskError('write to a segment', error)
     } catch (second) {
-      causes.push(second)
+      return diskError('write to a segment', new AggregateError([error, second]))
     }
-    open.segment.sealed = true
-    open.segment.footerless = true
-    this.#open = undefined
-    try {
-      await open.writer.close()
-    } catch (third) {
-      causes.push(third)
-    }
-    return diskError('write to a segment', new AggregateError(causes, failure.message))
+  }
+
+  /**
+   * Cuts off what a failed write left. After a failed sync the system may call pages clean that it has dropped: only what
+   * is cut off and written again is certain to be tried again.
+   */
+  async #clean(open: OpenSegment): Promise<void> {
+    if (!this.#dirty) return
+    await open.writer.cutBack()
+    this.#dirty = false
   }
 }

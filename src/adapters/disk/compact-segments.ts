@@ -77,35 +77,47 @@ export async function rewriteSegments(
   const path = table.pathOf(name)
   const temporary = `${path}.tmp`
   const writer = await SegmentWriter.create(table.files, temporary)
-  let records: readonly SegmentRecord[]
   const copied: (Copied | undefined)[] = []
+  let file = temporary
   try {
     for (const segment of run) await copySegment(table, segment, lowest, writer, copied, signal)
     writer.footer.damaged = run.some(({ damaged }) => damaged)
-    records = await writer.sync()
-    if (records.length > 0) await writer.seal()
-    await writer.close()
+    const records = await writer.sync()
+    if (records.length > 0) {
+      await writer.seal()
+      await writer.close()
+      await table.files.rename(temporary, path)
+      file = path
+      await syncFolder(table.files, table.folder)
+      pointTo(table, table.add(name, writer.marker), writer, records, copied)
+    } else {
+      await writer.close()
+      await table.files.unlink(temporary)
+    }
   } catch (error) {
     await writer.close()
-    await table.files.unlink(temporary)
+    await table.files.unlink(file)
     throw error
   }
-  if (records.length === 0) {
-    await table.files.unlink(temporary)
-  } else {
-    await table.files.rename(temporary, path)
-    await syncFolder(table.files, table.folder)
-    const segment = table.add(name, writer.marker)
-    segment.size = writer.size
-    segment.sealed = true
-    segment.damaged = writer.footer.damaged
-    for (const [i, record] of records.entries()) {
-      const source = copied[i]
-      if (source === undefined) segment.deletes++
-      else if (table.isAt(source.id, source.from)) applyRecord(table, segment, record)
-    }
-  }
   for (const segment of run) await table.remove(segment)
+}
+
+/** Takes a finished file into the table and points the index to it, where that still points to what was copied. */
+function pointTo(
+  table: SegmentTable,
+  segment: Segment,
+  writer: SegmentWriter,
+  records: readonly SegmentRecord[],
+  copied: readonly (Copied | undefined)[],
+): void {
+  segment.size = writer.size
+  segment.sealed = true
+  segment.damaged = writer.footer.damaged
+  for (const [i, record] of records.entries()) {
+    const source = copied[i]
+    if (source === undefined) segment.deletes++
+    else if (table.isAt(source.id, source.from)) applyRecord(table, segment, record)
+  }
 }
 
 async function copySegment(

@@ -29,7 +29,7 @@ import type {
 import { checkRanges, checkShard, checkShardId } from '../../ports/shard-store-arguments.ts'
 import { CommitQueue } from './commit-queue.ts'
 import { paysAlone, planCompaction, rewriteSegments } from './compact-segments.ts'
-import { diskError, errnoOf } from './disk-error.ts'
+import { diskError } from './disk-error.ts'
 import type { DiskFiles } from './disk-files.ts'
 import { nodeFiles } from './disk-files.ts'
 import { listShards } from './list-shards.ts'
@@ -160,6 +160,8 @@ class DiskShardStore implements ShardStore {
   delete(ids: readonly Uint8Array[]): Promise<void> {
     return this.#run(async () => {
       for (const id of ids) checkShardId(id)
+      // What a failed put left on disk must not come back after this.
+      await this.#commits.settle()
       const here = ids.filter((id) => this.#table.index.get(id) !== undefined || this.#puts.has(keyOf(id)))
       await Promise.all(
         here.map((id) => this.#commits.add({ type: DELETE, id: Uint8Array.from(id), length: 0 })),
@@ -235,7 +237,11 @@ class DiskShardStore implements ShardStore {
       throw new UntrustedError("these bytes are not the shard's", { shard: id })
     }
     const entry = index.get(id)
-    if (entry !== undefined && (await this.#isWhole(id, entry))) return
+    if (entry !== undefined && (await this.#isWhole(id, entry))) {
+      // A failed delete of it may be left on disk.
+      await this.#commits.settle()
+      return
+    }
     await this.#commits.add({
       type: PUT,
       id: Uint8Array.from(id),
@@ -256,7 +262,7 @@ class DiskShardStore implements ShardStore {
     }
   }
 
-  /** What `read` gives; where it finds damage or the medium can't be read, that is remembered and told. */
+  /** What `read` gives; where it finds damage, that is remembered and told. */
   async #verified<T>(
     id: Uint8Array,
     entry: IndexEntry,
@@ -264,19 +270,13 @@ class DiskShardStore implements ShardStore {
   ): Promise<T> {
     const { length, offset } = entry
     const segment = this.#table.get(entry.segment)
-    let cause: unknown
-    try {
-      if (entry.state !== 'lost') {
-        const place = { marker: segment.marker, id, offset, length }
-        const found = await this.#table.reading(segment, (handle) => read(handle, place))
-        if (found !== undefined) return found
-      }
-    } catch (error) {
-      if (errnoOf(error) !== 'EIO') throw error
-      cause = error
+    if (entry.state !== 'lost') {
+      const place = { marker: segment.marker, id, offset, length }
+      const found = await this.#table.reading(segment, (handle) => read(handle, place))
+      if (found !== undefined) return found
     }
     this.#table.markDamaged(id, entry)
-    throw new DamagedShardError('the shard is damaged', { shard: id }, { cause })
+    throw new DamagedShardError('the shard is damaged', { shard: id })
   }
 
   async #compact(): Promise<CompactionReport> {

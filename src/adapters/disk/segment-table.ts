@@ -96,8 +96,8 @@ export class SegmentTable {
   async remove(segment: Segment): Promise<void> {
     if (segment.users > 0) await new Promise<void>((resolve) => (segment.onIdle = resolve))
     await this.#pool.forget(segment.path)
-    this.#segments.delete(segment.number)
     await this.files.unlink(segment.path)
+    this.#segments.delete(segment.number)
     await syncFolder(this.files, this.folder)
   }
 
