@@ -1,0 +1,343 @@
+/** A listener in a process of its own under attack by raw sockets; honest peers are served before, meanwhile and after. */
+import type { ChildProcess } from 'node:child_process'
+import { fork } from 'node:child_process'
+import { generateKeyPairSync, hash, randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import * as net from 'node:net'
+import * as tls from 'node:tls'
+import '../tls/reflect-metadata.ts'
+import { X509CertificateGenerator } from '@peculiar/x509'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { AllmendError } from '../../core/open/errors.ts'
+import { encodeFrame, FRAME, FrameDecoder } from '../../core/open/frame.ts'
+import { encodeRequestPayload } from '../../core/open/frame-payload.ts'
+import { decodeWireError } from '../../core/open/wire-error.ts'
+import type { Connection } from '../../ports/transport.ts'
+import { sha256PeerId } from '../wire/peer-id.ts'
+import { parseAddress } from './address.ts'
+import { MAX_HALF_OPEN_PER_ADDRESS } from './handshake-gate.ts'
+import { makeNetCertificate } from './net-certificate.ts'
+import type { TlsTransport } from './tls-transport.ts'
+import { ALPN, createTlsTransport } from './tls-transport.ts'
+
+const EMPTY = new Uint8Array(0)
+const ECHO = 1
+const HANG = 3
+const MIB = 1024 * 1024
+/** What a hostile peer may cost. */
+const COST_LIMIT = 32 * MIB
+
+interface Usage {
+  readonly peak: number
+  readonly connections: number
+  readonly granted: number
+}
+
+/** Resolves at the event, or at the socket's end; unlike events.once, an error doesn't reject it. */
+function event(socket: net.Socket, name: string): Promise<void> {
+  return new Promise((resolve) => {
+    if (socket.destroyed) resolve()
+    socket.once(name, () => resolve())
+    socket.once('close', () => resolve())
+  })
+}
+
+/** Resolves once the system has taken all that was written. */
+async function drained(socket: net.Socket): Promise<void> {
+  while (socket.writableLength > 0 && !socket.destroyed) await new Promise((resolve) => setImmediate(resolve))
+}
+
+async function startVictim(): Promise<{
+  child: ChildProcess
+  address: string
+  id: Uint8Array
+  key: Uint8Array
+}> {
+  const child = fork(new URL('tls-victim.fixture.ts', import.meta.url), { execArgv: [] })
+  const [hello] = (await once(child, 'message')) as [{ address: string; key: number[] }]
+  const key = Uint8Array.from(hello.key)
+  return { child, address: hello.address, id: sha256PeerId(key), key }
+}
+
+async function ask(child: ChildProcess, question: 'usage' | 'reset'): Promise<Usage> {
+  child.send(question)
+  const [usage] = (await once(child, 'message')) as [Usage]
+  return usage
+}
+
+describe('a TLS listener under attack', () => {
+  let victim: Awaited<ReturnType<typeof startVictim>>
+  let port = 0
+  let honest: TlsTransport
+  let peers = 0
+
+  beforeAll(async () => {
+    victim = await startVictim()
+    port = parseAddress(victim.address).port
+    honest = await createTlsTransport({ seed: hash('sha256', 'honest', 'buffer') })
+    // What the first handshakes and requests leave behind is not the attackers'.
+    for (let i = 0; i < 20; i++) {
+      const connection = await honest.dial(victim.address, victim.id)
+      await connection.request(ECHO, { head: EMPTY, body: new Uint8Array(100_000) })
+      await connection.close()
+    }
+  })
+  afterEach(async () => {
+    const connection = await honest.dial(victim.address, victim.id)
+    const body = randomBytes(100_000)
+    expect(Buffer.compare((await connection.request(ECHO, { head: EMPTY, body })).body, body)).toBe(0)
+    await connection.close()
+  })
+  afterAll(async () => {
+    await honest.close()
+    victim.child.disconnect()
+  })
+
+  /** A raw TLS connection with a fresh net key, or the given one. */
+  async function raw(seed: Uint8Array = hash('sha256', `peer ${peers++}`, 'buffer')): Promise<tls.TLSSocket> {
+    const { key, cert } = await makeNetCertificate(seed)
+    return connectWith({ key, cert })
+  }
+
+  async function connectWith(options: tls.ConnectionOptions): Promise<tls.TLSSocket> {
+    const socket = tls.connect({
+      port,
+      host: '127.0.0.1',
+      rejectUnauthorized: false,
+      ALPNProtocols: [ALPN],
+      ...options,
+    })
+    socket.on('error', () => socket.destroy())
+    await event(socket, 'secureConnect')
+    return socket
+  }
+
+  /** All that arrives until the other side ends the connection. */
+  async function untilClosed(socket: net.Socket): Promise<Buffer> {
+    const chunks: Buffer[] = []
+    socket.on('data', (chunk: Buffer) => chunks.push(chunk))
+    await event(socket, 'close')
+    return Buffer.concat(chunks)
+  }
+
+  /** Runs an attack and returns what it cost at its peak. */
+  async function cost(attack: () => Promise<void>): Promise<number> {
+    const before = (await ask(victim.child, 'reset')).peak
+    await attack()
+    return (await ask(victim.child, 'usage')).peak - before
+  }
+
+  const hello = encodeFrame(FRAME.hello, 0, Uint8Array.of(1))
+  const opening = (id: number, length: number): Uint8Array =>
+    encodeFrame(FRAME.request, id, encodeRequestPayload(ECHO, 0, EMPTY, new Uint8Array(length)))
+
+  it('drops who sends bodies without a grant, and refuses it at once from then on', async () => {
+    const seed = hash('sha256', 'flooder', 'buffer')
+    let sent = 0
+    const spent = await cost(async () => {
+      const socket = await raw(seed)
+      const closed = event(socket, 'close')
+      socket.resume()
+      socket.write(hello)
+      for (let id = 1; id <= 100; id++) socket.write(opening(id, 8 * MIB))
+      const data = encodeFrame(FRAME.requestData, 100, new Uint8Array(65_536))
+      while (!socket.destroyed && sent < 256 * MIB) {
+        sent += data.length
+        socket.write(data)
+        await drained(socket)
+      }
+      await closed
+    })
+    expect(sent).toBeLessThan(COST_LIMIT)
+    expect(spent).toBeLessThan(COST_LIMIT)
+    expect((await ask(victim.child, 'usage')).granted).toBe(0)
+    const again = await untilClosed(await raw(seed))
+    const error = decodeWireError(again.subarray(again.indexOf(FRAME.close) + 8))
+    expect(error.code).toBe('denied')
+  })
+
+  it('grants no more than a peer may hold, over all its connections, though it sends all but the end', async () => {
+    const seed = hash('sha256', 'hoarder', 'buffer')
+    const spent = await cost(async () => {
+      const sockets = await Promise.all(Array.from({ length: 8 }, () => raw(seed)))
+      let granted = 0
+      const enough = Promise.withResolvers<void>()
+      for (const socket of sockets) {
+        const decoder = new FrameDecoder({
+          frame(type, id) {
+            if (type !== FRAME.grantRequest) return
+            for (let at = 0; at < 63; at++)
+              socket.write(encodeFrame(FRAME.requestData, id, new Uint8Array(65_536)))
+            socket.write(encodeFrame(FRAME.requestData, id, new Uint8Array(65_535)))
+            if (++granted === 3) enough.resolve()
+          },
+          data: () => {},
+        })
+        socket.on('data', (chunk: Buffer) => decoder.push(chunk))
+        socket.write(hello)
+        for (let id = 1; id <= 100; id++) socket.write(opening(id, 4 * MIB))
+      }
+      await enough.promise
+      await Promise.all(sockets.map((socket) => drained(socket)))
+      // Its answer shows that the victim has read what came before.
+      for (let i = 0; i < 20; i++) await ask(victim.child, 'usage')
+      expect((await ask(victim.child, 'usage')).granted).toBe(12 * MIB)
+      for (const socket of sockets) socket.destroy()
+    })
+    expect(spent).toBeLessThan(COST_LIMIT)
+    while ((await ask(victim.child, 'usage')).granted > 0)
+      await new Promise((resolve) => setImmediate(resolve))
+  })
+
+  it('holds few connections of one key, and bans it for insisting', async () => {
+    const seed = hash('sha256', 'thousand', 'buffer')
+    const { key, cert } = await makeNetCertificate(seed)
+    const sockets: tls.TLSSocket[] = []
+    const spent = await cost(async () => {
+      for (let i = 0; i < 50; i++) {
+        const made = await Promise.all(Array.from({ length: 20 }, () => connectWith({ key, cert })))
+        for (const socket of made) socket.resume().write(hello)
+        sockets.push(...made)
+      }
+      await Promise.all(sockets.map((socket) => event(socket, 'close')))
+    })
+    expect(sockets.length).toBe(1000)
+    expect(spent).toBeLessThan(COST_LIMIT)
+    expect((await ask(victim.child, 'usage')).connections).toBe(0)
+  })
+
+  it('holds few connections that never shake hands, and lets honest ones past', async () => {
+    const sockets: net.Socket[] = []
+    const spent = await cost(async () => {
+      for (let i = 0; i < 1000; i++) {
+        const socket = net.connect({ port, host: '127.0.0.1' })
+        socket.on('error', () => socket.destroy())
+        sockets.push(socket)
+        if (i % 50 === 0) await event(socket, 'connect')
+      }
+      const connection = await honest.dial(victim.address, victim.id)
+      await connection.request(ECHO, { head: EMPTY, body: EMPTY })
+      await connection.close()
+      const first = sockets.slice(0, 1000 - MAX_HALF_OPEN_PER_ADDRESS - 1)
+      await Promise.all(first.map((socket) => event(socket, 'close')))
+    })
+    expect(spent).toBeLessThan(COST_LIMIT)
+    for (const socket of sockets) socket.destroy()
+  })
+
+  it('ends a handshake that is drawn out byte by byte', async () => {
+    const socket = net.connect({ port, host: '127.0.0.1' })
+    socket.on('error', () => socket.destroy())
+    const closed = event(socket, 'close')
+    // The start of a handshake record that claims 512 bytes, which then come one by one.
+    socket.write(Buffer.from([0x16, 3, 1, 2, 0, 1]))
+    const drip = setInterval(() => socket.write(Buffer.of(0)), 100)
+    await closed
+    clearInterval(drip)
+  })
+
+  it('drops garbage before, and after, the handshake', async () => {
+    const plain = net.connect({ port, host: '127.0.0.1' })
+    plain.on('error', () => plain.destroy())
+    plain.write(randomBytes(100_000))
+    await untilClosed(plain)
+    for (let i = 0; i < 20; i++) {
+      const socket = await raw()
+      socket.write(randomBytes(1 + i * 1000))
+      // As a header, random bytes may announce a frame that we would have to wait for.
+      socket.write(Buffer.alloc(300_000, 0xff))
+      await untilClosed(socket)
+    }
+  })
+
+  it('drops frames out of range', async () => {
+    const oversize = encodeFrame(FRAME.requestData, 1, new Uint8Array(65_537))
+    const socket = await raw()
+    socket.write(hello)
+    socket.write(oversize)
+    await untilClosed(socket)
+  })
+
+  it('drops who has no certificate, another kind of key, or another protocol', async () => {
+    const subtle = globalThis.crypto.subtle
+    const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' }
+    const keys = await subtle.generateKey(algorithm, true, ['sign', 'verify'])
+    const certificate = await X509CertificateGenerator.createSelfSigned({
+      keys,
+      name: 'CN=x',
+      signingAlgorithm: algorithm,
+    })
+    const pkcs8 = Buffer.from(await subtle.exportKey('pkcs8', keys.privateKey)).toString('base64')
+    const ecdsa = {
+      key: `-----BEGIN PRIVATE KEY-----\n${pkcs8}\n-----END PRIVATE KEY-----\n`,
+      cert: certificate.toString('pem'),
+    }
+    const { key, cert } = await makeNetCertificate(hash('sha256', 'other', 'buffer'))
+    // The certificate of another's key cannot be used without that key.
+    const { privateKey } = generateKeyPairSync('ed25519')
+    expect(() =>
+      tls.createSecureContext({ key: privateKey.export({ format: 'pem', type: 'pkcs8' }), cert }),
+    ).toThrow()
+    for (const options of [
+      {},
+      ecdsa,
+      { key, cert, ALPNProtocols: ['h2'] },
+      { key, cert, ALPNProtocols: [] },
+      { key, cert, maxVersion: 'TLSv1.2' as const },
+    ]) {
+      const socket = await connectWith(options)
+      if (!socket.destroyed) socket.write(hello)
+      expect((await untilClosed(socket)).length).toBe(0)
+    }
+  })
+
+  it('never resumes a session, so that every connection proves its key', async () => {
+    const { key, cert } = await makeNetCertificate(hash('sha256', 'resumer', 'buffer'))
+    const first = await connectWith({ key, cert })
+    const sessions: Buffer[] = []
+    first.on('session', (session) => sessions.push(session))
+    first.write(hello)
+    await event(first, 'data')
+    first.destroy()
+    for (const session of sessions) {
+      const second = await connectWith({ key, cert, session })
+      expect(second.isSessionReused()).toBe(false)
+      second.destroy()
+    }
+  })
+})
+
+describe('a peer that dies', () => {
+  async function withRequest(): Promise<{
+    child: ChildProcess
+    connection: Connection
+    failure: Promise<unknown>
+    mine: TlsTransport
+  }> {
+    const { child, address, id } = await startVictim()
+    const mine = await createTlsTransport({ seed: hash('sha256', 'mine', 'buffer') })
+    const connection = await mine.dial(address, id)
+    await connection.request(ECHO, { head: EMPTY, body: EMPTY })
+    const failure = connection
+      .request(HANG, { head: EMPTY, body: EMPTY }, { timeoutMs: 50_000 })
+      .catch((error: unknown) => error)
+    return { child, connection, failure, mine }
+  }
+
+  it('is noticed when it is killed', async () => {
+    const { child, connection, failure, mine } = await withRequest()
+    child.kill('SIGKILL')
+    expect(await failure).toMatchObject({ code: 'unreachable', policy: 'retry' })
+    expect(await connection.closed).toBeInstanceOf(AllmendError)
+    await mine.close()
+  })
+
+  it('is noticed when it is stopped, by its silence', async () => {
+    const { child, connection, failure, mine } = await withRequest()
+    child.kill('SIGSTOP')
+    expect(await failure).toMatchObject({ code: 'unreachable', message: 'the peer is silent' })
+    expect((await connection.closed)?.facts['silentMs']).toBeLessThanOrEqual(3000)
+    await mine.close()
+    child.kill('SIGKILL')
+  })
+})
