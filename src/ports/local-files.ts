@@ -2,8 +2,8 @@
  * The member's own files: what put reads and what get writes. Hard promises of every adapter:
  * - names are the file system's bytes as UTF-8, never normalised; a name that isn't UTF-8 is a LocalProblem.
  * - reading never follows a symlink below the paths that were named.
- * - a target file appears under its name whole or not at all (temporary name, then rename), and `finish` returns after the
- *   content is on disk (fsync) and renamed; `discard` leaves nothing behind.
+ * - a target file appears under its name whole or not at all (temporary name, then rename); `discard` leaves nothing behind.
+ *   `finish` doesn't fsync: the pool still has the bytes, and 10,000 small files would wait 20 s for the disk.
  * - writing never goes through a symlink or outside of the target folder, whatever the names are.
  */
 import type { AllmendError } from '../core/open/errors.ts'
@@ -74,4 +74,8 @@ export interface LocalFiles {
   target(path: string): Promise<TargetFolder>
   /** The last component of a path, as a name for it elsewhere (`.` and `..` resolved). */
   baseName(path: string): string
+  /** The folder that a path stands in, as a path. */
+  folderOf(path: string): string
+  /** The same path in one absolute form: names a job across working directories. */
+  absolute(path: string): string
 }

@@ -1,0 +1,66 @@
+/** What every operation of the client needs; wired once by a composition root and handed to each operation. */
+import type { Primitives } from '../core/open/primitives.ts'
+import type { DeviceKeys } from '../core/secret/device-keys.ts'
+import type { HpkeKeyPair } from '../core/secret/hpke.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { DeviceStore } from '../ports/device-store.ts'
+import type { LocalFiles } from '../ports/local-files.ts'
+import type { PutJournal } from '../ports/put-journal.ts'
+import type { Random } from '../ports/random.ts'
+import type { Transport } from '../ports/transport.ts'
+import type { DataPath } from './data-path.ts'
+import { Providers } from './providers.ts'
+import { Tracker } from './tracker.ts'
+import { Trees } from './tree/trees.ts'
+
+/** What the keystore holds once it is open: everything but the member's signing key. */
+export interface Identity {
+  readonly pool: Uint8Array
+  /** Ed25519 key of the pool's log, from its genesis. */
+  readonly logKey: Uint8Array
+  readonly member: Uint8Array
+  readonly memberName: string
+  readonly device: DeviceKeys
+  /** The member's X25519 pairs by generation. */
+  readonly enc: ReadonlyMap<number, HpkeKeyPair>
+}
+
+export interface ClientParts {
+  readonly primitives: Primitives
+  readonly random: Random
+  readonly clock: Clock
+  readonly identity: Identity
+  readonly transport: Transport
+  /** The tracker's `host:port` and peer id. */
+  readonly tracker: { readonly address: string; readonly peerId: Uint8Array }
+  readonly dataPath: DataPath
+  readonly files: LocalFiles
+  readonly device: DeviceStore
+  readonly journal: PutJournal
+}
+
+export interface Client extends Omit<ClientParts, 'tracker'> {
+  readonly tracker: Tracker
+  readonly providers: Providers
+  readonly trees: Trees
+  /** Ends connections and workers; the operations under way fail as unreachable. */
+  close(): Promise<void>
+}
+
+export function createClient(parts: ClientParts): Client {
+  const tracker = new Tracker(parts.transport, parts.clock, parts.tracker)
+  const providers = new Providers(parts.transport, parts.clock, tracker)
+  const client: Client = {
+    ...parts,
+    tracker,
+    providers,
+    trees: new Trees(parts, tracker),
+    async close() {
+      await tracker.close()
+      await providers.close()
+      await parts.dataPath.close()
+      await parts.transport.close()
+    },
+  }
+  return client
+}

@@ -1,0 +1,105 @@
+/**
+ * Signs changes and brings them to the tracker. Invariants:
+ * - the signed operation is on this device's disk before it leaves, and the same bytes are sent again until the outcome is
+ *   known: a device never signs two operations with one counter unless the first was refused.
+ * - one commit at a time for the whole home.
+ */
+import { equalBytes } from '../core/open/bytes.ts'
+import { AllmendError, ConflictError, UntrustedError } from '../core/open/errors.ts'
+import { changesRoot, emptyHead, operationCodec, operationId } from '../core/open/objects/operation.ts'
+import { signObject } from '../core/open/objects/signed.ts'
+import { SUITE } from '../core/open/objects/suite.ts'
+import { commitOperation, deviceState } from '../core/open/protocol/tracker-methods.ts'
+import type { PendingOperation } from '../ports/device-store.ts'
+import type { Client } from './client.ts'
+
+export interface Committed {
+  readonly index: number
+  readonly body: Uint8Array
+}
+
+/** Commits encoded changes to a space (zeros and epoch 0 for a genesis); throws ConflictError when the tracker's state is newer. */
+export function commit(
+  client: Client,
+  space: { readonly id: Uint8Array; readonly epoch: number },
+  changes: readonly Uint8Array[],
+): Promise<Committed> {
+  const { device, primitives, identity } = client
+  return device.exclusive(async () => {
+    const previous = await settlePending(client)
+    const counter = previous.counter + 1
+    const [body, signature] = signObject(
+      primitives,
+      'operation',
+      identity.pool,
+      identity.device.signSeed,
+      operationCodec,
+      {
+        v: 1,
+        suite: SUITE,
+        space: space.id,
+        epoch: space.epoch,
+        member: identity.member,
+        device: identity.device.deviceId,
+        counter,
+        prevOp: previous.prevOp,
+        head: emptyHead(primitives),
+        via: [],
+        root: changesRoot(primitives, changes),
+      },
+    )
+    const pending = { counter, body, signature, changes }
+    await device.savePending(pending)
+    return { index: await send(client, pending), body }
+  })
+}
+
+/** The device's newest committed operation, once one that was left open by a crash is settled. */
+async function settlePending(client: Client): Promise<{ counter: number; prevOp: Uint8Array }> {
+  const { device, tracker, primitives } = client
+  const state = await device.load()
+  if (state.pending !== undefined) {
+    const { pending } = state
+    const id = operationId(primitives, pending.body)
+    const atTracker = await tracker.call(deviceState, {})
+    if (atTracker.counter === pending.counter && equalBytes(atTracker.prevOp, id))
+      await device.saveCommitted(pending.counter, id)
+    else
+      try {
+        await send(client, pending)
+      } catch (error) {
+        // Refused: it was never acknowledged to anybody, and its counter is free again.
+        if (!(error instanceof AllmendError) || error.policy === 'retry') throw error
+      }
+  }
+  const { counter, prevOp } = await device.load()
+  const atTracker = await tracker.call(deviceState, {})
+  if (atTracker.counter < counter)
+    throw new UntrustedError(
+      'the tracker has forgotten operations that it had acknowledged to this device: it was rolled back, or lost data; ' +
+        'nothing was written',
+      { here: counter, there: atTracker.counter },
+    )
+  if (atTracker.counter > counter || !equalBytes(atTracker.prevOp, prevOp))
+    throw new ConflictError(
+      'the tracker knows newer operations of this device than its own home does: was the home restored from a copy? ' +
+        'enrol this machine anew with `allmend recover`',
+      { here: counter, there: atTracker.counter },
+    )
+  return { counter, prevOp }
+}
+
+async function send(client: Client, pending: PendingOperation): Promise<number> {
+  const { device, tracker, primitives } = client
+  try {
+    const { index } = await tracker.call(commitOperation, {
+      operation: [pending.body, pending.signature],
+      changes: pending.changes,
+    })
+    await device.saveCommitted(pending.counter, operationId(primitives, pending.body))
+    return index
+  } catch (error) {
+    if (error instanceof AllmendError && error.policy !== 'retry') await device.dropPending()
+    throw error
+  }
+}

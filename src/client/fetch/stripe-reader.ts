@@ -1,0 +1,276 @@
+/**
+ * Reads from one stripe, whatever its providers do. Invariants:
+ * - bytes leave this class only after the blob that they belong to was checked against its id by the caller, or the shard
+ *   against its Merkle root here.
+ * - a holder that served wrong bytes, or hasn't what it should have, is reported once and not asked again.
+ * The cheap way first: byte ranges from the data holder. When that fails or dawdles, k whole shards are fetched, each
+ * verified by its id, and the missing ones computed.
+ */
+import { equalBytes } from '../../core/open/bytes.ts'
+import { reconstruct } from '../../core/open/erasure-code.ts'
+import {
+  AllmendError,
+  CancelledError,
+  DamagedShardError,
+  MalformedError,
+  NotEnoughShardsError,
+  NotFoundError,
+  UntrustedError,
+} from '../../core/open/errors.ts'
+import { shardId } from '../../core/open/merkle.ts'
+import type { Signed } from '../../core/open/objects/signed.ts'
+import { readShard } from '../../core/open/protocol/provider-methods.ts'
+import type { StripeView } from '../../core/open/protocol/tracker-methods.ts'
+import { DAMAGE_MISSING, DAMAGE_WRONG } from '../../core/open/protocol/tracker-methods.ts'
+import type { Client } from '../client.ts'
+import type { DamageReporter } from './damage-reporter.ts'
+
+/** A shard of 4 MiB over a slow line; a dead peer is noticed much earlier by the transport. */
+const SHARD_TIMEOUT_MS = 60_000
+
+export interface Range {
+  readonly offset: number
+  readonly length: number
+}
+
+export type TicketFor = (provider: Uint8Array, shard: Uint8Array) => Signed | undefined
+
+export class StripeReader {
+  readonly view: StripeView
+  readonly #client: Client
+  readonly #ticketFor: TicketFor
+  readonly #damage: DamageReporter
+  /** Shards that were fetched or computed whole, verified. */
+  readonly #whole = new Map<number, Uint8Array>()
+  /** Data shards are all at hand once this is done. */
+  #decoding: Promise<void> | undefined
+  /** Holders that failed: index and provider. */
+  readonly #failed = new Set<string>()
+  #wrong = 0
+
+  constructor(client: Client, view: StripeView, ticketFor: TicketFor, damage: DamageReporter) {
+    this.#client = client
+    this.view = view
+    this.#ticketFor = ticketFor
+    this.#damage = damage
+  }
+
+  /** Bytes that this stripe keeps in memory. */
+  get cachedBytes(): number {
+    let sum = 0
+    for (const shard of this.#whole.values()) sum += shard.length
+    return sum
+  }
+
+  /** Forgets what is kept in memory. */
+  drop(): void {
+    this.#whole.clear()
+    this.#decoding = undefined
+  }
+
+  /** Whether a holder of this shard is up and didn't just fail. */
+  isDirect(index: number): boolean {
+    return this.#whole.has(index) || this.#rank(index) < 2
+  }
+
+  /** Ranges straight from the shard's holder (`from`), unverified: the caller checks the blobs. */
+  async direct(
+    index: number,
+    ranges: readonly Range[],
+    signal?: AbortSignal,
+  ): Promise<{ parts: Uint8Array[]; from?: Uint8Array }> {
+    const whole = this.#whole.get(index)
+    if (whole !== undefined) return { parts: cut(whole, ranges) }
+    const from = this.#holders(index)[0]
+    if (from === undefined) throw new NotEnoughShardsError('the holder of this shard is not there', { index })
+    const length = ranges.reduce((sum, range) => sum + range.length, 0)
+    const body = await this.#read(index, from, ranges, signal)
+    if (body.length !== length) {
+      this.blame(index, from)
+      throw new UntrustedError('a provider answered with another length than was asked for', {
+        provider: from,
+      })
+    }
+    let at = 0
+    return { parts: ranges.map((range) => body.subarray(at, (at += range.length))), from }
+  }
+
+  /** Ranges of a data shard from verified bytes: by fetching and decoding whole shards, leaving out who failed. */
+  async decoded(index: number, ranges: readonly Range[], signal?: AbortSignal): Promise<Uint8Array[]> {
+    this.#decoding ??= this.#decode(signal).catch((error: unknown) => {
+      this.#decoding = undefined
+      throw error
+    })
+    await this.#decoding
+    const whole = this.#whole.get(index)
+    // It was dropped while we waited for our turn.
+    return whole === undefined ? this.decoded(index, ranges, signal) : cut(whole, ranges)
+  }
+
+  /** Remembers and reports a holder whose bytes were wrong. */
+  blame(index: number, provider: Uint8Array): void {
+    this.#fail(index, provider)
+    this.#wrong++
+    this.#damage.report(provider, this.view.stripe.shards[index]![0], DAMAGE_WRONG)
+  }
+
+  #key(index: number, provider: Uint8Array): string {
+    return `${index} ${String.fromCharCode(...provider)}`
+  }
+
+  #fail(index: number, provider: Uint8Array): void {
+    this.#failed.add(this.#key(index, provider))
+  }
+
+  /** Holders of a shard worth asking, the healthier first. */
+  #holders(index: number): Uint8Array[] {
+    const { providers } = this.#client
+    return this.view.holders
+      .filter(([at, provider]) => at === index && !this.#failed.has(this.#key(index, provider)))
+      .map(([, provider, up]) => ({ provider, rank: (up ? 0 : 2) + (providers.isShunned(provider) ? 1 : 0) }))
+      .sort((a, b) => a.rank - b.rank)
+      .map(({ provider }) => provider)
+  }
+
+  async #read(
+    index: number,
+    provider: Uint8Array,
+    ranges: readonly Range[],
+    signal: AbortSignal | undefined,
+  ): Promise<Uint8Array> {
+    const [shard] = this.view.stripe.shards[index]!
+    const ticket = this.#ticketFor(provider, shard)
+    if (ticket === undefined)
+      throw new NotEnoughShardsError('the tracker gave no ticket for this provider', { provider })
+    try {
+      const answer = await this.#client.providers.call(
+        provider,
+        ticket,
+        readShard,
+        { shard, ranges: ranges.map(({ offset, length }) => [offset, length] as const) },
+        undefined,
+        { timeoutMs: SHARD_TIMEOUT_MS, ...(signal === undefined ? {} : { signal }) },
+      )
+      return answer.body
+    } catch (error) {
+      if (error instanceof CancelledError || !(error instanceof AllmendError)) throw error
+      this.#fail(index, provider)
+      if (error instanceof NotFoundError) {
+        this.#wrong++
+        this.#damage.report(provider, shard, DAMAGE_MISSING)
+      } else if (error instanceof DamagedShardError || error instanceof MalformedError) {
+        this.#wrong++
+        this.#damage.report(provider, shard, DAMAGE_WRONG)
+      }
+      throw error
+    }
+  }
+
+  /** Fetches whole shards until k are at hand and computes the missing data shards. */
+  async #decode(signal: AbortSignal | undefined): Promise<void> {
+    const { k, shards } = this.view.stripe
+    // Data shards first: they need no decoding. Each failure brings in the next candidate.
+    const candidates = shards
+      .map((_, index) => index)
+      .filter((index) => !this.#whole.has(index) && this.#holders(index).length > 0)
+      .sort((a, b) => this.#rank(a) - this.#rank(b) || a - b)
+    let firstError: unknown
+    const fetchOne = async (): Promise<void> => {
+      for (;;) {
+        const index = candidates.shift()
+        if (index === undefined) return
+        const got = await this.#fetchWhole(index, signal).catch((error: unknown) => {
+          if (error instanceof CancelledError || !(error instanceof AllmendError)) throw error
+          firstError ??= error
+          return false
+        })
+        if (got) return
+      }
+    }
+    const missing = k - this.#whole.size
+    await Promise.all(Array.from({ length: Math.max(0, missing) }, fetchOne))
+    if (this.#whole.size < k) throw this.#tooFew(firstError)
+    const lost = shards.map((_, index) => index).filter((index) => index < k && !this.#whole.has(index))
+    if (lost.length === 0) return
+    const lengths = shards.map(([, length]) => length)
+    const rebuilt = reconstruct(
+      this.view.stripe,
+      shards.map((_, index) => this.#whole.get(index)),
+      lengths,
+      lost,
+    )
+    for (const [i, index] of lost.entries()) {
+      const shard = rebuilt[i]!
+      if (!equalBytes(shardId(this.#client.primitives.blake3, shard), shards[index]![0]))
+        throw new UntrustedError(
+          'a stripe whose shards are each whole decodes to something else: its parity was false from the start',
+          { stripe: this.view.id },
+        )
+      this.#whole.set(index, shard)
+    }
+  }
+
+  /** Up and not shunned first, data before parity. */
+  #rank(index: number): number {
+    const first = this.#holders(index)[0]
+    const held = this.view.holders.find(
+      ([at, provider]) => at === index && first !== undefined && equalBytes(provider, first),
+    )
+    const up = held?.[2] === true && first !== undefined && !this.#client.providers.isShunned(first)
+    return (up ? 0 : 2) + (index < this.view.stripe.k ? 0 : 1)
+  }
+
+  async #fetchWhole(index: number, signal: AbortSignal | undefined): Promise<boolean> {
+    const [id, length] = this.view.stripe.shards[index]!
+    let lastError: unknown
+    for (const holder of this.#holders(index)) {
+      try {
+        const bytes = await this.#read(index, holder, [], signal)
+        if (bytes.length === length && equalBytes(shardId(this.#client.primitives.blake3, bytes), id)) {
+          this.#whole.set(index, bytes)
+          return true
+        }
+        this.blame(index, holder)
+      } catch (error) {
+        if (error instanceof CancelledError || !(error instanceof AllmendError)) throw error
+        lastError = error
+      }
+    }
+    if (lastError !== undefined) throw lastError
+    return false
+  }
+
+  /** Exit 6 when bringing providers back would be enough, exit 7 when it would not. */
+  #tooFew(cause: unknown): AllmendError {
+    const { k, n } = this.view.stripe
+    const have = this.#whole.size
+    const names = new Set<string>()
+    let away = 0
+    for (let index = 0; index < n; index++) {
+      if (this.#whole.has(index)) continue
+      const holders = this.view.holders.filter(([at]) => at === index)
+      const back = holders.filter(([, provider, up]) => !up || this.#client.providers.isShunned(provider))
+      if (back.length === 0) continue
+      away++
+      for (const [, provider] of back) names.add(this.#client.providers.nameOf(provider))
+    }
+    const facts = { have, needed: k, n, damaged: this.#wrong }
+    if (have + away >= k)
+      return new NotEnoughShardsError(
+        `${have} of the ${k} shards needed can be read; bringing back ${k - have} of these providers would be enough: ` +
+          [...names].sort().join(', '),
+        { ...facts, providers: [...names].sort().join(', ') },
+        { cause },
+      )
+    return new UntrustedError(
+      `${have} of the ${k} shards needed are whole, ${this.#wrong} are damaged or missing at providers that are up, and ` +
+        `${away} are at providers that are away: this can't be rebuilt from what the pool has`,
+      facts,
+      { cause },
+    )
+  }
+}
+
+function cut(shard: Uint8Array, ranges: readonly Range[]): Uint8Array[] {
+  return ranges.map(({ offset, length }) => shard.subarray(offset, offset + length))
+}

@@ -1,0 +1,342 @@
+import { AllmendError, ConflictError, NotFoundError, UsageError } from '../core/open/errors.ts'
+import type { Manifest } from '../core/secret/manifest.ts'
+import type { Metadata } from '../core/secret/metadata.ts'
+import type { LocalTarget, TargetFolder } from '../ports/local-files.ts'
+import type { Client } from './client.ts'
+import { orderedAhead, Semaphore, throwIfCancelled } from './concurrency.ts'
+import { batches } from './fetch/batches.ts'
+import { BlobReader } from './fetch/blob-reader.ts'
+import type { PlacedChunk } from './fetch/file-content.ts'
+import { fileChunks } from './fetch/file-content.ts'
+import { openContent } from './fetch/open-content.ts'
+import type { RemoteNode } from './tree/remote-node.ts'
+
+export interface GetParameters {
+  /** Remote files and folders. */
+  readonly sources: readonly string[]
+  /** Local path: an existing folder takes the sources in, else it is the new name of the only source. */
+  readonly target: string
+  readonly onProgress?: (progress: GetProgress) => void
+  readonly signal?: AbortSignal
+}
+
+export interface GetProgress {
+  readonly files: number
+  readonly totalFiles: number
+  readonly bytes: number
+  readonly totalBytes: number
+}
+
+export interface GetFailure {
+  /** Remote path. */
+  readonly path: string
+  readonly error: AllmendError
+}
+
+export interface GetResult {
+  readonly files: number
+  readonly folders: number
+  readonly symlinks: number
+  readonly bytes: number
+  /** Files that are not there now; nothing half-written was left of them. */
+  readonly failed: readonly GetFailure[]
+  /** Bad shards that were met, worked around and reported. */
+  readonly damagedShards: number
+}
+
+/** Plaintext of one batch, and batches under way. */
+const BATCH_BYTES = 16 * 1024 * 1024
+const BATCH_CHUNKS = 1_024
+const BATCHES_AHEAD = 3
+/** Writes to the disk at the same time. */
+const WRITING = 24
+/** Writes that may wait for their turn, holding their bytes. */
+const QUEUED = 1_024
+
+/** A file to be written: known before its first byte. */
+interface FileJob {
+  readonly node: RemoteNode
+  readonly path: string
+  readonly manifest: Manifest
+  /** Called when the first bytes are there, so that few files are open at a time. */
+  readonly open: () => Promise<LocalTarget>
+  target: Promise<LocalTarget> | undefined
+  /** Chunks that are still to come. */
+  left: number
+  allListed: boolean
+  failure: unknown
+}
+
+interface Piece {
+  readonly job: FileJob
+  /** Undefined marks the end of the file's list of chunks. */
+  readonly chunk: PlacedChunk | undefined
+}
+
+/**
+ * Fetches files and folders into the local file system; every file appears whole and verified or not at all.
+ *
+ * @example
+ * await get(client, { sources: ['/home/photos'], target: 'photos' })
+ *
+ * @throws NotFoundError, UsageError; failures of single files are in the result's `failed`.
+ */
+export async function get(client: Client, parameters: GetParameters): Promise<GetResult> {
+  return new Get(client, parameters).run()
+}
+
+class Get {
+  readonly #client: Client
+  readonly #parameters: GetParameters
+  readonly #readers = new Map<unknown, BlobReader>()
+  readonly #writing = new Semaphore(WRITING)
+  /** Folders whose times are set once everything in them is written, outermost first. */
+  readonly #folders: { readonly folder: TargetFolder; readonly metadata: Metadata }[] = []
+  readonly #failed: GetFailure[] = []
+  readonly #count = { files: 0, folders: 0, symlinks: 0, bytes: 0 }
+  readonly #totals = { files: 0, bytes: 0 }
+  readonly #writes = new Set<Promise<void>>()
+  #broken: { readonly error: unknown } | undefined
+
+  constructor(client: Client, parameters: GetParameters) {
+    this.#client = client
+    this.#parameters = parameters
+  }
+
+  async run(): Promise<GetResult> {
+    const { sources, onProgress, signal } = this.#parameters
+    if (sources.length === 0) throw new UsageError('name at least one remote file or folder')
+    const nodes: { node: RemoteNode; path: string }[] = []
+    for (const path of sources) nodes.push({ node: await this.#client.trees.resolve(path), path })
+    const { folder, name } = await this.#target(nodes.length)
+    if (onProgress !== undefined) for (const { node } of nodes) await this.#scan(node)
+    this.#report()
+    const pieces = this.#pieces(nodes, folder, name)
+    const grouped = batches(pieces, ({ chunk }) => chunk?.ref.plain ?? 0, BATCH_BYTES, BATCH_CHUNKS)
+    try {
+      for await (const done of orderedAhead(grouped, BATCHES_AHEAD, (batch) => this.#fetch(batch))) {
+        throwIfCancelled(signal)
+        this.#deliver(done)
+        while (this.#writes.size >= QUEUED) await Promise.race(this.#writes)
+        if (this.#broken !== undefined) throw this.#broken.error
+      }
+    } finally {
+      await Promise.all(this.#writes)
+      for (const reader of this.#readers.values()) await reader.damage.flush()
+    }
+    if (this.#broken !== undefined) throw this.#broken.error
+    for (const { folder: inner, metadata } of this.#folders.reverse()) await inner.finish(metadata)
+    this.#report()
+    let damagedShards = 0
+    for (const reader of this.#readers.values()) damagedShards += reader.damage.count
+    return { ...this.#count, failed: this.#failed, damagedShards }
+  }
+
+  async #target(sources: number): Promise<{ folder: TargetFolder; name: string | undefined }> {
+    const { files } = this.#client
+    const { target } = this.#parameters
+    const existing = await files.stat(target).catch((error: unknown) => {
+      if (error instanceof NotFoundError) return undefined
+      throw error
+    })
+    if (existing?.stat.kind === 'folder') return { folder: await files.target(target), name: undefined }
+    if (sources > 1 || target.endsWith('/'))
+      throw new NotFoundError(`${target} is no folder here; make it first`, { path: target })
+    return { folder: await files.target(files.folderOf(target)), name: files.baseName(target) }
+  }
+
+  async #scan(node: RemoteNode): Promise<void> {
+    throwIfCancelled(this.#parameters.signal)
+    if (node.metadata.kind === 'file') {
+      this.#totals.files++
+      this.#totals.bytes += node.metadata.size
+    } else if (node.metadata.kind === 'folder')
+      for (const child of (await this.#client.trees.children(node)).byName.values()) await this.#scan(child)
+  }
+
+  #report(): void {
+    this.#parameters.onProgress?.({
+      files: this.#count.files,
+      totalFiles: Math.max(this.#totals.files, this.#count.files),
+      bytes: this.#count.bytes,
+      totalBytes: Math.max(this.#totals.bytes, this.#count.bytes),
+    })
+  }
+
+  async *#pieces(
+    nodes: readonly { node: RemoteNode; path: string }[],
+    folder: TargetFolder,
+    name: string | undefined,
+  ): AsyncGenerator<Piece> {
+    for (const { node, path } of nodes) yield* this.#node(node, path.replace(/\/+$/, ''), folder, name)
+  }
+
+  async *#node(node: RemoteNode, path: string, folder: TargetFolder, rename?: string): AsyncGenerator<Piece> {
+    throwIfCancelled(this.#parameters.signal)
+    const { metadata } = node
+    const name = rename ?? metadata.name
+    try {
+      if (metadata.kind === 'folder') {
+        const inner = await folder.folder(name)
+        this.#count.folders++
+        const { byName, conflicts } = await this.#client.trees.children(node)
+        for (const child of byName.values()) yield* this.#node(child, `${path}/${child.metadata.name}`, inner)
+        for (const child of conflicts)
+          this.#fail(
+            `${path}/${child.metadata.name}`,
+            new ConflictError('another file of the same name was there first; rename this one', {}),
+          )
+        this.#folders.push({ folder: inner, metadata })
+      } else if (metadata.kind === 'symlink') {
+        await folder.symlink(name, metadata.target ?? '', metadata)
+        this.#count.symlinks++
+      } else yield* this.#file(node, path, folder, metadata, name)
+    } catch (error) {
+      this.#fail(path, error)
+    }
+  }
+
+  async *#file(
+    node: RemoteNode,
+    path: string,
+    folder: TargetFolder,
+    metadata: Metadata,
+    name: string,
+  ): AsyncGenerator<Piece> {
+    const manifest = openContent(this.#client, node)
+    if (manifest === undefined) throw new NotFoundError('this file has no content', { path })
+    const job: FileJob = {
+      node,
+      path,
+      open: () => folder.file(name, { ...metadata, size: manifest.size }),
+      manifest,
+      target: undefined,
+      left: 0,
+      allListed: false,
+      failure: undefined,
+    }
+    try {
+      const chunks = fileChunks(
+        this.#client,
+        this.#reader(node),
+        manifest,
+        0,
+        manifest.size,
+        this.#parameters.signal,
+      )
+      for await (const chunk of chunks) {
+        if (job.failure !== undefined) break
+        job.left++
+        yield { job, chunk }
+      }
+    } catch (error) {
+      job.failure ??= error
+    }
+    yield { job, chunk: undefined }
+  }
+
+  #reader(node: RemoteNode): BlobReader {
+    let reader = this.#readers.get(node.space)
+    if (reader === undefined) {
+      reader = new BlobReader(this.#client, node.space)
+      this.#readers.set(node.space, reader)
+    }
+    return reader
+  }
+
+  /** Plaintexts of a batch. When it fails as a whole, each file's part is tried alone, so that one loss doesn't fail others. */
+  async #fetch(batch: readonly Piece[]): Promise<{ piece: Piece; plain: Uint8Array | undefined }[]> {
+    const wanted = batch.filter(({ chunk }) => chunk !== undefined)
+    const first = wanted[0]
+    const plain = new Map<Piece, Uint8Array>()
+    if (first !== undefined)
+      try {
+        await this.#read(wanted, plain)
+      } catch (error) {
+        if (!(error instanceof AllmendError)) throw error
+        for (const job of new Set(wanted.map((piece) => piece.job))) {
+          const own = wanted.filter((piece) => piece.job === job)
+          try {
+            if (job.failure === undefined) await this.#read(own, plain)
+          } catch (reason) {
+            if (!(reason instanceof AllmendError)) throw reason
+            job.failure ??= reason
+          }
+        }
+      }
+    return batch.map((piece) => ({ piece, plain: plain.get(piece) }))
+  }
+
+  async #read(pieces: readonly Piece[], plain: Map<Piece, Uint8Array>): Promise<void> {
+    const bySpace = Map.groupBy(pieces, ({ job }) => job.node.space)
+    for (const own of bySpace.values()) {
+      const parts = await this.#reader(own[0]!.job.node).read(
+        own.map(({ chunk }) => chunk!.ref),
+        this.#parameters.signal,
+      )
+      for (const [i, piece] of own.entries()) plain.set(piece, parts[i]!)
+    }
+  }
+
+  #deliver(results: readonly { piece: Piece; plain: Uint8Array | undefined }[]): void {
+    for (const { piece, plain } of results) {
+      const { job, chunk } = piece
+      if (chunk === undefined) {
+        job.allListed = true
+        if (job.left === 0) this.#background(() => this.#finish(job))
+      } else this.#background(() => this.#write(job, chunk, plain))
+    }
+  }
+
+  #background(work: () => Promise<void>): void {
+    const running: Promise<void> = this.#writing
+      .with(work)
+      .catch((error: unknown) => {
+        this.#broken ??= { error }
+      })
+      .finally(() => this.#writes.delete(running))
+    this.#writes.add(running)
+  }
+
+  async #write(job: FileJob, chunk: PlacedChunk, plain: Uint8Array | undefined): Promise<void> {
+    if (plain !== undefined && job.failure === undefined)
+      try {
+        const target = await this.#open(job)
+        await target.write(plain, chunk.position)
+        this.#count.bytes += plain.length
+        this.#report()
+      } catch (error) {
+        job.failure ??= error
+      }
+    job.left--
+    if (job.left === 0 && job.allListed) await this.#finish(job)
+  }
+
+  #open(job: FileJob): Promise<LocalTarget> {
+    job.target ??= job.open()
+    return job.target
+  }
+
+  async #finish(job: FileJob): Promise<void> {
+    if (job.failure === undefined)
+      try {
+        const target = await this.#open(job)
+        await target.finish()
+        this.#count.files++
+        this.#report()
+        return
+      } catch (error) {
+        job.failure = error
+      }
+    // A target that could not even be opened left nothing to discard.
+    const target = await job.target?.catch(() => undefined)
+    await target?.discard()
+    this.#fail(job.path, job.failure)
+  }
+
+  #fail(path: string, error: unknown): void {
+    if (!(error instanceof AllmendError)) throw error
+    throwIfCancelled(this.#parameters.signal)
+    this.#failed.push({ path, error })
+  }
+}

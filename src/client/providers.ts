@@ -1,0 +1,142 @@
+import { toHex } from '../core/open/bytes.ts'
+import { AllmendError, NotFoundError, UnreachableError } from '../core/open/errors.ts'
+import type { Signed } from '../core/open/objects/signed.ts'
+import type { Method } from '../core/open/protocol/method.ts'
+import { presentTicket } from '../core/open/protocol/provider-methods.ts'
+import type { ProviderView } from '../core/open/protocol/tracker-methods.ts'
+import { listProviders } from '../core/open/protocol/tracker-methods.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { Answer } from '../ports/rpc.ts'
+import { call } from '../ports/rpc.ts'
+import type { Connection, RequestOptions, Transport } from '../ports/transport.ts'
+import type { Tracker } from './tracker.ts'
+
+/** A provider that failed isn't asked first again for this long, ms. */
+const SHUN_MS = 10_000
+/** How old the list of providers may be before a new stripe is planned on it, ms. */
+const LIST_AGE_MS = 1_000
+const DIAL_TIMEOUT_MS = 3_000
+
+/**
+ * Connections to providers by id, dialled when needed and kept. Invariant: a ticket is presented on a connection before
+ * the first request that stands on it, and again after a reconnect.
+ */
+export class Providers {
+  readonly #transport: Transport
+  readonly #clock: Clock
+  readonly #tracker: Tracker
+  readonly #connections = new Map<string, Promise<Connection>>()
+  readonly #presented = new WeakMap<Connection, WeakMap<Signed, Promise<unknown>>>()
+  readonly #shunned = new Map<string, number>()
+  #known = new Map<string, ProviderView>()
+  #listedAt = Number.NEGATIVE_INFINITY
+  #listing: Promise<readonly ProviderView[]> | undefined
+
+  constructor(transport: Transport, clock: Clock, tracker: Tracker) {
+    this.#transport = transport
+    this.#clock = clock
+    this.#tracker = tracker
+  }
+
+  /** All providers of the pool; at most `LIST_AGE_MS` old, or fresh. */
+  async list(fresh = false): Promise<readonly ProviderView[]> {
+    if (!fresh && this.#clock.monotonic() - this.#listedAt < LIST_AGE_MS) return [...this.#known.values()]
+    this.#listing ??= this.#tracker.call(listProviders, {}).then(
+      ({ providers }) => {
+        this.#known = new Map(providers.map((provider) => [toHex(provider.id), provider]))
+        this.#listedAt = this.#clock.monotonic()
+        this.#listing = undefined
+        return providers
+      },
+      (error: unknown) => {
+        this.#listing = undefined
+        throw error
+      },
+    )
+    return this.#listing
+  }
+
+  /** Takes in what another answer said about providers. */
+  learn(providers: readonly ProviderView[]): void {
+    for (const provider of providers) this.#known.set(toHex(provider.id), provider)
+  }
+
+  nameOf(provider: Uint8Array): string {
+    const id = toHex(provider)
+    return this.#known.get(id)?.name ?? id.slice(0, 12)
+  }
+
+  /** Whether the provider failed us a moment ago. */
+  isShunned(provider: Uint8Array): boolean {
+    return this.#clock.monotonic() < (this.#shunned.get(toHex(provider)) ?? 0)
+  }
+
+  shun(provider: Uint8Array): void {
+    this.#shunned.set(toHex(provider), this.#clock.monotonic() + SHUN_MS)
+  }
+
+  /** One request to a provider that stands on `ticket`. A failure to reach it shuns the provider for a while. */
+  async call<Request, Response>(
+    provider: Uint8Array,
+    ticket: Signed,
+    method: Method<Request, Response>,
+    request: Request,
+    body?: Uint8Array,
+    options?: RequestOptions,
+  ): Promise<Answer<Response>> {
+    try {
+      const connection = await this.#connect(provider)
+      await this.#present(connection, ticket)
+      return await call(connection, method, request, body, options)
+    } catch (error) {
+      if (
+        error instanceof UnreachableError ||
+        (error instanceof AllmendError && error.policy === 'blame-peer')
+      )
+        this.shun(provider)
+      throw error
+    }
+  }
+
+  async close(): Promise<void> {
+    const connections = [...this.#connections.values()]
+    this.#connections.clear()
+    await Promise.all(connections.map(async (dialled) => (await dialled.catch(() => undefined))?.close()))
+  }
+
+  #connect(provider: Uint8Array): Promise<Connection> {
+    const id = toHex(provider)
+    const existing = this.#connections.get(id)
+    if (existing !== undefined) return existing
+    const dialled = this.#dial(id, provider)
+    this.#connections.set(id, dialled)
+    const forget = () => {
+      if (this.#connections.get(id) === dialled) this.#connections.delete(id)
+    }
+    dialled.then((connection) => connection.closed.then(forget), forget)
+    return dialled
+  }
+
+  async #dial(id: string, provider: Uint8Array): Promise<Connection> {
+    if (!this.#known.has(id)) await this.list(true)
+    const known = this.#known.get(id)
+    if (known === undefined) throw new NotFoundError('the tracker knows no such provider', { provider })
+    return this.#transport.dial(known.address, provider, { timeoutMs: DIAL_TIMEOUT_MS })
+  }
+
+  #present(connection: Connection, ticket: Signed): Promise<unknown> {
+    let presented = this.#presented.get(connection)
+    if (presented === undefined) {
+      presented = new WeakMap()
+      this.#presented.set(connection, presented)
+    }
+    let done = presented.get(ticket)
+    if (done === undefined) {
+      done = call(connection, presentTicket, { ticket })
+      presented.set(ticket, done)
+      const known = presented
+      done.catch(() => known.delete(ticket))
+    }
+    return done
+  }
+}

@@ -1,0 +1,480 @@
+import { concatBytes, equalBytes, utf8 } from '../core/open/bytes.ts'
+import { AllmendError, ConflictError, NotFoundError, UsageError } from '../core/open/errors.ts'
+import { taggedHash } from '../core/open/hash.ts'
+import type { Metadata } from '../core/secret/metadata.ts'
+import type { LocalEntry, LocalStat } from '../ports/local-files.ts'
+import type { JournalJob } from '../ports/put-journal.ts'
+import type { Client } from './client.ts'
+import { orderedAhead, throwIfCancelled } from './concurrency.ts'
+import { openContent } from './fetch/open-content.ts'
+import { checkName, joinPath, splitPath } from './paths.ts'
+import { freshen } from './tree/freshen.ts'
+import type { Content, Folder } from './tree/node-changes.ts'
+import { createChange, folderOf, metaChange, writeChange } from './tree/node-changes.ts'
+import type { RemoteNode } from './tree/remote-node.ts'
+import { CommitQueue } from './upload/commit-queue.ts'
+import { FileSealer } from './upload/file-sealer.ts'
+import { UploadProgress } from './upload/upload-progress.ts'
+import type { Safety } from './upload/uploader.ts'
+import { Uploader } from './upload/uploader.ts'
+
+export interface PutParameters {
+  /** Local files and folders. */
+  readonly sources: readonly string[]
+  /** Remote path: an existing folder takes the sources in, else it is the new name of the only source. */
+  readonly target: string
+  readonly onProgress?: (progress: PutProgress) => void
+  readonly signal?: AbortSignal
+}
+
+export interface PutProgress {
+  readonly phase: 'scan' | 'send' | 'finish'
+  readonly files: number
+  readonly totalFiles: number
+  /** Bytes read, and of all sources. */
+  readonly bytes: number
+  readonly totalBytes: number
+  /** Bytes of files whose shards went out; that can be read from the pool; that are as safe as they will be. */
+  readonly sent: number
+  readonly decodable: number
+  readonly atTarget: number
+}
+
+export interface PutProblem {
+  readonly path: string
+  readonly error: AllmendError
+}
+
+export interface PutResult {
+  readonly files: number
+  readonly folders: number
+  readonly symlinks: number
+  /** Files that were in the pool just so. */
+  readonly unchanged: number
+  /** Bytes of the files. */
+  readonly bytes: number
+  /** Shard bytes that went to providers. */
+  readonly sentBytes: number
+  /** What could not be read; everything else is stored. */
+  readonly problems: readonly PutProblem[]
+  readonly safety: Safety
+  readonly warnings: readonly string[]
+}
+
+/** Small files are opened and read this far ahead: each costs some round trips to the disk. */
+const FILES_AHEAD = 16
+const SMALL_FILE_BYTES = 256 * 1024
+
+interface Destination {
+  readonly folder: RemoteNode
+  /** Another name for the only source. */
+  readonly name: string | undefined
+}
+
+/** A folder on its way: where new nodes go, and what was in it before. */
+interface OpenFolder {
+  readonly folder: Folder
+  readonly before: RemoteNode | undefined
+}
+
+/**
+ * Stores local files and folders in the pool, whole; what is there already isn't sent again, and a put that was interrupted
+ * goes on where it was.
+ *
+ * @example
+ * const result = await put(client, { sources: ['photos'], target: '/home/' })
+ * result.files // 1204
+ *
+ * @throws NotEnoughProvidersError, CapacityError: what was committed before is safe, run it again to resume.
+ * @throws NotFoundError for a source or a remote folder that isn't there; ConflictError when somebody else changed the same.
+ */
+export async function put(client: Client, parameters: PutParameters): Promise<PutResult> {
+  const destination = await destinationOf(client, parameters)
+  const job = await client.journal.open(jobId(client, parameters))
+  let finished = false
+  try {
+    const result = await new Put(client, parameters, destination, job).run()
+    await job.finish()
+    finished = true
+    return result
+  } finally {
+    client.trees.forget()
+    if (!finished) await job.close()
+  }
+}
+
+function jobId(client: Client, { sources, target }: PutParameters): Uint8Array {
+  const parts = [...sources.map((source) => client.files.absolute(source)), target]
+  return taggedHash(
+    client.primitives,
+    'put-job',
+    concatBytes(...parts.map((part) => concatBytes(utf8(part), Uint8Array.of(0)))),
+  )
+}
+
+async function destinationOf(client: Client, { sources, target }: PutParameters): Promise<Destination> {
+  if (sources.length === 0) throw new UsageError('name at least one file or folder to put')
+  const names = splitPath(target)
+  if (names.length === 0)
+    throw new UsageError('everything lives in a space: put it into /home/, for example', { target })
+  const existing = await client.trees.find(target)
+  if (existing?.metadata.kind === 'folder')
+    return { folder: await freshen(client, existing), name: undefined }
+  if (sources.length > 1 || target.endsWith('/'))
+    throw new NotFoundError(`${target} is no folder; make it first: allmend mkdir ${joinPath(names)}`, {
+      path: target,
+    })
+  const parent = await client.trees.resolve(joinPath(names.slice(0, -1)))
+  if (parent.metadata.kind !== 'folder')
+    throw new NotFoundError(`${joinPath(names.slice(0, -1))} is no folder`, { path: target })
+  return { folder: await freshen(client, parent), name: names.at(-1)! }
+}
+
+class Put {
+  readonly #client: Client
+  readonly #parameters: PutParameters
+  readonly #destination: Destination
+  readonly #job: JournalJob
+  readonly #progress: UploadProgress
+  readonly #uploader: Uploader
+  readonly #sealer: FileSealer
+  readonly #queue: CommitQueue
+  readonly #problems: PutProblem[] = []
+  readonly #warnings: string[] = []
+  readonly #count = { files: 0, folders: 0, symlinks: 0, unchanged: 0, bytes: 0 }
+  #totals = { files: 0, bytes: 0 }
+  #phase: PutProgress['phase'] = 'scan'
+
+  constructor(client: Client, parameters: PutParameters, destination: Destination, job: JournalJob) {
+    this.#client = client
+    this.#parameters = parameters
+    this.#destination = destination
+    this.#job = job
+    this.#progress = new UploadProgress(() => this.#report())
+    const { space } = destination.folder
+    this.#uploader = new Uploader(client, space, job, this.#progress, parameters.signal)
+    this.#sealer = new FileSealer(client, space, this.#uploader)
+    this.#queue = new CommitQueue(client, space)
+  }
+
+  async run(): Promise<PutResult> {
+    const { sources, onProgress } = this.#parameters
+    const roots: LocalEntry[] = []
+    for (const source of sources) roots.push(await this.#client.files.stat(source))
+    if (onProgress !== undefined) await this.#scan(roots)
+    this.#phase = 'send'
+    try {
+      for (const root of roots) await this.#root(root)
+      await this.#sealer.flush()
+      this.#phase = 'finish'
+      await this.#uploader.finish()
+      await this.#queue.finish()
+    } catch (error) {
+      await this.#uploader.abandon()
+      await this.#queue.settle()
+      throw error
+    }
+    this.#report()
+    const { survives, target, missingShards } = this.#uploader.safety
+    return {
+      ...this.#count,
+      sentBytes: this.#progress.wire,
+      problems: this.#problems,
+      warnings: this.#warnings,
+      safety: { survives: Math.min(survives, target), target, missingShards },
+    }
+  }
+
+  async #scan(roots: readonly LocalEntry[]): Promise<void> {
+    for (const root of roots)
+      for await (const entry of this.#client.files.walk(root.path)) {
+        throwIfCancelled(this.#parameters.signal)
+        if ('error' in entry || entry.stat.kind !== 'file') continue
+        this.#totals.files++
+        this.#totals.bytes += entry.stat.size
+      }
+    this.#report()
+  }
+
+  #report(): void {
+    const { sent, decodable, atTarget } = this.#progress
+    this.#parameters.onProgress?.({
+      phase: this.#phase,
+      files: this.#count.files,
+      totalFiles: Math.max(this.#totals.files, this.#count.files),
+      bytes: this.#count.bytes,
+      totalBytes: Math.max(this.#totals.bytes, this.#count.bytes),
+      sent,
+      decodable,
+      atTarget,
+    })
+  }
+
+  async #root(root: LocalEntry): Promise<void> {
+    const { folder, name } = this.#destination
+    const rootName = name ?? this.#client.files.baseName(root.path)
+    checkName(rootName)
+    // Folders that the walk is inside of, from the destination down.
+    const open: OpenFolder[] = [{ folder: folderOf(folder), before: folder }]
+    const walk = this.#client.files.walk(root.path)
+    for await (const { entry, content } of orderedAhead(walk, FILES_AHEAD, (item) => this.#prepare(item))) {
+      throwIfCancelled(this.#parameters.signal)
+      this.#queue.check()
+      if ('error' in entry) {
+        this.#problems.push(entry)
+        continue
+      }
+      const depth = entry.names.length
+      open.length = Math.min(open.length, depth + 1)
+      const parent = open[depth]
+      // The folder above was refused; so is what is in it.
+      if (parent === undefined) continue
+      const entryName = entry.names.at(-1) ?? rootName
+      try {
+        const made = await this.#entry(parent, entry, entryName, content)
+        if (made !== undefined) open[depth + 1] = made
+      } catch (error) {
+        if (!(error instanceof LocalFailure)) throw error
+        this.#problems.push({ path: entry.path, error: error.reason })
+      }
+    }
+  }
+
+  /** Opens and reads a small file ahead of its turn. */
+  async #prepare(
+    entry: LocalEntry | PutProblem,
+  ): Promise<{ entry: LocalEntry | PutProblem; content: SmallContent | undefined }> {
+    if ('error' in entry || entry.stat.kind !== 'file' || entry.stat.size > SMALL_FILE_BYTES)
+      return { entry, content: undefined }
+    if (this.#job.committed.get(entry.path) === entry.stat.fingerprint) return { entry, content: undefined }
+    try {
+      return { entry, content: await this.#readSmall(entry) }
+    } catch (error) {
+      if (error instanceof AllmendError) return { entry: { path: entry.path, error }, content: undefined }
+      throw error
+    }
+  }
+
+  async #readSmall(entry: LocalEntry): Promise<SmallContent> {
+    const file = await this.#client.files.open(entry)
+    try {
+      const bytes = new Uint8Array(entry.stat.size + 1)
+      let length = 0
+      for (;;) {
+        const count = await file.read(bytes.subarray(length), length)
+        if (count === 0) break
+        length += count
+        // It grew: the ordinary way will read it again.
+        if (length === bytes.length) break
+      }
+      return { bytes: bytes.subarray(0, length), stat: await file.stat() }
+    } finally {
+      await file.close()
+    }
+  }
+
+  async #entry(
+    parent: OpenFolder,
+    entry: LocalEntry,
+    name: string,
+    content: SmallContent | undefined,
+  ): Promise<OpenFolder | undefined> {
+    const existing = await this.#existing(parent, name)
+    if (existing !== undefined && existing.metadata.kind !== entry.stat.kind)
+      throw new LocalFailure(
+        new ConflictError(
+          `${name} is a ${existing.metadata.kind} in the pool and a ${entry.stat.kind} here; move one of them away first`,
+          { path: entry.path },
+        ),
+      )
+    if (entry.stat.kind === 'folder') return this.#folder(parent, entry, name, existing)
+    if (entry.stat.kind === 'symlink') this.#symlink(parent, entry, name, existing)
+    else await this.#file(parent, entry, name, existing, content)
+    return undefined
+  }
+
+  async #existing(parent: OpenFolder, name: string): Promise<RemoteNode | undefined> {
+    if (parent.before === undefined) return undefined
+    return (await this.#client.trees.children(parent.before)).byName.get(name)
+  }
+
+  async #folder(
+    parent: OpenFolder,
+    entry: LocalEntry,
+    name: string,
+    existing: RemoteNode | undefined,
+  ): Promise<OpenFolder> {
+    this.#count.folders++
+    if (existing !== undefined) {
+      const fresh = await freshen(this.#client, existing)
+      return { folder: folderOf(fresh), before: fresh }
+    }
+    const change = createChange(this.#client, parent.folder, metadataOf(entry.stat, name))
+    this.#queue.reserve().put({ encoded: change.encoded, committed: () => undefined })
+    const { node, gen, keys } = change
+    return { folder: { space: parent.folder.space, id: node, gen, keys }, before: undefined }
+  }
+
+  #symlink(parent: OpenFolder, entry: LocalEntry, name: string, existing: RemoteNode | undefined): void {
+    this.#count.symlinks++
+    const metadata = metadataOf(entry.stat, name)
+    if (existing !== undefined && sameMetadata(existing.metadata, metadata)) return
+    const change =
+      existing === undefined
+        ? createChange(this.#client, parent.folder, metadata)
+        : metaChange(this.#client, existing, metadata)
+    this.#queue.reserve().put({ encoded: change.encoded, committed: () => undefined })
+  }
+
+  async #file(
+    parent: OpenFolder,
+    entry: LocalEntry,
+    name: string,
+    before: RemoteNode | undefined,
+    small: SmallContent | undefined,
+  ): Promise<void> {
+    if (before !== undefined && this.#job.committed.get(entry.path) === entry.stat.fingerprint) {
+      this.#count.files++
+      this.#count.unchanged++
+      this.#count.bytes += entry.stat.size
+      this.#progress.known(entry.stat.size)
+      return
+    }
+    const existing = before === undefined ? undefined : await freshen(this.#client, before)
+    const slot = this.#queue.reserve()
+    // The name's final state is only known after reading; it is set before `done` can be called.
+    let stat = entry.stat
+    const ready = (content: Content) => {
+      const metadata = metadataOf({ ...stat, size: content.manifest.size }, name)
+      const committed = () => this.#job.commitFiles([{ path: entry.path, fingerprint: stat.fingerprint }])
+      const change = this.#fileChange(parent, existing, metadata, content)
+      if (change === undefined) {
+        this.#count.unchanged++
+        committed()
+        slot.drop()
+      } else slot.put({ encoded: change, committed })
+    }
+    try {
+      if (small !== undefined && small.bytes.length === small.stat.size) {
+        stat = small.stat
+        await this.#sealer.file(readerOf(small.bytes), ready)
+      } else stat = await this.#readLarge(entry, ready, (final) => (stat = final))
+    } catch (error) {
+      slot.drop()
+      throw error
+    }
+    this.#count.files++
+    this.#count.bytes += stat.size
+    this.#report()
+  }
+
+  async #readLarge(
+    entry: LocalEntry,
+    ready: (content: Content) => void,
+    settle: (stat: LocalStat) => void,
+  ): Promise<LocalStat> {
+    const file = await this.#client.files.open(entry).catch(localFailure)
+    try {
+      const begun = await file.stat().catch(localFailure)
+      let held: Content | undefined
+      let settled = false
+      const bytes = await this.#sealer.file(
+        (buffer, position) => {
+          throwIfCancelled(this.#parameters.signal)
+          return file.read(buffer, position).catch(localFailure)
+        },
+        (content) => {
+          if (settled) ready(content)
+          else held = content
+        },
+      )
+      const ended = await file.stat().catch(localFailure)
+      if (ended.fingerprint !== begun.fingerprint)
+        this.#warnings.push(`${entry.path} changed while it was read; what was read is stored: put it again`)
+      const stat = { ...ended, size: bytes }
+      settle(stat)
+      settled = true
+      if (held !== undefined) ready(held)
+      return stat
+    } finally {
+      await file.close()
+    }
+  }
+
+  /** The change that brings the pool to this state, or undefined when it is there already. */
+  #fileChange(
+    parent: OpenFolder,
+    existing: RemoteNode | undefined,
+    metadata: Metadata,
+    content: Content,
+  ): Uint8Array | undefined {
+    if (existing === undefined) return createChange(this.#client, parent.folder, metadata, content).encoded
+    if (!sameContent(this.#client, existing, content))
+      return writeChange(this.#client, existing, metadata, content).encoded
+    if (sameMetadata(existing.metadata, metadata)) return undefined
+    return metaChange(this.#client, existing, metadata).encoded
+  }
+}
+
+interface SmallContent {
+  readonly bytes: Uint8Array
+  readonly stat: LocalStat
+}
+
+/** Marks a failure of the member's own file, which is told while the others go on. */
+class LocalFailure extends Error {
+  readonly reason: AllmendError
+
+  constructor(reason: AllmendError) {
+    super(reason.message, { cause: reason })
+    this.reason = reason
+  }
+}
+
+function localFailure(error: unknown): never {
+  throw error instanceof AllmendError ? new LocalFailure(error) : error
+}
+
+function readerOf(bytes: Uint8Array) {
+  return (buffer: Uint8Array, position: number): Promise<number> => {
+    const part = bytes.subarray(position, position + buffer.length)
+    buffer.set(part)
+    return Promise.resolve(part.length)
+  }
+}
+
+function metadataOf(stat: LocalStat, name: string): Metadata {
+  const { kind, mtimeSeconds, mtimeNanoseconds, mode, target } = stat
+  const size = kind === 'file' ? stat.size : 0
+  return {
+    kind,
+    name,
+    size,
+    mtimeSeconds,
+    mtimeNanoseconds,
+    mode: mode & 0o7777,
+    ...(target === undefined ? {} : { target }),
+  }
+}
+
+function sameMetadata(a: Metadata, b: Metadata): boolean {
+  return (
+    a.kind === b.kind &&
+    a.name === b.name &&
+    a.size === b.size &&
+    a.mtimeSeconds === b.mtimeSeconds &&
+    a.mtimeNanoseconds === b.mtimeNanoseconds &&
+    a.mode === b.mode &&
+    a.target === b.target
+  )
+}
+
+/** Compares inline chunks; a file with lists counts as changed, since their keys are new each time. */
+function sameContent(client: Client, node: RemoteNode, { manifest }: Content): boolean {
+  const existing = openContent(client, node)
+  if (existing === undefined || existing.lists.length > 0 || manifest.lists.length > 0) return false
+  return (
+    existing.chunks.length === manifest.chunks.length &&
+    existing.chunks.every((chunk, i) => equalBytes(chunk.id, manifest.chunks[i]!.id))
+  )
+}

@@ -1,0 +1,141 @@
+import { equalBytes } from '../../core/open/bytes.ts'
+import { UntrustedError } from '../../core/open/errors.ts'
+import { CHANGE_KIND, FORM_RANDOM } from '../../core/open/objects/change.ts'
+import { NODE_ID_BYTES } from '../../core/open/objects/suite.ts'
+import type { Primitives } from '../../core/open/primitives.ts'
+import type { NodeView, OperationView } from '../../core/open/protocol/tracker-methods.ts'
+import type { NodeKeys } from '../../core/secret/key-tree.ts'
+import { checkCommitments, childKeys, openBack } from '../../core/secret/key-tree.ts'
+import type { Metadata } from '../../core/secret/metadata.ts'
+import { openMetadata } from '../../core/secret/metadata.ts'
+import type { RemoteNode } from './remote-node.ts'
+import type { Space } from './space.ts'
+import type { ChangeVerifier, VerifiedChange } from './verified-changes.ts'
+
+const NO_PARENT = new Uint8Array(NODE_ID_BYTES)
+
+/**
+ * Verifies and opens one node that the tracker served as a child of `parent` (or as the root). Throws UntrustedError when
+ * anything about it doesn't hold: author, place, keys, commitments, metadata.
+ */
+export async function openNode(
+  primitives: Primitives,
+  pool: Uint8Array,
+  verifier: ChangeVerifier,
+  space: Space,
+  parent: RemoteNode | undefined,
+  view: NodeView,
+  operations: readonly OperationView[],
+): Promise<RemoteNode> {
+  const generations: VerifiedChange[] = []
+  for (const change of view.generations) generations.push(await verifier.change(change, operations, space))
+  const meta = await verifier.change(view.meta, operations, space)
+  const content =
+    view.content === undefined ? undefined : await verifier.change(view.content, operations, space)
+  const first = generations[0]
+  const last = generations.at(-1)
+  if (first === undefined || last === undefined || first.change.kind !== CHANGE_KIND.create)
+    throw new UntrustedError('a node whose creation was not served')
+  for (const { change } of [...generations, meta, ...(content === undefined ? [] : [content])])
+    if (!equalBytes(change.node, view.node)) throw new UntrustedError("another node's change was served")
+  checkNewest(view, [last, meta, ...(content === undefined ? [] : [content])])
+
+  const keys = nodeKeys(primitives, pool, space, parent, view.node, generations)
+  const metaKeys = keys.get(meta.change.gen)
+  if (metaKeys === undefined || meta.change.meta === undefined)
+    throw new UntrustedError('metadata of a generation that the node never had')
+  return {
+    space,
+    id: view.node,
+    parent,
+    version: view.version,
+    head: view.head,
+    gen: last.change.gen,
+    keys,
+    parentGen: last.change.keyRecord?.parentGen ?? 0,
+    metadata: openMetadataOf(primitives, pool, metaKeys, meta),
+    changed: meta.time,
+    content,
+    index: first.index,
+    place: first.place,
+  }
+}
+
+function openMetadataOf(
+  primitives: Primitives,
+  pool: Uint8Array,
+  keys: NodeKeys,
+  { change, operation }: VerifiedChange,
+): Metadata {
+  return openMetadata(
+    primitives,
+    keys,
+    {
+      pool,
+      // The genesis operation's own boxes were made before the space had an id.
+      space: operation.space,
+      node: change.node,
+      gen: change.gen,
+      version: change.version,
+      device: operation.device,
+    },
+    change.meta ?? new Uint8Array(0),
+  )
+}
+
+/** A tracker that serves an old change beside a newer one of the same node shows itself here. */
+function checkNewest(view: NodeView, changes: readonly VerifiedChange[]): void {
+  for (const { change } of changes)
+    if (change.version > view.version)
+      throw new UntrustedError('a node is said to be older than a change of it that was served')
+}
+
+/** The node's keys by generation: derived from the parent (or the grant, for a root), older ones through the back boxes. */
+function nodeKeys(
+  primitives: Primitives,
+  pool: Uint8Array,
+  space: Space,
+  parent: RemoteNode | undefined,
+  node: Uint8Array,
+  generations: readonly VerifiedChange[],
+): Map<number, NodeKeys> {
+  const keys = new Map<number, NodeKeys>()
+  const newest = generations.at(-1)!
+  const record = newest.change.keyRecord
+  if (record === undefined) throw new UntrustedError('a generation without a key record')
+  if (!equalBytes(record.parent, parent?.id ?? NO_PARENT))
+    throw new UntrustedError('a node was served in a folder that it is not in')
+  const { gen } = newest.change
+  if (parent === undefined) {
+    if (record.form !== FORM_RANDOM || record.commitments === undefined || gen !== space.rootGen)
+      throw new UntrustedError("a root whose keys are not its grant's")
+    checkCommitments(primitives, space.rootKeys, record.commitments)
+    keys.set(gen, space.rootKeys)
+  } else {
+    const parentKeys = parent.keys.get(record.parentGen)
+    if (parentKeys === undefined || record.form === FORM_RANDOM)
+      throw new UntrustedError("a node's keys come from a generation that its folder never had")
+    keys.set(gen, childKeys(primitives, parentKeys, space.id, node, gen))
+  }
+  for (let i = generations.length - 1; i > 0; i--) {
+    const { change } = generations[i]!
+    const older = generations[i - 1]!.change.gen
+    const boxes = change.keyRecord
+    const newer = keys.get(change.gen)
+    if (
+      older !== change.gen - 1 ||
+      newer === undefined ||
+      boxes?.backMk === undefined ||
+      boxes.backCk === undefined
+    )
+      throw new UntrustedError("a node's generations are not in order")
+    keys.set(
+      older,
+      openBack(primitives, { pool, space: space.id, node, gen: change.gen }, newer, older, {
+        backMk: boxes.backMk,
+        backCk: boxes.backCk,
+      }),
+    )
+  }
+  return keys
+}

@@ -1,0 +1,236 @@
+/**
+ * Sends one stripe: places it, hands every shard to its provider, places anew what fails, and reports what is durable.
+ * Invariants:
+ * - a stripe is sealed only with at least the happy threshold of shards acknowledged, each by another provider.
+ * - it waits up to `TARGET_WAIT_MS` for all n shards once it is happy, and fails when nothing got on for as long.
+ */
+import { toHex } from '../../core/open/bytes.ts'
+import {
+  AllmendError,
+  CancelledError,
+  CapacityError,
+  DeniedError,
+  NotEnoughProvidersError,
+} from '../../core/open/errors.ts'
+import type { Signed } from '../../core/open/objects/signed.ts'
+import { putShard, statShards } from '../../core/open/protocol/provider-methods.ts'
+import type { BlobPlace, PlacementAnswer } from '../../core/open/protocol/tracker-methods.ts'
+import { placeStripe, replaceShard, sealStripe } from '../../core/open/protocol/tracker-methods.ts'
+import type { Stripe } from '../../core/open/stripe.ts'
+import { happyThreshold, stripeId } from '../../core/open/stripe.ts'
+import type { Client } from '../client.ts'
+import { throwIfCancelled } from '../concurrency.ts'
+
+/** How long a put waits for the last shards of a stripe, or for a provider to come back. */
+export const TARGET_WAIT_MS = 10_000
+const RETRY_MS = 500
+const WATCH_MS = 100
+/** A shard of 4 MiB at 100 kB/s; the transport notices a dead peer much earlier. */
+const SHARD_TIMEOUT_MS = 60_000
+
+export interface StripeToSend {
+  readonly space: Uint8Array
+  readonly stripe: Stripe
+  readonly shards: readonly Uint8Array[]
+  readonly blobs: readonly BlobPlace[]
+  /** An earlier run planned this very stripe: ask what is there before sending. */
+  readonly resumed: boolean
+}
+
+export interface StripeEvents {
+  /** Bytes of one shard that went out. */
+  onSent(bytes: number): void
+  /** A shard became durable; `stored` counts them. */
+  onStored(stored: number): void
+}
+
+export interface StripeOutcome {
+  readonly stored: number
+  readonly n: number
+  readonly k: number
+}
+
+interface Target {
+  readonly provider: Uint8Array
+  readonly ticket: Signed
+}
+
+/** Sends the stripe and seals it; throws NotEnoughProvidersError or CapacityError below the happy threshold. */
+export async function sendStripe(
+  client: Client,
+  job: StripeToSend,
+  events: StripeEvents,
+  signal?: AbortSignal,
+): Promise<StripeOutcome> {
+  const { clock, tracker } = client
+  const { k, n } = job.stripe
+  const happy = happyThreshold({ k, n })
+  const id = stripeId(client.primitives, job.stripe)
+  const targets = await place(client, job, signal)
+
+  const stored = new Map<number, Uint8Array>()
+  let lastProgress = clock.monotonic()
+  let happySince: number | undefined
+  let lastError: unknown
+  const stop = new AbortController()
+  const cancel = () => stop.abort()
+  signal?.addEventListener('abort', cancel, { once: true })
+
+  const gaveUp = () => {
+    const now = clock.monotonic()
+    if (stop.signal.aborted) return true
+    if (happySince !== undefined) return now - happySince >= TARGET_WAIT_MS
+    return now - lastProgress >= TARGET_WAIT_MS
+  }
+  const markStored = (index: number, provider: Uint8Array) => {
+    stored.set(index, provider)
+    lastProgress = clock.monotonic()
+    if (stored.size >= happy) happySince ??= lastProgress
+    events.onStored(stored.size)
+  }
+
+  async function settleShard(index: number): Promise<void> {
+    let target = targets.get(index)
+    const failed: Uint8Array[] = []
+    while (!stop.signal.aborted) {
+      if (target !== undefined) {
+        try {
+          await sendShard(client, job, index, target, events, stop.signal)
+          markStored(index, target.provider)
+          return
+        } catch (error) {
+          if (!(error instanceof AllmendError) || error instanceof CancelledError) throw error
+          lastError = error
+          // A ticket may just have run out: a new one for the same provider comes with the next placement.
+          if (!(error instanceof DeniedError)) failed.push(target.provider)
+        }
+      }
+      if (gaveUp()) return
+      try {
+        const answer = await tracker.call(
+          replaceShard,
+          { stripe: id, index, failed },
+          { signal: stop.signal },
+        )
+        target = targetsOf(answer).get(index)
+      } catch (error) {
+        if (!(error instanceof NotEnoughProvidersError || error instanceof CapacityError)) throw error
+        lastError = error
+        target = undefined
+        // Whoever failed may have come back by the next round.
+        failed.length = 0
+        await clock.sleep(RETRY_MS, stop.signal)
+      }
+    }
+  }
+
+  const settled = Array.from({ length: n }, (_, index) => settleShard(index))
+  // Ends the waiting for a shard that neither arrives nor fails.
+  const watch = (async () => {
+    while (!gaveUp()) await clock.sleep(WATCH_MS, stop.signal)
+    stop.abort()
+  })().catch(ignoreCancelled)
+  const results = await Promise.allSettled(settled)
+  stop.abort()
+  await watch
+  signal?.removeEventListener('abort', cancel)
+  throwIfCancelled(signal)
+  for (const result of results)
+    if (result.status === 'rejected' && !(result.reason instanceof CancelledError)) throw result.reason
+
+  if (stored.size < happy) throw tooFew(stored.size, happy, n, lastError)
+  await tracker.call(sealStripe, {
+    stripe: id,
+    stored: [...stored].sort(([a], [b]) => a - b),
+    blobs: job.blobs,
+  })
+  return { stored: stored.size, n, k }
+}
+
+function ignoreCancelled(error: unknown): void {
+  if (!(error instanceof CancelledError)) throw error
+}
+
+async function place(
+  client: Client,
+  job: StripeToSend,
+  signal: AbortSignal | undefined,
+): Promise<Map<number, Target>> {
+  const until = client.clock.monotonic() + TARGET_WAIT_MS
+  for (;;) {
+    try {
+      const answer = await client.tracker.call(placeStripe, { space: job.space, stripe: job.stripe })
+      return targetsOf(answer)
+    } catch (error) {
+      if (!(error instanceof NotEnoughProvidersError) || client.clock.monotonic() >= until) throw error
+      await client.clock.sleep(RETRY_MS, signal)
+    }
+  }
+}
+
+function targetsOf(answer: PlacementAnswer): Map<number, Target> {
+  const tickets = new Map(answer.tickets.map(([provider, ticket]) => [toHex(provider), ticket]))
+  const targets = new Map<number, Target>()
+  for (const [index, provider] of answer.shards) {
+    const ticket = tickets.get(toHex(provider))
+    if (ticket !== undefined) targets.set(index, { provider, ticket })
+  }
+  return targets
+}
+
+async function sendShard(
+  client: Client,
+  job: StripeToSend,
+  index: number,
+  { provider, ticket }: Target,
+  events: StripeEvents,
+  signal: AbortSignal,
+): Promise<void> {
+  const [shard] = job.stripe.shards[index]!
+  if (job.resumed) {
+    const { value } = await client.providers.call(
+      provider,
+      ticket,
+      statShards,
+      { shards: [shard] },
+      undefined,
+      {
+        signal,
+      },
+    )
+    if (value.present[0] === true) return
+  }
+  let reported = 0
+  await client.providers.call(
+    provider,
+    ticket,
+    putShard,
+    { shard, index, k: job.stripe.k },
+    job.shards[index]!,
+    {
+      signal,
+      timeoutMs: SHARD_TIMEOUT_MS,
+      onSent(bytes) {
+        events.onSent(bytes - reported)
+        reported = bytes
+      },
+    },
+  )
+}
+
+function tooFew(stored: number, happy: number, n: number, cause: unknown): AllmendError {
+  const facts = { stored, happy, n }
+  if (cause instanceof CapacityError)
+    return new CapacityError(
+      `the pool is full: a stripe found room for ${stored} of its ${n} shards and needs at least ${happy}; what was ` +
+        'committed before is safe; add a provider or free space, then run the same put again: it resumes',
+      facts,
+      { cause },
+    )
+  return new NotEnoughProvidersError(
+    `too few providers: a stripe could place ${stored} of its ${n} shards and needs at least ${happy}; what was ` +
+      'committed before is safe; bring providers back, then run the same put again: it resumes',
+    facts,
+    { cause },
+  )
+}

@@ -1,0 +1,277 @@
+/**
+ * Brings sealed blobs into the pool: asks which are there, packs the others into stripes, sends them. Invariants:
+ * - a blob is reported stored only after its stripe is sealed at the tracker, or the tracker knew it as healthy.
+ * - at most `MAX_STRIPES` stripes are in memory beside the open one: `add` waits.
+ * - packing depends on the order of blobs alone, and follows the journal's plans where there are any, so that a resumed put
+ *   makes the same shards again.
+ */
+import { toHex } from '../../core/open/bytes.ts'
+import { encodeDataShard, layoutDataShard } from '../../core/open/data-shard.ts'
+import { NotEnoughProvidersError } from '../../core/open/errors.ts'
+import type { Packer } from '../../core/open/packer.ts'
+import { createPacker } from '../../core/open/packer.ts'
+import type { BlobPlace } from '../../core/open/protocol/tracker-methods.ts'
+import { hasBlobs } from '../../core/open/protocol/tracker-methods.ts'
+import { schemeFor } from '../../core/open/scheme.ts'
+import type { Scheme, Stripe } from '../../core/open/stripe.ts'
+import { stripeId } from '../../core/open/stripe.ts'
+import type { JournalJob, PlannedStripe } from '../../ports/put-journal.ts'
+import type { Client } from '../client.ts'
+import { Semaphore, throwIfCancelled } from '../concurrency.ts'
+import type { Space } from '../tree/space.ts'
+import { sendStripe, TARGET_WAIT_MS } from './stripe-sender.ts'
+import type { UploadProgress } from './upload-progress.ts'
+
+/** 3 stripes of 24 MiB keep six providers busy while one stripe waits for its slowest disk. */
+const MAX_STRIPES = 3
+const RETRY_MS = 500
+
+export interface UploadBlob {
+  readonly id: Uint8Array
+  readonly bytes: Uint8Array
+  /** Plaintext bytes that it stands for, for the progress. */
+  readonly plain: number
+  /** Called once, when the blob is safe in the pool. */
+  readonly stored: () => void
+}
+
+/** How well the least safe stripe of this upload is stored. */
+export interface Safety {
+  /** Losses that every stripe survives now. */
+  survives: number
+  /** Losses that it will survive once what is missing is repaired. */
+  target: number
+  missingShards: number
+}
+
+interface Plan {
+  readonly plan: PlannedStripe
+  readonly blobs: Map<string, UploadBlob>
+  readonly wanted: number
+}
+
+export class Uploader {
+  readonly #client: Client
+  readonly #space: Space
+  readonly #job: JournalJob
+  readonly #progress: UploadProgress
+  readonly #signal: AbortSignal | undefined
+  readonly #slots = new Semaphore(MAX_STRIPES)
+  /** Blobs under way: who waits for them. */
+  readonly #waiting = new Map<string, (() => void)[]>()
+  readonly #plans = new Map<string, Plan>()
+  readonly #sending = new Set<Promise<void>>()
+  #packer: Packer<UploadBlob> | undefined
+  #failure: { readonly error: unknown } | undefined
+  readonly safety: Safety = { survives: Number.POSITIVE_INFINITY, target: 0, missingShards: 0 }
+
+  constructor(
+    client: Client,
+    space: Space,
+    job: JournalJob,
+    progress: UploadProgress,
+    signal: AbortSignal | undefined,
+  ) {
+    this.#client = client
+    this.#space = space
+    this.#job = job
+    this.#progress = progress
+    this.#signal = signal
+    for (const plan of job.planned) {
+      const ids = plan.shards.flat()
+      const entry: Plan = { plan, blobs: new Map(), wanted: ids.length }
+      for (const id of ids) this.#plans.set(toHex(id), entry)
+    }
+  }
+
+  /** Takes blobs in. Waits while too much is under way; throws what made the upload fail. */
+  async add(blobs: readonly UploadBlob[]): Promise<void> {
+    const underWay = new Set(blobs.map((blob) => toHex(blob.id)).filter((key) => this.#waiting.has(key)))
+    const present = await this.#ask(blobs.filter((blob) => !underWay.has(toHex(blob.id))))
+    for (const blob of blobs) {
+      this.#check()
+      const key = toHex(blob.id)
+      const known = () => {
+        this.#progress.known(blob.plain)
+        blob.stored()
+      }
+      const waiting = this.#waiting.get(key)
+      if (waiting !== undefined) waiting.push(known)
+      // What was under way and isn't any more was stored in the meantime.
+      else if (present.has(key) || underWay.has(key)) known()
+      else {
+        this.#waiting.set(key, [blob.stored])
+        await this.#pack(blob, key)
+      }
+    }
+  }
+
+  /** Sends what is left and waits for everything; throws what made the upload fail. */
+  async finish(): Promise<void> {
+    // Plans that this input no longer fills: their blobs go the ordinary way.
+    const partial = new Set(this.#plans.values())
+    this.#plans.clear()
+    for (const { blobs } of partial) for (const blob of blobs.values()) await this.#packOpen(blob)
+    const last = this.#packer?.flush()
+    if (last !== undefined) await this.#dispatch(last.shards)
+    while (this.#sending.size > 0) {
+      await Promise.all(this.#sending)
+      this.#check()
+    }
+    this.#check()
+  }
+
+  /** Lets what is under way end without starting more. */
+  async abandon(): Promise<void> {
+    this.#failure ??= { error: new NotEnoughProvidersError('the upload was given up') }
+    await Promise.allSettled(this.#sending)
+  }
+
+  #check(): void {
+    throwIfCancelled(this.#signal)
+    if (this.#failure !== undefined) throw this.#failure.error
+  }
+
+  async #ask(blobs: readonly UploadBlob[]): Promise<ReadonlySet<string>> {
+    if (blobs.length === 0) return new Set()
+    const { present } = await this.#client.tracker.call(hasBlobs, {
+      space: this.#space.id,
+      blobs: blobs.map((blob) => blob.id),
+    })
+    return new Set(blobs.filter((_, i) => present[i] === true).map((blob) => toHex(blob.id)))
+  }
+
+  async #pack(blob: UploadBlob, key: string): Promise<void> {
+    const planned = this.#plans.get(key)
+    if (planned === undefined) return this.#packOpen(blob)
+    planned.blobs.set(key, blob)
+    if (planned.blobs.size < planned.wanted) return
+    const shards = planned.plan.shards.map((ids) => ids.map((id) => planned.blobs.get(toHex(id))!))
+    for (const id of planned.plan.shards.flat()) this.#plans.delete(toHex(id))
+    await this.#dispatch(shards, planned.plan.stripe)
+  }
+
+  async #packOpen(blob: UploadBlob): Promise<void> {
+    this.#packer ??= createPacker<UploadBlob>((await this.#scheme()).k)
+    const full = this.#packer.add(blob)
+    if (full !== undefined) await this.#dispatch(full.shards)
+  }
+
+  /** The scheme for the providers that are up now; waits a while for more when there are too few. */
+  async #scheme(): Promise<Scheme> {
+    const { clock, providers } = this.#client
+    const until = clock.monotonic() + TARGET_WAIT_MS
+    for (;;) {
+      const list = await providers.list()
+      const up = list.filter((provider) => provider.up && !providers.isShunned(provider.id)).length
+      const scheme = schemeFor(up)
+      if (scheme !== undefined) return scheme
+      if (clock.monotonic() >= until)
+        throw new NotEnoughProvidersError(
+          `only ${up} of ${list.length} providers are up; storing safely needs at least 3: start providers, then run the ` +
+            'same command again: it resumes',
+          { up, needed: 3 },
+        )
+      await clock.sleep(RETRY_MS, this.#signal)
+    }
+  }
+
+  /** Waits for a slot, then sends in the background; packs anew when fewer providers are left than it was packed for. */
+  async #dispatch(shards: readonly (readonly UploadBlob[])[], planned?: Uint8Array): Promise<void> {
+    await this.#slots.acquire()
+    let scheme: Scheme
+    try {
+      this.#check()
+      scheme = await this.#scheme()
+    } catch (error) {
+      this.#slots.release()
+      throw error
+    }
+    if (shards.length > scheme.k) {
+      this.#slots.release()
+      await this.#repack(shards.flat(), scheme.k)
+      return
+    }
+    const sending = this.#send(shards, scheme.n - scheme.k, planned)
+      .catch((error: unknown) => {
+        this.#failure ??= { error }
+      })
+      .finally(() => {
+        this.#sending.delete(sending)
+        this.#slots.release()
+      })
+    this.#sending.add(sending)
+  }
+
+  async #repack(blobs: readonly UploadBlob[], k: number): Promise<void> {
+    const packer = createPacker<UploadBlob>(k)
+    for (const blob of blobs) {
+      const full = packer.add(blob)
+      if (full !== undefined) await this.#dispatch(full.shards)
+    }
+    const last = packer.flush()
+    if (last !== undefined) await this.#dispatch(last.shards)
+  }
+
+  async #send(
+    blobs: readonly (readonly UploadBlob[])[],
+    parity: number,
+    planned: Uint8Array | undefined,
+  ): Promise<void> {
+    const { dataPath, primitives } = this.#client
+    const scheme = { k: blobs.length, n: blobs.length + parity }
+    const data = blobs.map((shard) => encodeDataShard(shard))
+    const coded = await dataPath.code(scheme, data)
+    const shards = [...data, ...coded.parity]
+    const stripe: Stripe = { ...scheme, shards: shards.map((shard, i) => [coded.ids[i]!, shard.length]) }
+    const id = stripeId(primitives, stripe)
+    const resumed = planned !== undefined && toHex(planned) === toHex(id)
+    if (!resumed)
+      this.#job.planStripe({ stripe: id, shards: blobs.map((shard) => shard.map((blob) => blob.id)) })
+
+    const plain = blobs.flat().reduce((sum, blob) => sum + blob.plain, 0)
+    const total = shards.reduce((sum, shard) => sum + shard.length, 0)
+    let sentBytes = 0
+    let sentPlain = 0
+    const outcome = await sendStripe(
+      this.#client,
+      { space: this.#space.id, stripe, shards, blobs: placesOf(blobs), resumed },
+      {
+        onSent: (bytes) => {
+          this.#progress.wire += bytes
+          sentBytes += bytes
+          const reached = Math.floor(plain * Math.min(1, sentBytes / total))
+          this.#progress.add('sent', Math.max(0, reached - sentPlain))
+          sentPlain = Math.max(sentPlain, reached)
+        },
+        onStored: (stored) => {
+          if (stored === scheme.k) {
+            this.#progress.add('sent', plain - sentPlain)
+            sentPlain = plain
+            this.#progress.add('decodable', plain)
+          }
+          if (stored === scheme.n) this.#progress.add('atTarget', plain)
+        },
+      },
+      this.#signal,
+    )
+    this.#job.sealStripe(id)
+    const { safety } = this
+    safety.survives = Math.min(safety.survives, outcome.stored - outcome.k)
+    safety.target = Math.max(safety.target, outcome.n - outcome.k)
+    safety.missingShards += outcome.n - outcome.stored
+    for (const blob of blobs.flat()) {
+      const key = toHex(blob.id)
+      const waiting = this.#waiting.get(key)
+      this.#waiting.delete(key)
+      for (const report of waiting ?? []) report()
+    }
+  }
+}
+
+function placesOf(shards: readonly (readonly UploadBlob[])[]): BlobPlace[] {
+  return shards.flatMap((shard, index) => {
+    const { offsets } = layoutDataShard(shard.map((blob) => blob.bytes.length))
+    return shard.map((blob, i): BlobPlace => [blob.id, index, offsets[i]!, blob.bytes.length])
+  })
+}
