@@ -53,6 +53,12 @@ describe('put-shard', () => {
     expect(value.present).toEqual([true, true])
   })
 
+  it('takes copies (k = 1) as data shards', async () => {
+    const data = testShard(1)
+    await put(data, { index: 2, k: 1 })
+    expect(held(data)).toBe(true)
+  })
+
   it('is idempotent', async () => {
     const data = testShard(1)
     await put(data)
@@ -73,8 +79,8 @@ describe('put-shard', () => {
   it('lets nobody pass a data shard off as parity: the ticket says what it is (attack 22)', async () => {
     const victim = blobOf(utf8('what the victim stores'))
     const planted = shardOf(encodeDataShard([{ id: victim.id, bytes: utf8('what the attacker stores') }]))
-    await expect(put(planted, { index: 4, k: 4 })).rejects.toThrow(DeniedError)
-    await expect(put(planted, { index: 0, kind: TICKET_WRITE_PARITY })).rejects.toThrow(DeniedError)
+    await expect(put(planted, { index: 4, k: 4 })).rejects.toThrow(UntrustedError)
+    await expect(put(planted, { index: 0, kind: TICKET_WRITE_PARITY })).rejects.toThrow(UntrustedError)
     expect(held(planted)).toBe(false)
   })
 

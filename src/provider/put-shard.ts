@@ -1,7 +1,7 @@
 /**
  * Taking in a shard. Invariants:
- * - a data shard is stored only when every blob in it hashes to its id: nobody can plant bytes under another's id. Which
- *   shards are data is for the ticket to say, not for the writer.
+ * - a shard is stored without a look at its blobs only when the ticket says that it is parity: nobody can plant bytes under
+ *   another blob's id. What the writer says can make the check stricter, never laxer.
  * - the answer leaves after the store has the shard on stable storage.
  */
 import { verifyDataShard } from '../core/open/data-shard.ts'
@@ -12,16 +12,19 @@ import type { Route } from '../ports/rpc.ts'
 import { route } from '../ports/rpc.ts'
 import type { ProviderState } from './provider-state.ts'
 import { requireRight } from './require-right.ts'
+import type { TicketKind } from './ticket-book.ts'
 import { withIntake } from './with-intake.ts'
 
 /**
- * Verifies and stores the body. Throws DeniedError without a write ticket of this kind for exactly this shard and length,
+ * Verifies and stores the body. Throws DeniedError without a write ticket for exactly this shard and length,
  * MalformedError or UntrustedError for bytes that aren't what they should be, CapacityError, CancelledError.
  */
 export function putShardRoute(state: ProviderState): Route {
   return route(putShard, async ({ shard, index, k }, { connection, signal }, body) => {
-    const isData = index < k
-    const right = requireRight(state, connection, [isData ? TICKET_WRITE : TICKET_WRITE_PARITY], shard)
+    const kinds: readonly TicketKind[] =
+      index < k ? [TICKET_WRITE, TICKET_WRITE_PARITY] : [TICKET_WRITE_PARITY, TICKET_WRITE]
+    const right = requireRight(state, connection, kinds, shard)
+    const isData = index < k || right.kind === TICKET_WRITE
     if (body.length !== right.length)
       throw new DeniedError('the ticket is for another length of this shard', {
         length: body.length,

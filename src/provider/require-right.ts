@@ -4,7 +4,7 @@ import { isExpired } from './present-ticket.ts'
 import type { ProviderState } from './provider-state.ts'
 import type { Right, TicketKind } from './ticket-book.ts'
 
-/** The unexpired right of this connection to one of these uses of a shard; throws DeniedError without one. */
+/** The first unexpired right of this connection, in the order of `kinds`, to use a shard; throws DeniedError without one. */
 export function requireRight(
   state: ProviderState,
   connection: Connection,

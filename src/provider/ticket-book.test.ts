@@ -40,7 +40,11 @@ describe('ticket book', () => {
     const connection = fakeConnection()
     book.add(connection, ticket(['a'], { notAfter: 2_000 }))
     book.add(connection, ticket(['a'], { notAfter: 1_500 }))
-    expect(book.find(connection, TICKET_READ, seedOf('a'))).toEqual({ length: 10, notAfter: 2_000 })
+    expect(book.find(connection, TICKET_READ, seedOf('a'))).toEqual({
+      kind: TICKET_READ,
+      length: 10,
+      notAfter: 2_000,
+    })
     expect(book.find(connection, TICKET_WRITE, seedOf('a'))).toBeUndefined()
     expect(book.find(fakeConnection(), TICKET_READ, seedOf('a'))).toBeUndefined()
     expect(book.size).toBe(1)

@@ -19,6 +19,7 @@ export const MAX_RIGHTS = 32 * MAX_TICKET_SHARDS
 export type TicketKind = Ticket['kind']
 
 export interface Right {
+  readonly kind: TicketKind
   /** The shard's exact length in bytes. */
   readonly length: number
   /** Unix seconds. */
@@ -65,7 +66,7 @@ export function createTicketBook(
         const notAfter = Math.max(ticket.notAfter, known?.notAfter ?? 0)
         // Taken out and put back: a Map keeps the order of insertion, and the oldest goes first.
         if (rights.delete(name)) size--
-        rights.set(name, { length, notAfter })
+        rights.set(name, { kind: ticket.kind, length, notAfter })
         size++
         if (rights.size <= maxPerConnection) continue
         for (const oldest of rights.keys()) {

@@ -8,7 +8,7 @@ import { signedField } from './signed.ts'
 import { id, publicKey, suiteField } from './suite.ts'
 
 export const TICKET_READ = 0
-/** Lets its holder store data shards: the provider verifies every blob against its id. */
+/** Lets its holder store data shards (and their copies, k = 1): the provider verifies every blob against its id. */
 export const TICKET_WRITE = 1
 /**
  * Lets its holder store parity shards, which can be verified as a whole only. The issuer says which, never the writer: bytes
