@@ -1,0 +1,27 @@
+/** Writes the vectors of the formats of keys, objects and blobs: `node scripts/make-vectors/main.ts`. */
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { blobVectors } from './blob.ts'
+import { boxVectors } from './box.ts'
+import { identityVectors } from './identity.ts'
+import { keyTreeVectors } from './key-tree.ts'
+import { keystoreVectors } from './keystore.ts'
+import { manifestVectors } from './manifest.ts'
+import { metadataVectors } from './metadata.ts'
+import { operationVectors } from './operation.ts'
+import { phraseVectors } from './phrase.ts'
+
+const folder = join(import.meta.dirname, '..', '..', 'vectors')
+const all = {
+  phrase: phraseVectors,
+  box: boxVectors,
+  'key-tree': keyTreeVectors,
+  metadata: metadataVectors,
+  manifest: manifestVectors,
+  blob: blobVectors,
+  keystore: keystoreVectors,
+  operation: operationVectors,
+  identity: identityVectors,
+}
+for (const [name, make] of Object.entries(all))
+  writeFileSync(join(folder, `${name}.json`), `${JSON.stringify(make(), null, 2)}\n`)
