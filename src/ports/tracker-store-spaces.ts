@@ -44,6 +44,8 @@ export interface NodeRow {
   readonly generationBytes: number
   readonly meta: ChangePlace
   readonly content: ChangePlace | undefined
+  /** Bytes of that change where it is none of the generations', else 0. */
+  readonly contentBytes: number
 }
 
 export interface SpaceReader {

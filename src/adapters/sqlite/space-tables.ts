@@ -36,6 +36,7 @@ interface NodeColumns {
   meta_place: number
   content_op: number | null
   content_place: number | null
+  content_bytes: number
 }
 
 const spaceRow = ({ unique_bytes, ...row }: SpaceColumns): SpaceRow => ({ ...row, uniqueBytes: unique_bytes })
@@ -78,6 +79,7 @@ const nodeRow = (row: NodeColumns): NodeRow => ({
     row.content_op === null || row.content_place === null
       ? undefined
       : { operation: row.content_op, place: row.content_place },
+  contentBytes: row.content_bytes,
 })
 
 /** Spaces, grants and nodes. */
@@ -113,8 +115,8 @@ export function spaceTables(db: DatabaseSync, numbers: RowNumbers): SpaceWriter 
   const putNode = query(
     db,
     `INSERT OR REPLACE INTO nodes (space, node, parent, parent_gen, gen, version, head, deleted, created_op,
-     created_place, generations, generation_bytes, meta_op, meta_place, content_op, content_place)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+     created_place, generations, generation_bytes, meta_op, meta_place, content_op, content_place, content_bytes)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   )
   const countBlobs = query(
     db,
@@ -179,6 +181,7 @@ export function spaceTables(db: DatabaseSync, numbers: RowNumbers): SpaceWriter 
           row.meta.place,
           row.content?.operation ?? null,
           row.content?.place ?? null,
+          row.contentBytes,
         )
     },
     countBlobs: (id, blobs, bytes) => void countBlobs.run(blobs, bytes, id),

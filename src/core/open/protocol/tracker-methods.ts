@@ -212,7 +212,7 @@ export type NodeView = ValueOf<typeof nodeView>
 export const nodesAnswer = struct({
   operations: [0, array(operationView, 65_536)],
   nodes: [1, array(nodeView, 4_096)],
-  /** Ask again with this for more. */
+  /** Ask again with this for more; from `get-nodes`, the number of ids dealt with (4 bytes): ask again for the rest. */
   cursor: [2, optional(bytesUpTo(64))],
 })
 export type NodesAnswer = ValueOf<typeof nodesAnswer>
@@ -283,6 +283,8 @@ export const placementField = struct({
   shards: [0, array(tuple(uint(MAX_STRIPE_SHARDS - 1), id), MAX_STRIPE_SHARDS)],
   /** A write ticket per provider. */
   tickets: [1, array(tuple(id, signedTicketField), MAX_STRIPE_SHARDS)],
+  /** Too few operators are up: one holds more of the stripe than it should. */
+  narrow: [2, bool()],
 })
 export type PlacementAnswer = ValueOf<typeof placementField>
 
@@ -355,6 +357,8 @@ export const locateBlobs = method(
     tickets: [2, array(tuple(id, signedTicketField), 1_024)],
     /** Further providers that hold shards: addresses for dialling. */
     providers: [3, array(providerView, 1_024)],
+    /** The answer would have grown too large: only so many blobs were looked up, ask again for the rest. */
+    looked: [4, optional(uint(4_095))],
   }),
 )
 

@@ -1,0 +1,126 @@
+/** Wires the tracker: its operations over a store, as routes for a transport. */
+import { choosePlacement } from '../core/open/placement.ts'
+import type { Method } from '../core/open/protocol/method.ts'
+import * as methods from '../core/open/protocol/tracker-methods.ts'
+import type { Context, Route } from '../ports/rpc.ts'
+import { route } from '../ports/rpc.ts'
+import { AskedBlobs } from './asked-blobs.ts'
+import { admitMember } from './admit-member.ts'
+import { ChangeTrees } from './change-trees.ts'
+import { commitOperation } from './commit-operation.ts'
+import { describePool } from './describe-pool.ts'
+import { deviceState } from './device-state.ts'
+import { enrolDevice } from './enrol-device.ts'
+import { leaseExpiry } from './expire-leases.ts'
+import { foundPool } from './found-pool.ts'
+import { getNodes } from './get-nodes.ts'
+import { hasBlobs } from './has-blobs.ts'
+import { inviteProvider } from './invite-provider.ts'
+import { listChildren } from './list-children.ts'
+import { listProviders } from './list-providers.ts'
+import { listSpaces } from './list-spaces.ts'
+import { listStripes } from './list-stripes.ts'
+import { locateBlobs } from './locate-blobs.ts'
+import { pendingMembers } from './pending-members.ts'
+import { placeStripe } from './place-stripe.ts'
+import { poolStatus } from './pool-status.ts'
+import { Presence } from './presence.ts'
+import { putLists } from './put-lists.ts'
+import { registerMember } from './register-member.ts'
+import { registerProvider } from './register-provider.ts'
+import { replaceShard } from './replace-shard.ts'
+import { reportDamage } from './report-damage.ts'
+import { reportProvider } from './report-provider.ts'
+import { resolveMember } from './resolve-member.ts'
+import { sealStripe } from './seal-stripe.ts'
+import type { TrackerState } from './tracker-state.ts'
+import { DEFAULT_LEASE_MS } from './tracker-state.ts'
+
+export interface TrackerParts extends Pick<TrackerState, 'primitives' | 'clock' | 'random' | 'store'> {
+  /** 32-byte Ed25519 seed of the pool's log key. */
+  readonly logSeed: Uint8Array
+  /** Lets its holder found the pool, until it is founded. */
+  readonly foundingSecret?: Uint8Array
+  /** The life of an uncommitted stripe, ms; default 24 h. */
+  readonly leaseMs?: number
+  /** Called once the pool's founding is durable. */
+  readonly onFounded?: () => void
+}
+
+export interface Tracker {
+  readonly routes: readonly Route[]
+  readonly state: TrackerState
+}
+
+/** A tracker over its store; hand its routes to a transport's router. */
+export function createTracker(parts: TrackerParts): Tracker {
+  const { primitives, clock, random, store, logSeed } = parts
+  const state: TrackerState = {
+    primitives,
+    clock,
+    random,
+    store,
+    placement: { choose: (request) => choosePlacement(primitives, request) },
+    presence: new Presence(clock),
+    asked: new AskedBlobs(),
+    trees: new ChangeTrees(primitives),
+    logSeed,
+    logKey: primitives.ed25519Public(logSeed),
+    foundingSecret: parts.foundingSecret,
+    leaseMs: parts.leaseMs ?? DEFAULT_LEASE_MS,
+    expireLeases: leaseExpiry(store, clock),
+    onFounded: parts.onFounded ?? (() => undefined),
+  }
+  recallProviders(state)
+  return { routes: routesOf(state), state }
+}
+
+/** Shows what providers are known to hold until they report. */
+function recallProviders(state: TrackerState): void {
+  state.store.read(({ providers, stripes }) => {
+    const capacities = new Map(providers.providers().map(({ id, capacity }) => [id.join(), capacity]))
+    for (const { provider, shards, bytes } of stripes.storedBy())
+      state.presence.recall(provider, {
+        capacity: capacities.get(provider.join()) ?? 0,
+        used: bytes,
+        shards,
+        pid: undefined,
+      })
+  })
+}
+
+function routesOf(state: TrackerState): Route[] {
+  /** Operations run to their end at once: no two of them ever see each other's halves. */
+  const bind = <Request, Response>(
+    method: Method<Request, Response>,
+    operation: (state: TrackerState, request: Request, context: Context) => Response,
+  ): Route => route(method, async (request, context) => ({ value: operation(state, request, context) }))
+
+  return [
+    bind(methods.describePool, describePool),
+    bind(methods.foundPool, foundPool),
+    bind(methods.registerMember, registerMember),
+    bind(methods.pendingMembers, pendingMembers),
+    bind(methods.admitMember, admitMember),
+    bind(methods.enrolDevice, enrolDevice),
+    bind(methods.resolveMember, resolveMember),
+    bind(methods.deviceState, deviceState),
+    bind(methods.inviteProvider, inviteProvider),
+    bind(methods.registerProvider, registerProvider),
+    bind(methods.reportProvider, reportProvider),
+    bind(methods.listProviders, listProviders),
+    bind(methods.listSpaces, listSpaces),
+    bind(methods.getNodes, getNodes),
+    bind(methods.listChildren, listChildren),
+    bind(methods.commitOperation, commitOperation),
+    bind(methods.putLists, putLists),
+    bind(methods.hasBlobs, hasBlobs),
+    bind(methods.placeStripe, placeStripe),
+    bind(methods.replaceShard, replaceShard),
+    bind(methods.sealStripe, sealStripe),
+    bind(methods.locateBlobs, locateBlobs),
+    bind(methods.listStripes, listStripes),
+    bind(methods.reportDamage, reportDamage),
+    bind(methods.poolStatus, poolStatus),
+  ]
+}

@@ -1,0 +1,24 @@
+import type { ProviderView } from '../core/open/protocol/tracker-methods.ts'
+import type { ProviderRow } from '../ports/tracker-store-providers.ts'
+import type { TrackerState } from './tracker-state.ts'
+
+/** How providers are reached so far. */
+const TRANSPORT = 'tls'
+
+/** A provider as others see it: its record, what it last reported, whether it is up. */
+export function providerViewOf(state: TrackerState, row: ProviderRow): ProviderView {
+  const last = state.presence.last(row.id)
+  return {
+    id: row.id,
+    net: row.net,
+    name: row.name,
+    operator: row.operator,
+    address: row.address,
+    transport: TRANSPORT,
+    capacity: last?.capacity ?? row.capacity,
+    used: last?.used ?? 0,
+    shards: last?.shards ?? 0,
+    up: state.presence.isUp(row.id),
+    pid: last?.pid,
+  }
+}

@@ -1,0 +1,26 @@
+import { RIGHT } from '../core/open/objects/change.ts'
+import type { Damage } from '../core/open/protocol/tracker-methods.ts'
+import type { Context } from '../ports/rpc.ts'
+import { callingDevice, holdsRight } from './callers.ts'
+import type { TrackerState } from './tracker-state.ts'
+
+/**
+ * A member found shards wrong or missing. Those that no space he may read has at that provider are left out: he cannot know,
+ * and must not make others' data look damaged.
+ */
+export function reportDamage(
+  state: TrackerState,
+  { damaged }: { readonly damaged: readonly Damage[] },
+  context: Context,
+): Record<never, never> {
+  return state.store.write((tables) => {
+    const { member } = callingDevice(state, tables, context)
+    const now = state.clock.now()
+    for (const { provider, shard, found, what } of damaged) {
+      const spaces = tables.stripes.spacesHolding(provider, shard)
+      if (spaces.some((space) => holdsRight(state, tables, member, space, RIGHT.download)))
+        tables.stripes.markDamaged({ provider, shard, found: Math.min(found, now), what })
+    }
+    return {}
+  })
+}

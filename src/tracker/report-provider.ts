@@ -1,0 +1,35 @@
+import type { Context } from '../ports/rpc.ts'
+import { callingProvider } from './callers.ts'
+import type { TrackerState } from './tracker-state.ts'
+
+/** Shards named at once for freeing. */
+const MAX_FREE = 4_096
+
+/**
+ * A provider's heartbeat: it is up, and this is what it holds. Takes in damage that its scrubbing found and what it freed;
+ * answers what it should free, again and again until it confirms.
+ */
+export function reportProvider(
+  state: TrackerState,
+  request: {
+    readonly capacity: number
+    readonly used: number
+    readonly shards: number
+    readonly damaged: readonly (readonly [shard: Uint8Array, what: 0 | 1])[]
+    readonly pid?: number | undefined
+    readonly freed: readonly Uint8Array[]
+  },
+  context: Context,
+): { free: Uint8Array[] } {
+  const { id } = state.store.read((tables) => callingProvider(state, tables, context))
+  const { capacity, used, shards, pid } = request
+  state.presence.report(id, context.connection, { capacity, used, shards, pid })
+  if (request.damaged.length > 0 || request.freed.length > 0)
+    state.store.write(({ stripes }) => {
+      const found = state.clock.now()
+      for (const [shard, what] of request.damaged) stripes.markDamaged({ provider: id, shard, found, what })
+      stripes.confirmFreed(id, request.freed)
+    })
+  state.expireLeases()
+  return { free: state.store.read(({ stripes }) => stripes.frees(id, MAX_FREE)) }
+}
