@@ -8,6 +8,7 @@ const empty = new Uint8Array(0)
 const transport = await createTlsTransport({ seed: new Uint8Array(32).fill(2) })
 const listener = await transport.listen({
   address: '127.0.0.1:0',
+  freeBodies: true,
   handler: (request) => Promise.resolve({ head: empty, body: request.method === BENCH_GET ? body : empty }),
 })
 process.on('message', () => process.send?.({ cpu: process.cpuUsage(), rss: process.resourceUsage().maxRSS }))

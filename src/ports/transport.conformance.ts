@@ -285,6 +285,23 @@ export function transportConformance(name: string, setup: () => Promise<Transpor
       await connection.request(FAIL, { head: EMPTY, body: new Uint8Array(10) })
     })
 
+    it('frees bodies after their handler where told to, but not from under the answer', async () => {
+      const kept: Uint8Array[] = []
+      const { dial } = await pair({
+        freeBodies: true,
+        handler: (request) => {
+          kept.push(request.body)
+          return request.method === ECHO ? echo(request) : Promise.resolve({ head: EMPTY, body: EMPTY })
+        },
+      })
+      const connection = await dial()
+      const body = pattern(1_000_000)
+      const answer = await connection.request(ECHO, { head: EMPTY, body })
+      expect(Buffer.compare(answer.body, body)).toBe(0)
+      await connection.request(FAIL, { head: EMPTY, body })
+      expect(kept.map((bytes) => bytes.length)).toEqual([body.length, 0])
+    })
+
     it('tells how much of a body was handed to the network, rising to all of it', async () => {
       const connection = await (await pair()).dial()
       for (const length of [0, 50_000, 3_000_000]) {

@@ -70,6 +70,11 @@ export interface ListenOptions {
   /** Refuses a peer at the end of the handshake (before any request) by returning false. */
   readonly admit?: (peerKey: Uint8Array) => boolean
   readonly onConnection?: (connection: Connection) => void
+  /**
+   * Frees each request's body as soon as its handler has settled, instead of when the garbage collector comes by: for handlers
+   * that keep nothing of it. Whoever kept it finds it empty.
+   */
+  readonly freeBodies?: boolean
   /** The largest body accepted for a method, bytes; default MAX_BODY_BYTES. */
   readonly maxBodyBytes?: (method: number) => number
 }

@@ -56,8 +56,8 @@ export class MemoryTransport implements Transport {
     const { bound } = this.#network
     if (bound.has(address)) return Promise.reject(new UnreachableError('cannot listen there', { address }))
     const owner = new Set<Session>()
-    const { handler, maxBodyBytes } = options
-    bound.set(address, { transport: this, options, adoption: { handler, maxBodyBytes, owner } })
+    const { handler, maxBodyBytes, freeBodies } = options
+    bound.set(address, { transport: this, options, adoption: { handler, maxBodyBytes, freeBodies, owner } })
     const listener: Listener = {
       address,
       close: async () => {

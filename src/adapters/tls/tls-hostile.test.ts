@@ -307,6 +307,81 @@ describe('a TLS listener under attack', () => {
   })
 })
 
+describe('a dialler', () => {
+  const seed = hash('sha256', 'listener', 'buffer')
+  const servers: net.Server[] = []
+  const sockets = new Set<net.Socket>()
+  let mine: TlsTransport
+  let id: Uint8Array
+  let certificate: Awaited<ReturnType<typeof makeNetCertificate>>
+
+  beforeAll(async () => {
+    mine = await createTlsTransport({ seed: hash('sha256', 'mine', 'buffer') })
+    certificate = await makeNetCertificate(seed)
+    id = sha256PeerId(certificate.publicKey)
+  })
+  afterAll(async () => {
+    await mine.close()
+    for (const socket of sockets) socket.destroy()
+    for (const server of servers) server.close()
+  })
+
+  /** A raw server which does this with each connection; its address. */
+  async function serve(
+    server: net.Server,
+    name: string,
+    behave: (socket: net.Socket) => void,
+  ): Promise<string> {
+    servers.push(server)
+    server.on(name, (socket: net.Socket) => {
+      sockets.add(socket)
+      socket.on('error', () => socket.destroy())
+      behave(socket)
+    })
+    server.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    return `127.0.0.1:${(server.address() as net.AddressInfo).port}`
+  }
+
+  function tlsServer(): tls.Server {
+    const { key, cert } = certificate
+    return tls.createServer({
+      key,
+      cert,
+      ALPNProtocols: [ALPN],
+      requestCert: true,
+      rejectUnauthorized: false,
+    })
+  }
+
+  async function fails(address: string, timeoutMs = 20_000): Promise<unknown> {
+    return mine.dial(address, id, { timeoutMs }).then(
+      () => 'connected',
+      (error: unknown) => error,
+    )
+  }
+
+  it('finds a server that speaks no TLS unreachable', async () => {
+    const address = await serve(net.createServer(), 'connection', (socket) => socket.end(randomBytes(1000)))
+    expect(await fails(address)).toMatchObject({ code: 'unreachable', policy: 'retry' })
+  })
+
+  it('gives up on servers that never finish the handshake or never greet', async () => {
+    const mute = await serve(net.createServer(), 'connection', () => {})
+    expect(await fails(mute, 100)).toMatchObject({ code: 'unreachable', message: 'no connection in time' })
+    const silent = await serve(tlsServer(), 'secureConnection', (socket) => socket.resume())
+    expect(await fails(silent, 500)).toMatchObject({ code: 'unreachable', message: 'no connection in time' })
+  })
+
+  it('blames a server that breaks the protocol, and does not dial it again for a while', async () => {
+    const address = await serve(tlsServer(), 'secureConnection', (socket) =>
+      socket.write(Buffer.alloc(100, 0xff)),
+    )
+    expect(await fails(address)).toMatchObject({ code: 'malformed', policy: 'blame-peer' })
+    expect(await fails(address)).toMatchObject({ code: 'denied', facts: { reason: 'malformed' } })
+  })
+})
+
 describe('a peer that dies', () => {
   async function withRequest(): Promise<{
     child: ChildProcess

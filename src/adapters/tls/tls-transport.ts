@@ -124,8 +124,12 @@ export class TlsTransport implements Transport {
       this.#refuse(socket, new DeniedError('this node is not open to you'))
       return
     }
-    const { handler, maxBodyBytes } = options
-    const session = this.#host.adopt(peerKey, { handler, maxBodyBytes, owner }, () => new TlsLink(socket))
+    const { handler, maxBodyBytes, freeBodies } = options
+    const session = this.#host.adopt(
+      peerKey,
+      { handler, maxBodyBytes, freeBodies, owner },
+      () => new TlsLink(socket),
+    )
     if (session instanceof Session) options.onConnection?.(session)
     else this.#refuse(socket, session)
   }

@@ -49,6 +49,7 @@ export interface ResponderOptions {
   readonly accounts: PeerAccounts
   readonly handler: RequestHandler | undefined
   readonly maxBodyBytes: ((method: number) => number) | undefined
+  readonly freeBodies: boolean
   /** Told of what a handler threw that is not an AllmendError. */
   readonly onFault: (error: unknown) => void
   readonly connection: Connection
@@ -182,7 +183,7 @@ export class Responder {
     const { id } = incoming
     const { outbox } = this.#o
     const { head, body } = message
-    this.#consumed(incoming)
+    this.#consumed(incoming, body)
     incoming.answer?.resize(head.length + body.length)
     const payload = encodeResponsePayload(head, body)
     if (isInline(head.length, body.length)) {
@@ -261,9 +262,12 @@ export class Responder {
     this.#o.outbox.frame(FRAME.error, incoming.id, payload, { last: () => this.#close(incoming) })
   }
 
-  /** The request's own bytes are no longer needed. */
-  #consumed(incoming: Incoming): void {
+  /** The request's own bytes are no longer needed, unless the answer is made of them. */
+  #consumed(incoming: Incoming, answer?: Uint8Array): void {
+    const body = incoming.body
     incoming.body = undefined
+    if (this.#o.freeBodies && incoming.received > 0 && body !== undefined && body.buffer !== answer?.buffer)
+      free(body)
     incoming.memory?.release()
   }
 
@@ -277,4 +281,9 @@ export class Responder {
     this.#consumed(incoming)
     incoming.answer?.release()
   }
+}
+
+/** Detaches a body's memory, which returns it to the system at once. */
+function free(body: Uint8Array): void {
+  if (body.buffer instanceof ArrayBuffer && !body.buffer.detached) body.buffer.transfer(0)
 }

@@ -21,6 +21,7 @@ export interface SessionHostOptions {
 export interface Adoption {
   readonly handler: RequestHandler | undefined
   readonly maxBodyBytes?: ((method: number) => number) | undefined
+  readonly freeBodies?: boolean | undefined
   /** Holds the session while it lives. */
   readonly owner: Set<Session>
 }
@@ -62,7 +63,7 @@ export class SessionHost {
       if (accounts.floods(peerId)) accounts.remember(peerId, reason)
       return reason
     }
-    const { handler, maxBodyBytes, owner } = adoption
+    const { handler, maxBodyBytes, freeBodies = false, owner } = adoption
     const link = makeLink()
     const session: Session = new Session({
       link,
@@ -72,6 +73,7 @@ export class SessionHost {
       clock,
       handler,
       maxBodyBytes,
+      freeBodies,
       onFault,
       onEnd: (breach) => {
         owner.delete(session)

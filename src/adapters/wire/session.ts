@@ -52,6 +52,7 @@ export interface SessionOptions {
   readonly clock: WireClock
   readonly handler: RequestHandler | undefined
   readonly maxBodyBytes: ((method: number) => number) | undefined
+  readonly freeBodies: boolean
   readonly onFault: (error: unknown) => void
   /** Called once at the end; `breach` when the peer is to be refused for a while. */
   readonly onEnd: (breach: AllmendError | undefined) => void
