@@ -10,7 +10,7 @@ const BLOCK_BYTES = 4_096
  * zeros: everything that is read is verified, so they become damage of what lies there and of nothing else.
  */
 export async function readAt(handle: FileHandle, position: number, length: number): Promise<Buffer> {
-  const out = Buffer.alloc(length)
+  const out = Buffer.allocUnsafeSlow(length)
   let filled = 0
   let step = length
   while (filled < length) {
@@ -21,8 +21,12 @@ export async function readAt(handle: FileHandle, position: number, length: numbe
       filled += bytesRead
     } catch (error) {
       if (errnoOf(error) !== 'EIO') throw error
-      if (step > BLOCK_BYTES) step = BLOCK_BYTES
-      else filled += wanted
+      if (step > BLOCK_BYTES) {
+        step = BLOCK_BYTES
+        continue
+      }
+      out.fill(0, filled, filled + wanted)
+      filled += wanted
     }
   }
   return out.subarray(0, filled)

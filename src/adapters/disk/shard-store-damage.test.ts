@@ -15,8 +15,8 @@ import type { ShardStore } from '../../ports/shard-store.ts'
 import { nodePrimitives } from '../native/node-primitives.ts'
 import { openDiskShardStore } from './disk-shard-store.ts'
 
-/** A case copies and opens a whole store: a twentieth of what a decoder gets. */
-const RUNS = Number(process.env.ALLMEND_FUZZ_RUNS ?? 10_000) / 20
+/** A case copies and opens a whole store: a fortieth of what a decoder gets. */
+const RUNS = Number(process.env.ALLMEND_FUZZ_RUNS ?? 10_000) / 40
 const SEGMENT_BYTES = 100_000
 const LENGTHS = [0, 1, 500, 16_384, 16_385, 40_000]
 

@@ -60,7 +60,12 @@ export class WatermarkFile {
       if (errnoOf(error) !== 'ENOENT') throw error
       handle = await files.open(path, 'wx+')
     }
-    return new WatermarkFile(handle, decodeWatermark(await readAt(handle, 0, BYTES + 1)))
+    try {
+      return new WatermarkFile(handle, decodeWatermark(await readAt(handle, 0, BYTES + 1)))
+    } catch (error) {
+      await handle.close()
+      throw error
+    }
   }
 
   async write(mark: Watermark): Promise<void> {
