@@ -120,7 +120,7 @@ export function operationVectors() {
     { what: 'a node id of 15 bytes', encoded: changed(remove, [1, bytes('node', 15)]) },
     { what: 'version 0', encoded: changed(remove, [2, 0]) },
     { what: 'a version in a longer form', encoded: longForm(changed(remove)) },
-    { what: 'keys in the wrong order', encoded: concat(Uint8Array.of(0xa2, 1, 0x40, 0, 5)) },
+    { what: 'keys in the wrong order', encoded: swapped(changed(remove)) },
     { what: 'bytes behind the end', encoded: concat(changed(remove), Uint8Array.of(0)) },
     { what: 'a tag', encoded: concat(Uint8Array.of(0xc1), changed(remove)) },
   ].map(({ what, encoded }) => ({ what, encoded: hex(encoded) }))
@@ -178,4 +178,9 @@ export function operationVectors() {
 function longForm(encoded: Uint8Array): Uint8Array {
   const at = 3 + 1 + 1 + 16 + 1
   return concat(encoded.slice(0, at), Uint8Array.of(0x18, 5), encoded.slice(at + 1))
+}
+
+/** The same delete with node (key 1, 18 bytes in all) in front of kind (key 0, 2 bytes). */
+function swapped(encoded: Uint8Array): Uint8Array {
+  return concat(encoded.slice(0, 1), encoded.slice(3, 21), encoded.slice(1, 3), encoded.slice(21))
 }

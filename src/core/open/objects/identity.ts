@@ -2,13 +2,13 @@
 import { taggedHash } from '../hash.ts'
 import type { Primitives } from '../primitives.ts'
 import type { ValueOf } from '../schema.ts'
-import { array, bytes, bytesUpTo, codec, struct, text, tuple, uint } from '../schema.ts'
+import { array, bytes, bytesUpTo, codec, oneOf, struct, text, tuple, uint } from '../schema.ts'
 import { MalformedError } from '../errors.ts'
 import { signedField } from './signed.ts'
 import { DEVICE_ID_BYTES, deviceId, id, publicKey, signature, suiteField } from './suite.ts'
 
 export const genesisField = struct({
-  v: [0, uint(1)],
+  v: [0, oneOf([1])],
   suite: [1, suiteField],
   /** Ed25519 key that signs the log's checkpoints and the tickets. */
   logKey: [2, publicKey],

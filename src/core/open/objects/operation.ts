@@ -9,7 +9,7 @@ import { taggedHash } from '../hash.ts'
 import { leafHash, merkleRoot } from '../merkle.ts'
 import type { Primitives } from '../primitives.ts'
 import type { ValueOf } from '../schema.ts'
-import { array, bytesUpTo, codec, optional, struct, uint } from '../schema.ts'
+import { array, bytesUpTo, codec, oneOf, optional, struct, uint } from '../schema.ts'
 import { signedField } from './signed.ts'
 import { deviceId, grantId, id, suiteField } from './suite.ts'
 
@@ -30,7 +30,7 @@ export const headField = struct({
 export type Head = ValueOf<typeof headField>
 
 export const operationField = struct({
-  v: [0, uint(1)],
+  v: [0, oneOf([1])],
   suite: [1, suiteField],
   space: [2, id],
   epoch: [3, uint()],
