@@ -6,7 +6,7 @@
  */
 import type { Socket } from 'node:net'
 
-export const MAX_HALF_OPEN = 256
+const MAX_HALF_OPEN = 256
 export const MAX_HALF_OPEN_PER_ADDRESS = 64
 /** A handshake's two round trips with losses; slower than this is on purpose. */
 export const HANDSHAKE_TIMEOUT_MS = 5000

@@ -63,7 +63,7 @@ export interface WireLimits {
  * A hostile peer costs at most peerRequestBytes and per connection MAX_OPEN_BYTES and buffers: under 24 MiB. What it makes us
  * answer is bounded by peerAnswerBytes.
  */
-export const DEFAULT_LIMITS: WireLimits = {
+const DEFAULT_LIMITS: WireLimits = {
   peerRequestBytes: 12 * MIB,
   peerResponseBytes: 16 * MIB,
   peerAnswerBytes: 16 * MIB,

@@ -42,7 +42,7 @@ import { Requester } from './requester.ts'
 import { Responder } from './responder.ts'
 
 /** What a session says first. */
-export const WIRE_VERSION = 1
+const WIRE_VERSION = 1
 
 export interface SessionOptions {
   readonly link: ByteLink
