@@ -9,6 +9,9 @@ import { FolderError } from '../../core/open/errors.ts'
 
 const LOCK_FILE = 'lock'
 
+/** A lock that its holder only waits on would be collected, and with that freed. */
+const held = new Set<DatabaseSync>()
+
 export interface FolderLock {
   release(): void
 }
@@ -24,6 +27,11 @@ export function lockFolder(folder: string): FolderLock {
     database?.close()
     throw new FolderError(`the folder ${folder} is in use by another process`, { folder }, { cause })
   }
-  const held = database
-  return { release: () => held.close() }
+  const mine = database
+  held.add(mine)
+  return {
+    release() {
+      if (held.delete(mine)) mine.close()
+    },
+  }
 }
