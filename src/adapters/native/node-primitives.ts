@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer'
 import * as crypto from 'node:crypto'
 import * as zlib from 'node:zlib'
-import { Blake3Hasher, blake3 } from '@napi-rs/blake-hash'
+import { Blake3Hasher, blake3UrlSafeBase64 } from '@napi-rs/blake-hash'
 import type { Argon2Cost, Primitives } from '../../core/open/primitives.ts'
 import { UntrustedError } from '../../core/open/errors.ts'
 
@@ -44,8 +44,26 @@ function publicKey(raw: Uint8Array): crypto.KeyObject {
   })
 }
 
+/** For native functions that are declared for Buffers: Node-API takes any Uint8Array for one. */
 function asBuffer(bytes: Uint8Array): Buffer {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  return bytes as Buffer
+}
+
+const digestBytes = Buffer.alloc(32)
+
+/** A digest that came as text: a native Buffer for each would cost the garbage collector more than the hash itself. */
+function digest(text: string, encoding: 'hex' | 'base64url'): Uint8Array {
+  digestBytes.write(text, encoding)
+  return new Uint8Array(digestBytes)
+}
+
+/** Smaller buffers are cheaper to collect than to detach. */
+const WORTH_GIVING_BACK = 32 * 1024
+
+/** Frees a buffer that nobody else has seen, instead of having megabytes wait for the garbage collector. */
+function giveBack({ buffer, length }: Uint8Array): void {
+  if (length >= WORTH_GIVING_BACK && buffer instanceof ArrayBuffer && buffer.byteLength === length)
+    buffer.transfer(0)
 }
 
 function hkdfExpand(key: Uint8Array, info: Uint8Array, length: number): Uint8Array {
@@ -65,11 +83,11 @@ function hkdfExpand(key: Uint8Array, info: Uint8Array, length: number): Uint8Arr
 
 /** Primitives from Node's crypto and zlib, and native BLAKE3. */
 export const nodePrimitives: Primitives = {
-  blake3: (bytes) => blake3(asBuffer(bytes)),
+  blake3: (bytes) => digest(blake3UrlSafeBase64(asBuffer(bytes)), 'base64url'),
   blake3Keyed(key, ...parts) {
     const hasher = Blake3Hasher.newKeyed(asBuffer(key))
     for (const part of parts) hasher.update(asBuffer(part))
-    return hasher.digestBuffer()
+    return digest(hasher.digest('hex'), 'hex')
   },
   blake3DeriveKey(context, material) {
     const hasher = Blake3Hasher.newDeriveKey(context)
@@ -94,6 +112,7 @@ export const nodePrimitives: Primitives = {
     if (prefix !== undefined) out.set(prefix, 0)
     out.set(ciphertext, before)
     out.set(cipher.getAuthTag(), before + ciphertext.length)
+    giveBack(ciphertext)
     return out
   },
   gcmOpen(key, aad, sealed) {

@@ -14,8 +14,17 @@ export function leafHash(hash: HashFunction, data: Uint8Array): Uint8Array {
   return hash(concatBytes(Uint8Array.of(0), data))
 }
 
+const HASH_BYTES = 32
+/** Every 16 KiB have a node of their own, so its input isn't allocated anew; the first byte stays 1, the node prefix. */
+const pair = new Uint8Array(1 + 2 * HASH_BYTES)
+pair[0] = 1
+
 export function nodeHash(hash: HashFunction, left: Uint8Array, right: Uint8Array): Uint8Array {
-  return hash(concatBytes(Uint8Array.of(1), left, right))
+  if (left.length !== HASH_BYTES || right.length !== HASH_BYTES)
+    return hash(concatBytes(Uint8Array.of(1), left, right))
+  pair.set(left, 1)
+  pair.set(right, 1 + HASH_BYTES)
+  return hash(pair)
 }
 
 /** Root over given leaf hashes. */

@@ -1,0 +1,50 @@
+import { createCipheriv, randomBytes } from 'node:crypto'
+import { createDeriveKey, createKeyed, hash } from 'blake3-jit'
+import { describe, expect, it } from 'vitest'
+import { toHex } from '../../core/open/bytes.ts'
+import { nodePrimitives } from './node-primitives.ts'
+
+// Around the sizes at which chunks, subtrees and our own handling of large buffers change.
+const LENGTHS = [0, 1, 31, 64, 1023, 1025, 16_385, 32_767, 32_768, 262_144, 1_048_576]
+
+describe('BLAKE3', () => {
+  it.each(LENGTHS)('is what another implementation gives for %i bytes, also in a view', (length) => {
+    const bytes = new Uint8Array(randomBytes(length + 3)).subarray(3)
+    const key = randomBytes(32)
+    const { blake3, blake3Keyed, blake3DeriveKey } = nodePrimitives
+    expect(toHex(blake3(bytes))).toBe(toHex(hash(bytes)))
+    expect(toHex(blake3Keyed(key, bytes))).toBe(toHex(createKeyed(key).update(bytes).finalize()))
+    const half = length >> 1
+    expect(toHex(blake3Keyed(key, bytes.subarray(0, half), bytes.subarray(half)))).toBe(
+      toHex(createKeyed(key).update(bytes).finalize()),
+    )
+    expect(toHex(blake3DeriveKey('a context', bytes))).toBe(
+      toHex(createDeriveKey('a context').update(bytes).finalize()),
+    )
+  })
+
+  it('gives buffers of their own', () => {
+    const first = nodePrimitives.blake3(Uint8Array.of(1))
+    const copy = first.slice()
+    const second = nodePrimitives.blake3(Uint8Array.of(2))
+    expect(first).toEqual(copy)
+    expect(first.buffer.byteLength).toBe(32)
+    expect(second.buffer).not.toBe(first.buffer)
+  })
+})
+
+describe('AES-256-GCM', () => {
+  it.each(LENGTHS)('seals %i bytes behind the prefix and leaves its arguments alone', (length) => {
+    const key = randomBytes(32)
+    const aad = randomBytes(18)
+    const plaintext = new Uint8Array(randomBytes(length))
+    const kept = plaintext.slice()
+    const sealed = nodePrimitives.gcmSeal(key, aad, plaintext, aad)
+    const cipher = createCipheriv('aes-256-gcm', key, new Uint8Array(12)).setAAD(aad)
+    const expected = Buffer.concat([aad, cipher.update(kept), cipher.final(), cipher.getAuthTag()])
+    expect(Buffer.compare(sealed, expected)).toBe(0)
+    expect(Buffer.compare(plaintext, kept)).toBe(0)
+    const opened = nodePrimitives.gcmOpen(key, aad, sealed.subarray(aad.length))
+    expect(Buffer.compare(opened ?? Buffer.alloc(0), kept)).toBe(0)
+  })
+})
