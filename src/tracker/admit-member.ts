@@ -21,15 +21,15 @@ export function admitMember(
   context: Context,
 ): Record<never, never> {
   const { primitives } = state
-  return state.store.write((tables) => {
+  const admitted = state.store.write((tables) => {
     const device = callingDevice(state, tables, context)
     const { pool } = poolOf(state, tables)
     const admit = openSigned(primitives, 'admit', pool, device.sign, admitCodec, signed)
     if (!equalBytes(admit.by, device.member) || !equalBytes(admit.device, device.device))
       throw new DeniedError('an admission is handed in by the device that signed it')
-    const admitted = tables.members.admittedBy(admit.invite)
-    if (admitted !== undefined && equalBytes(admitted, admit.member)) return {}
-    if (admitted !== undefined) throw new ConflictError('this invite was used')
+    const used = tables.members.admittedBy(admit.invite)
+    if (used !== undefined && equalBytes(used, admit.member)) return undefined
+    if (used !== undefined) throw new ConflictError('this invite was used')
     if (tables.members.member(admit.member) !== undefined)
       throw new ConflictError('this member belongs to the pool already')
     const waiting = tables.members
@@ -45,6 +45,8 @@ export function admitMember(
     addMember(state, tables, { id: memberId, record, certificate }, waiting.record)
     addDevice(state, tables, certificate, waiting.certificate)
     tables.members.dropWaiting(memberId)
-    return {}
+    return { member: memberId, by: device.member }
   })
+  if (admitted !== undefined) state.events.memberAdmitted(admitted.member, admitted.by)
+  return {}
 }

@@ -1,7 +1,9 @@
 /** Wires the tracker: its operations over a store, as routes for a transport. */
 import { choosePlacement } from '../core/open/placement.ts'
+import { MAX_STRUCTURE_BYTES } from '../core/open/protocol/method.ts'
 import type { Method } from '../core/open/protocol/method.ts'
 import * as methods from '../core/open/protocol/tracker-methods.ts'
+import type { Logger } from '../ports/logger.ts'
 import type { Context, Route } from '../ports/rpc.ts'
 import { route } from '../ports/rpc.ts'
 import { AskedBlobs } from './asked-blobs.ts'
@@ -34,7 +36,13 @@ import { reportProvider } from './report-provider.ts'
 import { resolveMember } from './resolve-member.ts'
 import { sealStripe } from './seal-stripe.ts'
 import type { TrackerState } from './tracker-state.ts'
+import { logTrackerEvents } from './tracker-events.ts'
 import { DEFAULT_LEASE_MS } from './tracker-state.ts'
+
+/** Requests that carry changes, lists or a stripe's blobs. */
+const LARGE = new Set([methods.commitOperation.id, methods.putLists.id, methods.sealStripe.id])
+/** All others: 4,096 ids and some. */
+const MAX_SMALL_BYTES = 256 * 1024
 
 export interface TrackerParts extends Pick<TrackerState, 'primitives' | 'clock' | 'random' | 'store'> {
   /** 32-byte Ed25519 seed of the pool's log key. */
@@ -43,25 +51,29 @@ export interface TrackerParts extends Pick<TrackerState, 'primitives' | 'clock' 
   readonly foundingSecret?: Uint8Array
   /** The life of an uncommitted stripe, ms; default 24 h. */
   readonly leaseMs?: number
+  readonly logger: Logger
   /** Called once the pool's founding is durable. */
   readonly onFounded?: () => void
 }
 
 export interface Tracker {
   readonly routes: readonly Route[]
+  /** The largest body of a request by method, bytes: only what members send may be large. */
+  maxBodyBytes(method: number): number
   readonly state: TrackerState
 }
 
 /** A tracker over its store; hand its routes to a transport's router. */
 export function createTracker(parts: TrackerParts): Tracker {
   const { primitives, clock, random, store, logSeed } = parts
+  const events = logTrackerEvents(parts.logger)
   const state: TrackerState = {
     primitives,
     clock,
     random,
     store,
     placement: { choose: (request) => choosePlacement(primitives, request) },
-    presence: new Presence(clock),
+    presence: new Presence(clock, events),
     asked: new AskedBlobs(),
     trees: new ChangeTrees(primitives),
     logSeed,
@@ -69,10 +81,15 @@ export function createTracker(parts: TrackerParts): Tracker {
     foundingSecret: parts.foundingSecret,
     leaseMs: parts.leaseMs ?? DEFAULT_LEASE_MS,
     expireLeases: leaseExpiry(store, clock),
+    events,
     onFounded: parts.onFounded ?? (() => undefined),
   }
   recallProviders(state)
-  return { routes: routesOf(state), state }
+  return {
+    routes: routesOf(state),
+    maxBodyBytes: (method) => (LARGE.has(method) ? MAX_STRUCTURE_BYTES : MAX_SMALL_BYTES),
+    state,
+  }
 }
 
 /** Shows what providers are known to hold until they report. */

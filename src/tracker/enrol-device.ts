@@ -13,7 +13,7 @@ export function enrolDevice(
   { certificate: signed }: { readonly certificate: SignedCertificate },
   context: Context,
 ): Record<never, never> {
-  return state.store.write((tables) => {
+  const { member, device } = state.store.write((tables) => {
     const { pool } = poolOf(state, tables)
     // Only picks the key that must have signed these same bytes.
     const claimed = certificateCodec.decode(signed[0])
@@ -23,6 +23,8 @@ export function enrolDevice(
     checkCertificateLife(certificate, nowSeconds(state))
     requireOwnChannel(certificate, context.peerKey)
     addDevice(state, tables, certificate, signed)
-    return {}
+    return certificate
   })
+  state.events.deviceEnrolled(member, device)
+  return {}
 }

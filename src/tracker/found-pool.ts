@@ -48,6 +48,7 @@ export function foundPool(
     addMember(state, tables, founder, request.record)
     addDevice(state, tables, founder.certificate, request.certificate)
   })
+  state.events.poolFounded(founder.id)
   state.onFounded()
   return {}
 }

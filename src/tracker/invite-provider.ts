@@ -57,6 +57,7 @@ export function inviteProvider(
       signed,
     })
     tables.log.append(ENTRY_KIND.providerInvite, state.clock.now(), ...signed)
+    state.events.providerInvited(invite.operator, device.member)
     return {}
   })
 }

@@ -5,6 +5,7 @@
 import { toHex } from '../core/open/bytes.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Connection } from '../ports/transport.ts'
+import type { TrackerEvents } from './tracker-events.ts'
 
 /** Three reports at one a second. */
 export const REPORT_TIMEOUT_MS = 3_000
@@ -24,10 +25,12 @@ interface Seen extends ProviderReport {
 
 export class Presence {
   readonly #clock: Clock
+  readonly #events: Pick<TrackerEvents, 'providerUp' | 'providerGone'>
   readonly #seen = new Map<string, Seen>()
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, events: Pick<TrackerEvents, 'providerUp' | 'providerGone'>) {
     this.#clock = clock
+    this.#events = events
   }
 
   /** A provider reported over this connection; the end of the connection takes it down at once. */
@@ -36,9 +39,12 @@ export class Presence {
     const before = this.#seen.get(key)
     this.#seen.set(key, { ...report, connection, at: this.#clock.monotonic() })
     if (before?.connection === connection) return
+    this.#events.providerUp(provider)
     void connection.closed.then(() => {
       const now = this.#seen.get(key)
-      if (now?.connection === connection) this.#seen.set(key, { ...now, connection: undefined })
+      if (now?.connection !== connection) return
+      this.#seen.set(key, { ...now, connection: undefined })
+      this.#events.providerGone(provider)
     })
   }
 

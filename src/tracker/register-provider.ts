@@ -54,6 +54,7 @@ export function registerProvider(
       throw new ConflictError('a provider keeps the invite that let it in')
     const { net, name, invite, capacity, seq } = record
     tables.providers.putProvider({ id, net, name, operator, invite, address, capacity, seq, record: signed })
+    state.events.providerRegistered(id, address)
     if (!isSame) tables.log.append(ENTRY_KIND.providerRecord, state.clock.now(), ...signed)
     return { genesis }
   })

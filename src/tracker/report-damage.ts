@@ -1,3 +1,4 @@
+import { toHex } from '../core/open/bytes.ts'
 import { RIGHT } from '../core/open/objects/change.ts'
 import type { Damage } from '../core/open/protocol/tracker-methods.ts'
 import type { Context } from '../ports/rpc.ts'
@@ -13,14 +14,19 @@ export function reportDamage(
   { damaged }: { readonly damaged: readonly Damage[] },
   context: Context,
 ): Record<never, never> {
-  return state.store.write((tables) => {
+  const marked = state.store.write((tables) => {
     const { member } = callingDevice(state, tables, context)
     const now = state.clock.now()
+    const marked = new Map<string, { provider: Uint8Array; count: number }>()
     for (const { provider, shard, found, what } of damaged) {
       const spaces = tables.stripes.spacesHolding(provider, shard)
-      if (spaces.some((space) => holdsRight(state, tables, member, space, RIGHT.download)))
-        tables.stripes.markDamaged({ provider, shard, found: Math.min(found, now), what })
+      if (!spaces.some((space) => holdsRight(state, tables, member, space, RIGHT.download))) continue
+      if (!tables.stripes.markDamaged({ provider, shard, found: Math.min(found, now), what })) continue
+      const count = (marked.get(toHex(provider))?.count ?? 0) + 1
+      marked.set(toHex(provider), { provider, count })
     }
-    return {}
+    return marked
   })
+  for (const { provider, count } of marked.values()) state.events.shardsDamaged(provider, count)
+  return {}
 }

@@ -30,6 +30,7 @@ export function reportProvider(
       for (const [shard, what] of request.damaged) stripes.markDamaged({ provider: id, shard, found, what })
       stripes.confirmFreed(id, request.freed)
     })
+  if (request.damaged.length > 0) state.events.shardsDamaged(id, request.damaged.length)
   state.expireLeases()
   return { free: state.store.read(({ stripes }) => stripes.frees(id, MAX_FREE)) }
 }

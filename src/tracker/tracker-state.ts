@@ -9,6 +9,7 @@ import type { TrackerReader, TrackerStore } from '../ports/tracker-store.ts'
 import type { AskedBlobs } from './asked-blobs.ts'
 import type { ChangeTrees } from './change-trees.ts'
 import type { Presence } from './presence.ts'
+import type { TrackerEvents } from './tracker-events.ts'
 
 /** How long an uncommitted stripe keeps its shards, ms. */
 export const DEFAULT_LEASE_MS = 24 * 3_600_000
@@ -30,6 +31,7 @@ export interface TrackerState {
   readonly leaseMs: number
   /** See `leaseExpiry`. */
   readonly expireLeases: () => void
+  readonly events: TrackerEvents
   /** Called once the pool's founding is durable. */
   readonly onFounded: () => void
 }

@@ -1,0 +1,113 @@
+/**
+ * A tracker's folder: `format`, `lock`, `tracker.db`, `tracker.json` (the bound address), and three files of 32 bytes with mode
+ * 0600: `log.key` and `net.key` (Ed25519 seeds), and `founding.secret` until the pool is founded. Invariants: one process has
+ * it; files are replaced whole and durably; keys are made once and never replaced.
+ */
+import * as fs from 'node:fs/promises'
+import * as path from 'node:path'
+import { FolderError } from '../../core/open/errors.ts'
+import type { Random } from '../../ports/random.ts'
+import { nodeFiles } from '../../adapters/disk/disk-files.ts'
+import { readFolderFormat, writeFolderFormat } from '../../adapters/disk/folder-format.ts'
+import { lockFolder } from '../../adapters/disk/folder-lock.ts'
+import { replaceFile } from '../../adapters/disk/replace-file.ts'
+import { syncFolder } from '../../adapters/disk/sync-folder.ts'
+
+const KIND = 'tracker'
+const VERSION = 1
+const KEY_BYTES = 32
+
+export interface TrackerFolder {
+  readonly database: string
+  readonly logSeed: Uint8Array
+  readonly netSeed: Uint8Array
+  /** Undefined once the pool is founded. */
+  readonly foundingSecret: Uint8Array | undefined
+  /** Where it listened last. */
+  readonly address: string | undefined
+  saveAddress(address: string): Promise<void>
+  /** Removes the founding secret, durably. */
+  forgetFoundingSecret(): Promise<void>
+  release(): void
+}
+
+/** Opens or creates a tracker's folder; throws FolderError when it is in use, of another kind or version, or damaged. */
+export async function openTrackerFolder(folder: string, random: Random): Promise<TrackerFolder> {
+  await fs.mkdir(folder, { recursive: true, mode: 0o700 })
+  const lock = lockFolder(folder)
+  const at = (name: string) => path.join(folder, name)
+  try {
+    const format = await readFolderFormat(nodeFiles, folder, KIND, VERSION)
+    if (format === 'damaged') throw new FolderError(`the file ${at('format')} is damaged`, { folder })
+    const isNew = format === 'absent'
+    const logSeed = await openKey(at('log.key'), isNew, random)
+    const netSeed = await openKey(at('net.key'), isNew, random)
+    const foundingSecret = isNew
+      ? await openKey(at('founding.secret'), isNew, random)
+      : await readIfThere(at('founding.secret'))
+    // Marked last: a folder that was killed before this begins anew with what is there.
+    if (isNew) await writeFolderFormat(nodeFiles, folder, KIND, VERSION)
+    return {
+      database: at('tracker.db'),
+      logSeed,
+      netSeed,
+      foundingSecret: foundingSecret?.length === KEY_BYTES ? new Uint8Array(foundingSecret) : undefined,
+      address: parseAddress(await readIfThere(at('tracker.json')), at('tracker.json')),
+      saveAddress: (address) =>
+        replaceFile(nodeFiles, at('tracker.json'), Buffer.from(`${JSON.stringify({ address })}\n`, 'utf8')),
+      async forgetFoundingSecret() {
+        await fs.rm(at('founding.secret'), { force: true })
+        await syncFolder(nodeFiles, folder)
+      },
+      release: () => lock.release(),
+    }
+  } catch (error) {
+    lock.release()
+    throw error
+  }
+}
+
+function parseAddress(text: Buffer | undefined, file: string): string | undefined {
+  if (text === undefined) return undefined
+  let value: unknown
+  try {
+    value = JSON.parse(text.toString('utf8'))
+  } catch (error) {
+    throw new FolderError(`the file ${file} is damaged`, { file }, { cause: error })
+  }
+  if (typeof value === 'object' && value !== null && 'address' in value && typeof value.address === 'string')
+    return value.address
+  throw new FolderError(`the file ${file} names no address`, { file })
+}
+
+async function openKey(file: string, mayCreate: boolean, random: Random): Promise<Uint8Array> {
+  const found = await readIfThere(file)
+  if (found?.length === KEY_BYTES) return new Uint8Array(found)
+  if (!mayCreate || found !== undefined)
+    throw new FolderError(
+      `the key ${file} is ${found === undefined ? 'missing' : 'damaged'}: without it this tracker can't prove who it is`,
+      { file },
+    )
+  const seed = random.bytes(KEY_BYTES)
+  const temporary = `${file}.tmp`
+  await fs.rm(temporary, { force: true })
+  const handle = await fs.open(temporary, 'wx', 0o600)
+  try {
+    await handle.writeFile(seed)
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+  await fs.rename(temporary, file)
+  await syncFolder(nodeFiles, path.dirname(file))
+  return seed
+}
+
+async function readIfThere(file: string): Promise<Buffer | undefined> {
+  try {
+    return await fs.readFile(file)
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
+    throw error
+  }
+}

@@ -1,0 +1,33 @@
+import { toHex } from '../core/open/bytes.ts'
+import type { Logger } from '../ports/logger.ts'
+
+/** Everything that a tracker tells its log, one function an event. */
+export interface TrackerEvents {
+  poolFounded(founder: Uint8Array): void
+  memberAdmitted(member: Uint8Array, by: Uint8Array): void
+  deviceEnrolled(member: Uint8Array, device: Uint8Array): void
+  providerInvited(operator: Uint8Array, by: Uint8Array): void
+  providerRegistered(provider: Uint8Array, address: string): void
+  providerUp(provider: Uint8Array): void
+  providerGone(provider: Uint8Array): void
+  shardsDamaged(provider: Uint8Array, count: number): void
+}
+
+/** Events as lines of a log. */
+export function logTrackerEvents(logger: Logger): TrackerEvents {
+  const short = (id: Uint8Array) => toHex(id).slice(0, 16)
+  return {
+    poolFounded: (founder) => logger.info({ founder: short(founder) }, 'pool founded'),
+    memberAdmitted: (member, by) => logger.info({ member: short(member), by: short(by) }, 'member admitted'),
+    deviceEnrolled: (member, device) =>
+      logger.info({ member: short(member), device: short(device) }, 'device enrolled'),
+    providerInvited: (operator, by) =>
+      logger.info({ operator: short(operator), by: short(by) }, 'provider invited'),
+    providerRegistered: (provider, address) =>
+      logger.info({ provider: short(provider), address }, 'provider registered'),
+    providerUp: (provider) => logger.info({ provider: short(provider) }, 'provider is up'),
+    providerGone: (provider) => logger.warn({ provider: short(provider) }, 'provider is gone'),
+    shardsDamaged: (provider, count) =>
+      logger.warn({ provider: short(provider), count }, 'damaged shards reported'),
+  }
+}
