@@ -8,14 +8,16 @@ export const MAX_OPEN_REQUESTS = 128
 /** Heads and inline bodies of one connection's unanswered requests, bytes; both sides count, more is a breach. */
 export const MAX_OPEN_BYTES = MIB
 /** How often a busy session looks whether the other side is alive, and says that it is itself. */
-export const TICK_MS = 500
-/** Ticks without a byte, while an answer is awaited, after which the peer counts as dead: under 3 s in all. */
-export const SILENT_TICKS = 5
+export const TICK_MS = 250
+/** Time without a byte, while an answer is awaited, after which the peer counts as dead: with a tick, under 3 s. */
+export const SILENT_MS = 2500
+/** Ticks that must pass in that time, so that what arrived while this process was held up is read first. */
+export const SILENT_TICKS = 3
 /** Ticks without progress after which a granted body, or a full socket, costs the connection: 15 s. */
-export const STALLED_TICKS = 30
+export const STALLED_TICKS = 60
 /** Ticks in which none of the answers on offer is fetched, after which they cost the connection: 60 s, since an honest
  * peer may be short of memory for them. */
-export const UNFETCHED_TICKS = 120
+export const UNFETCHED_TICKS = 240
 /** Body bytes within STALLED_TICKS that count as progress. */
 export const MIN_PROGRESS_BYTES = 16 * 1024
 /** Whole frames that may wait for a peer that makes us answer but doesn't read: more than honest ones can cause. */

@@ -90,10 +90,12 @@ describe('liveness', () => {
   it('does not take its own pause for the silence of the peer', async () => {
     const answer = Promise.withResolvers<Message>()
     const { clock, near } = pair(() => answer.promise)
-    const request = near.request(1, { head: EMPTY, body: EMPTY })
+    const request = near.request(1, { head: EMPTY, body: EMPTY }, { timeoutMs: 600_000 })
     await settle()
-    for (let i = 0; i < 8; i++) clock.skip(TICK_MS * 5)
-    await settle()
+    for (let i = 0; i < 8; i++) {
+      clock.skip(10_000)
+      await settle()
+    }
     answer.resolve({ head: EMPTY, body: EMPTY })
     await request
   })

@@ -30,6 +30,7 @@ import {
   MAX_IDLE_FRAMES,
   MAX_UNSENT_BYTES,
   MIN_PROGRESS_BYTES,
+  SILENT_MS,
   SILENT_TICKS,
   STALLED_TICKS,
   TICK_MS,
@@ -74,7 +75,8 @@ export class Session implements Connection, FrameSink {
   #greeted = false
   #ended = false
   #stopTicking: (() => void) | undefined
-  #lastTick = 0
+  /** Clock time of the last byte, or of the request that ended a time in which none was due. */
+  #heardAt = 0
   #heard = false
   #heardWork = false
   #silentTicks = 0
@@ -102,7 +104,7 @@ export class Session implements Connection, FrameSink {
     this.#outbox = new Outbox(options.link)
     this.#decoder = new FrameDecoder(this)
     const { account, clock } = options
-    this.#requester = new Requester(this.#outbox, account.responses, clock, () => this.#startTicking())
+    this.#requester = new Requester(this.#outbox, account.responses, clock, () => this.#asked())
     this.#responder = new Responder({ ...options, outbox: this.#outbox, connection: this })
     this.#outbox.frame(FRAME.hello, 0, Uint8Array.of(WIRE_VERSION))
   }
@@ -122,6 +124,7 @@ export class Session implements Connection, FrameSink {
   receive(chunk: Uint8Array): void {
     if (this.#ended) return
     this.#heard = true
+    this.#heardAt = this.#o.clock.now()
     if (this.#stopTicking === undefined) this.#startTicking()
     try {
       this.#decoder.push(chunk)
@@ -227,36 +230,45 @@ export class Session implements Connection, FrameSink {
     this.#settleClosed(how.mine === true ? undefined : reason)
   }
 
+  /** A request went out. */
+  #asked(): void {
+    if (this.#requester.open === 1) this.#heardAt = this.#o.clock.now()
+    this.#startTicking()
+  }
+
   #startTicking(): void {
     if (this.#ended || this.#stopTicking !== undefined) return
     this.#silentTicks = 0
     this.#inStalled = 0
     this.#outStalled = 0
     this.#unfetched = 0
-    this.#lastTick = this.#o.clock.now()
     this.#stopTicking = this.#o.clock.every(TICK_MS, () => this.#tick())
   }
 
   #tick(): void {
-    const now = this.#o.clock.now()
-    // A tick that comes late says that we were held up ourselves: what the peer sent may lie unread.
-    const late = now - this.#lastTick > 2 * TICK_MS
-    this.#lastTick = now
     const { heard, alive } = this.#takeTickState()
-    this.#silentTicks = heard || this.#requester.open === 0 || late ? 0 : this.#silentTicks + 1
-    if (this.#silentTicks >= SILENT_TICKS) {
-      this.#end(new UnreachableError('the peer is silent', { silentMs: this.#silentTicks * TICK_MS }))
+    this.#silentTicks = heard || this.#requester.open === 0 ? 0 : this.#silentTicks + 1
+    const silentMs = this.#o.clock.now() - this.#heardAt
+    if (this.#silentTicks >= SILENT_TICKS && silentMs >= SILENT_MS) {
+      this.#end(new UnreachableError('the peer is silent', { silentMs }))
     } else if (this.#inStalled >= STALLED_TICKS || this.#outStalled >= STALLED_TICKS) {
       this.#end(new UnreachableError('the peer makes no progress', { stalledMs: STALLED_TICKS * TICK_MS }))
     } else if (this.#unfetched >= UNFETCHED_TICKS) {
       this.#end(
         new UnreachableError('the peer does not fetch its answers', { waitedMs: UNFETCHED_TICKS * TICK_MS }),
       )
-    } else if (alive) this.#outbox.frame(FRAME.alive, 0)
+    } else if (alive) this.#sayAlive()
     else if (!heard && this.#requester.open === 0 && this.#responder.open === 0 && !this.#outbox.blocked) {
       this.#stopTicking?.()
       this.#stopTicking = undefined
     }
+  }
+
+  #sayAlive(): void {
+    this.#outbox.frame(FRAME.alive, 0)
+    this.#outbox.flush()
+    // It doesn't count as having said something: the next one is due at the next tick.
+    this.#handedAtTick = this.#outbox.handed
   }
 
   /** Reads and resets what happened since the last tick. */
