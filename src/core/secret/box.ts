@@ -16,8 +16,8 @@ const COMMITMENT_BYTES = 32
 const TAG_BYTES = 16
 export const BOX_OVERHEAD = BOX_SALT_BYTES + COMMITMENT_BYTES + TAG_BYTES
 
-export type BoxTag = 'meta' | 'manifest' | 'back-m' | 'back-c' | 'keystore' | 'keystore-key' | 'vault'
-export type CborValue = number | string | Uint8Array | readonly CborValue[]
+export type BoxTag = 'meta' | 'manifest' | 'back-m' | 'back-c' | 'keystore' | 'keystore-key'
+type CborValue = number | string | Uint8Array | readonly CborValue[]
 export type Context = readonly CborValue[]
 
 const NO_AAD = new Uint8Array(0)

@@ -3,12 +3,13 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { nodePrimitives as primitives } from '../../adapters/native/node-primitives.ts'
 import { toHex } from '../open/bytes.ts'
+import { decoderConformance } from '../open/decoder.conformance.ts'
 import { AllmendError, MalformedError, UntrustedError, UsageError } from '../open/errors.ts'
 import type { Grant } from '../open/objects/change.ts'
 import { ALL_RIGHTS, MAX_SEALED_KEYS_BYTES, RIGHT } from '../open/objects/change.ts'
 import { encodeCbor } from '../open/schema.ts'
 import { grantContext, hpkeInfo } from './context.ts'
-import { openGrant, sealGrant } from './grant.ts'
+import { grantedKeysCodec, openGrant, sealGrant } from './grant.ts'
 import { hpkeDeriveKeyPair, hpkeSeal } from './hpke.ts'
 import { rootKeys } from './key-tree.ts'
 
@@ -27,6 +28,17 @@ const terms = {
   notAfter: 1_900_000_000,
 }
 const grant = await sealGrant(primitives, place, terms, grantee.publicKey, keys, dedup)
+
+decoderConformance({
+  name: 'granted keys',
+  examples: [
+    { mk: keys.mk },
+    { mk: keys.mk, ck: keys.ck },
+    { mk: keys.mk, ck: keys.ck, dedup: [dedup.epoch, dedup.secret] as const },
+  ].map((granted) => grantedKeysCodec.encode(granted)),
+  decode: (encoded) => grantedKeysCodec.decode(encoded),
+  encode: (granted) => grantedKeysCodec.encode(granted),
+})
 
 /** A grant with a plaintext of the issuer's making. */
 async function forge(plaintext: Map<number, unknown>, rights = ALL_RIGHTS): Promise<Grant> {

@@ -34,7 +34,8 @@ export interface GrantPlace {
   readonly issuer: Uint8Array
 }
 
-const grantedKeys = codec(
+/** What is sealed to a grantee. */
+export const grantedKeysCodec = codec(
   'granted keys',
   struct({
     mk: [0, bytes(32)],
@@ -63,7 +64,7 @@ export async function sealGrant(
 ): Promise<Grant> {
   const writes = hasRight(terms.rights, RIGHT.write)
   if (writes && dedup === undefined) throw new UsageError('who may write needs the deduplication secret')
-  const plaintext = grantedKeys.encode({
+  const plaintext = grantedKeysCodec.encode({
     mk: keys.mk,
     ck: hasRight(terms.rights, RIGHT.download) ? keys.ck : undefined,
     dedup: writes && dedup !== undefined ? [dedup.epoch, dedup.secret] : undefined,
@@ -82,7 +83,7 @@ export async function openGrant(
   grant: Grant,
   granteeSecret: Uint8Array,
 ): Promise<GrantedKeys> {
-  const opened = grantedKeys.decode(await hpkeOpen(granteeSecret, info(place, grant), grant.sealed))
+  const opened = grantedKeysCodec.decode(await hpkeOpen(granteeSecret, info(place, grant), grant.sealed))
   if ((opened.ck !== undefined) !== hasRight(grant.rights, RIGHT.download))
     throw new UntrustedError("the content key of a grant doesn't fit its rights", { rights: grant.rights })
   if ((opened.dedup !== undefined) !== hasRight(grant.rights, RIGHT.write))

@@ -9,7 +9,7 @@ import { InternalError, UntrustedError } from '../open/errors.ts'
 import type { Primitives } from '../open/primitives.ts'
 
 /** The encapsulated key in front of the ciphertext, and the tag behind it. */
-export const HPKE_ENC_BYTES = 32
+const HPKE_ENC_BYTES = 32
 export const HPKE_OVERHEAD = HPKE_ENC_BYTES + 16
 
 export interface HpkeKeyPair {

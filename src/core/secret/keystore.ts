@@ -21,7 +21,7 @@ import { MAX_CONTENTS_BYTES, decodeContents, encodeContents } from './keystore-c
 export type Protection = { readonly passphrase: string } | { readonly unlockKey: Uint8Array }
 
 /** 0.4 s on a 2026 server core. */
-export const DEFAULT_COST: Argon2Cost = { memoryKiB: 256 * 1024, passes: 3, parallelism: 4 }
+const DEFAULT_COST: Argon2Cost = { memoryKiB: 256 * 1024, passes: 3, parallelism: 4 }
 /** Below, guessing is cheap; above, opening a hostile file would take the machine down. */
 const MEMORY_KIB = { min: 64 * 1024, max: 1024 * 1024 }
 const PASSES = { min: 3, max: 10 }

@@ -15,8 +15,8 @@ import type { VersionPlace } from './context.ts'
 import { versionContext } from './context.ts'
 import type { ViewKeys } from './key-tree.ts'
 
-export const MAX_TARGET_BYTES = 4_096
-export const MAX_MIME_BYTES = 127
+const MAX_TARGET_BYTES = 4_096
+const MAX_MIME_BYTES = 127
 const PAD_BYTES = 64
 const LENGTH_BYTES = 2
 /** Name, target and mime at their longest, with the numbers. */

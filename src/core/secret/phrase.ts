@@ -4,7 +4,7 @@ import { wordlist } from '@scure/bip39/wordlists/english.js'
 import { UsageError } from '../open/errors.ts'
 
 export const ENTROPY_BYTES = 32
-export const PHRASE_WORDS = 24
+const PHRASE_WORDS = 24
 
 const words = new Set(wordlist)
 
