@@ -1,18 +1,22 @@
-import { concatBytes, equalBytes, utf8 } from '../core/open/bytes.ts'
+import { concatBytes, utf8 } from '../core/open/bytes.ts'
 import { AllmendError, ConflictError, NotFoundError, UsageError } from '../core/open/errors.ts'
 import { taggedHash } from '../core/open/hash.ts'
+import type { BlobRef } from '../core/secret/blob.ts'
 import type { Metadata } from '../core/secret/metadata.ts'
 import type { LocalEntry, LocalStat } from '../ports/local-files.ts'
 import type { JournalJob } from '../ports/put-journal.ts'
 import type { Client } from './client.ts'
 import { orderedAhead, throwIfCancelled } from './concurrency.ts'
+import { BlobReader } from './fetch/blob-reader.ts'
+import { fileChunks } from './fetch/file-content.ts'
 import { openContent } from './fetch/open-content.ts'
 import { checkName, joinPath, splitPath } from './paths.ts'
 import { freshen } from './tree/freshen.ts'
-import type { Content, Folder } from './tree/node-changes.ts'
+import type { Folder } from './tree/node-changes.ts'
 import { createChange, folderOf, metaChange, writeChange } from './tree/node-changes.ts'
 import type { RemoteNode } from './tree/remote-node.ts'
 import { CommitQueue } from './upload/commit-queue.ts'
+import type { SealedContent } from './upload/file-sealer.ts'
 import { FileSealer } from './upload/file-sealer.ts'
 import { UploadProgress } from './upload/upload-progress.ts'
 import type { Safety } from './upload/uploader.ts'
@@ -344,8 +348,9 @@ class Put {
     const slot = this.#queue.reserve()
     // The name's final state is only known after reading; it is set before `done` can be called.
     let stat = entry.stat
-    const ready = (content: Content) => {
-      const metadata = metadataOf({ ...stat, size: content.manifest.size }, name)
+    const ready = (content: SealedContent) => {
+      const size = content === 'unchanged' ? stat.size : content.manifest.size
+      const metadata = metadataOf({ ...stat, size }, name)
       const committed = () => this.#job.commitFiles([{ path: entry.path, fingerprint: stat.fingerprint }])
       const change = this.#fileChange(parent, existing, metadata, content)
       if (change === undefined) {
@@ -357,8 +362,8 @@ class Put {
     try {
       if (small !== undefined && small.bytes.length === small.stat.size) {
         stat = small.stat
-        await this.#sealer.file(readerOf(small.bytes), ready)
-      } else stat = await this.#readLarge(entry, ready, (final) => (stat = final))
+        await this.#sealer.file(readerOf(small.bytes), this.#chunksOf(existing), ready)
+      } else stat = await this.#readLarge(entry, this.#chunksOf(existing), ready, (final) => (stat = final))
     } catch (error) {
       slot.drop()
       throw error
@@ -368,21 +373,27 @@ class Put {
     this.#report()
   }
 
+  #chunksOf(existing: RemoteNode | undefined): (() => Promise<readonly BlobRef[]>) | undefined {
+    return existing === undefined ? undefined : () => allChunks(this.#client, existing)
+  }
+
   async #readLarge(
     entry: LocalEntry,
-    ready: (content: Content) => void,
+    before: (() => Promise<readonly BlobRef[]>) | undefined,
+    ready: (content: SealedContent) => void,
     settle: (stat: LocalStat) => void,
   ): Promise<LocalStat> {
     const file = await this.#client.files.open(entry).catch(localFailure)
     try {
       const begun = await file.stat().catch(localFailure)
-      let held: Content | undefined
+      let held: SealedContent | undefined
       let settled = false
       const bytes = await this.#sealer.file(
         (buffer, position) => {
           throwIfCancelled(this.#parameters.signal)
           return file.read(buffer, position).catch(localFailure)
         },
+        before,
         (content) => {
           if (settled) ready(content)
           else held = content
@@ -406,11 +417,14 @@ class Put {
     parent: OpenFolder,
     existing: RemoteNode | undefined,
     metadata: Metadata,
-    content: Content,
+    content: SealedContent,
   ): Uint8Array | undefined {
-    if (existing === undefined) return createChange(this.#client, parent.folder, metadata, content).encoded
-    if (!sameContent(this.#client, existing, content))
-      return writeChange(this.#client, existing, metadata, content).encoded
+    if (content !== 'unchanged')
+      return existing === undefined
+        ? createChange(this.#client, parent.folder, metadata, content).encoded
+        : writeChange(this.#client, existing, metadata, content).encoded
+    // Only a file that was there can be unchanged.
+    if (existing === undefined) throw new Error('a new file was taken for an old one')
     if (sameMetadata(existing.metadata, metadata)) return undefined
     return metaChange(this.#client, existing, metadata).encoded
   }
@@ -469,12 +483,12 @@ function sameMetadata(a: Metadata, b: Metadata): boolean {
   )
 }
 
-/** Compares inline chunks; a file with lists counts as changed, since their keys are new each time. */
-function sameContent(client: Client, node: RemoteNode, { manifest }: Content): boolean {
-  const existing = openContent(client, node)
-  if (existing === undefined || existing.lists.length > 0 || manifest.lists.length > 0) return false
-  return (
-    existing.chunks.length === manifest.chunks.length &&
-    existing.chunks.every((chunk, i) => equalBytes(chunk.id, manifest.chunks[i]!.id))
-  )
+/** All chunks of a file's newest content, its lists fetched. */
+async function allChunks(client: Client, node: RemoteNode): Promise<readonly BlobRef[]> {
+  const manifest = openContent(client, node)
+  if (manifest === undefined) return []
+  const reader = new BlobReader(client, node.space)
+  const chunks: BlobRef[] = []
+  for await (const { ref } of fileChunks(client, reader, manifest, 0, manifest.size)) chunks.push(ref)
+  return chunks
 }

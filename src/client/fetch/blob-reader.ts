@@ -17,7 +17,7 @@ import type { Client } from '../client.ts'
 import type { Space } from '../tree/space.ts'
 import { DamageReporter } from './damage-reporter.ts'
 import type { Range } from './stripe-reader.ts'
-import { StripeReader } from './stripe-reader.ts'
+import { HEDGE_MS, StripeReader } from './stripe-reader.ts'
 
 /** Decoded stripes kept: a few of 4 data shards of 4 MiB, so that a sequential read decodes each once. */
 const MAX_CACHED_BYTES = 64 * 1024 * 1024
@@ -27,8 +27,6 @@ const MAX_LOCATE = 4_096
 const LOCATION_AGE_MS = 10 * 60 * 1_000
 /** Remembered locations; a longer read asks again. */
 const MAX_LOCATIONS = 100_000
-/** A holder that takes longer than this is raced against decoding from the others, ms. */
-const HEDGE_MS = 1_500
 
 interface Location {
   readonly stripe: StripeReader
@@ -121,7 +119,12 @@ export class BlobReader {
         throw error
       }
     }
-    const parts = tryDirect ? await this.#hedge(direct(), decoded) : await decoded()
+    const parts = tryDirect
+      ? await this.#hedge(direct(), () => {
+          stripe.shun(index)
+          return decoded()
+        })
+      : await decoded()
     for (const [i, { key }] of wanted.entries()) result.set(key, parts[i]!)
   }
 

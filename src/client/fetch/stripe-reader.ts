@@ -23,10 +23,13 @@ import { readShard } from '../../core/open/protocol/provider-methods.ts'
 import type { StripeView } from '../../core/open/protocol/tracker-methods.ts'
 import { DAMAGE_MISSING, DAMAGE_WRONG } from '../../core/open/protocol/tracker-methods.ts'
 import type { Client } from '../client.ts'
+import { throwIfCancelled } from '../concurrency.ts'
 import type { DamageReporter } from './damage-reporter.ts'
 
 /** A shard of 4 MiB over a slow line; a dead peer is noticed much earlier by the transport. */
 const SHARD_TIMEOUT_MS = 60_000
+/** A holder that takes longer than this is raced against others, ms. */
+export const HEDGE_MS = 1_500
 
 export interface Range {
   readonly offset: number
@@ -107,6 +110,12 @@ export class StripeReader {
     return whole === undefined ? this.decoded(index, ranges, signal) : cut(whole, ranges)
   }
 
+  /** The holder of this shard dawdles: it isn't asked first again for a while. */
+  shun(index: number): void {
+    const holder = this.#holders(index)[0]
+    if (holder !== undefined) this.#client.providers.shun(holder)
+  }
+
   /** Remembers and reports a holder whose bytes were wrong. */
   blame(index: number, provider: Uint8Array): void {
     this.#fail(index, provider)
@@ -138,7 +147,7 @@ export class StripeReader {
     ranges: readonly Range[],
     signal: AbortSignal | undefined,
   ): Promise<Uint8Array> {
-    const [shard] = this.view.stripe.shards[index]!
+    const [shard, whole] = this.view.stripe.shards[index]!
     const ticket = this.#ticketFor(provider, shard)
     if (ticket === undefined)
       throw new NotEnoughShardsError('the tracker gave no ticket for this provider', { provider })
@@ -149,7 +158,11 @@ export class StripeReader {
         readShard,
         { shard, ranges: ranges.map(({ offset, length }) => [offset, length] as const) },
         undefined,
-        { timeoutMs: SHARD_TIMEOUT_MS, ...(signal === undefined ? {} : { signal }) },
+        {
+          timeoutMs: SHARD_TIMEOUT_MS,
+          expectBodyBytes: ranges.length === 0 ? whole : ranges.reduce((sum, { length }) => sum + length, 0),
+          ...(signal === undefined ? {} : { signal }),
+        },
       )
       return answer.body
     } catch (error) {
@@ -174,21 +187,7 @@ export class StripeReader {
       .map((_, index) => index)
       .filter((index) => !this.#whole.has(index) && this.#holders(index).length > 0)
       .sort((a, b) => this.#rank(a) - this.#rank(b) || a - b)
-    let firstError: unknown
-    const fetchOne = async (): Promise<void> => {
-      for (;;) {
-        const index = candidates.shift()
-        if (index === undefined) return
-        const got = await this.#fetchWhole(index, signal).catch((error: unknown) => {
-          if (error instanceof CancelledError || !(error instanceof AllmendError)) throw error
-          firstError ??= error
-          return false
-        })
-        if (got) return
-      }
-    }
-    const missing = k - this.#whole.size
-    await Promise.all(Array.from({ length: Math.max(0, missing) }, fetchOne))
+    const firstError = await this.#fetchEnough(candidates, k, signal)
     if (this.#whole.size < k) throw this.#tooFew(firstError)
     const lost = shards.map((_, index) => index).filter((index) => index < k && !this.#whole.has(index))
     if (lost.length === 0) return
@@ -208,6 +207,61 @@ export class StripeReader {
         )
       this.#whole.set(index, shard)
     }
+  }
+
+  /**
+   * Fetches candidates, k - present at a time; each that fails, and each `HEDGE_MS` in which not enough arrived, brings in
+   * the next. Returns the first failure.
+   */
+  async #fetchEnough(candidates: number[], k: number, signal: AbortSignal | undefined): Promise<unknown> {
+    let firstError: unknown
+    let active = 0
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    const stop = new AbortController()
+    const cancel = () => stop.abort()
+    signal?.addEventListener('abort', cancel, { once: true })
+    const start = () => {
+      const index = candidates.shift()
+      if (index === undefined) {
+        if (active === 0) resolve()
+        return
+      }
+      active++
+      this.#fetchWhole(index, stop.signal).then(
+        (got) => {
+          active--
+          if (this.#whole.size >= k) resolve()
+          else if (!got) start()
+          else if (active === 0) start()
+        },
+        (error: unknown) => {
+          active--
+          if (error instanceof CancelledError || !(error instanceof AllmendError)) return reject(error)
+          firstError ??= error
+          start()
+        },
+      )
+    }
+    const missing = k - this.#whole.size
+    if (missing <= 0) resolve()
+    for (let i = 0; i < missing; i++) start()
+    const hedge = (async () => {
+      for (;;) {
+        await this.#client.clock.sleep(HEDGE_MS, stop.signal)
+        start()
+      }
+    })().catch((error: unknown) => {
+      if (!(error instanceof CancelledError)) throw error
+    })
+    try {
+      await promise
+    } finally {
+      stop.abort()
+      signal?.removeEventListener('abort', cancel)
+      await hedge
+    }
+    throwIfCancelled(signal)
+    return firstError
   }
 
   /** Up and not shunned first, data before parity. */

@@ -4,7 +4,7 @@
  * - a file's content is reported once, after every blob that it needs is stored.
  * - at most `MAX_BATCHES` batches of plaintext are in memory.
  */
-import { toHex } from '../../core/open/bytes.ts'
+import { equalBytes, toHex } from '../../core/open/bytes.ts'
 import { createChunker } from '../../core/open/chunker.ts'
 import { encodePublicList, MAX_PUBLIC_LIST_IDS } from '../../core/open/public-list.ts'
 import { putLists } from '../../core/open/protocol/tracker-methods.ts'
@@ -25,15 +25,20 @@ const MAX_BATCHES = 2
 /** Public lists of 1 MiB in one request. */
 const LISTS_AT_ONCE = 4
 
+/** A file's content, or that it is the one which was there before. */
+export type SealedContent = Content | 'unchanged'
+
 interface FileInProgress {
   readonly chunks: BlobRef[]
   /** Set when the file was read to its end. */
   total: { readonly bytes: number; readonly chunks: number } | undefined
   /** Set when all its chunks are sealed. */
-  content: Content | undefined
+  content: SealedContent | undefined
   /** Blobs that are not stored yet. */
   waiting: number
-  readonly done: (content: Content) => void
+  /** What the pool has under this name, to compare with. */
+  readonly before: (() => Promise<readonly BlobRef[]>) | undefined
+  readonly done: (content: SealedContent) => void
 }
 
 export class FileSealer {
@@ -54,9 +59,23 @@ export class FileSealer {
     this.#batcher = new ChunkBatcher(createChunker(gear), (batch) => this.#seal(batch))
   }
 
-  /** Reads one file to its end; `done` is called when its content is stored, later. Throws what reading threw. */
-  async file(read: ReadAt, done: (content: Content) => void): Promise<number> {
-    const file: FileInProgress = { chunks: [], total: undefined, content: undefined, waiting: 0, done }
+  /**
+   * Reads one file to its end; `done` is called when its content is stored, later: with 'unchanged' when its chunks are those
+   * of `before`. Throws what reading threw.
+   */
+  async file(
+    read: ReadAt,
+    before: (() => Promise<readonly BlobRef[]>) | undefined,
+    done: (content: SealedContent) => void,
+  ): Promise<number> {
+    const file: FileInProgress = {
+      chunks: [],
+      total: undefined,
+      content: undefined,
+      waiting: 0,
+      before,
+      done,
+    }
     file.total = await this.#batcher.file(file, read)
     this.#inOrder(() => this.#complete(file))
     this.#check()
@@ -119,7 +138,8 @@ export class FileSealer {
     if (total === undefined || chunks.length !== total.chunks || file.content !== undefined) return
     const { domain, epoch } = this.#space.dedup
     const manifest = { size: total.bytes, domain, dedupEpoch: epoch }
-    if (chunks.length <= MAX_INLINE_CHUNKS) {
+    if (file.before !== undefined && sameChunks(await file.before(), chunks)) file.content = 'unchanged'
+    else if (chunks.length <= MAX_INLINE_CHUNKS) {
       file.content = {
         manifest: { ...manifest, chunks, lists: [] },
         refs: { ids: distinct(chunks.map(({ id }) => id)), lists: [] },
@@ -165,6 +185,10 @@ export class FileSealer {
       }
     })
   }
+}
+
+function sameChunks(a: readonly BlobRef[], b: readonly BlobRef[]): boolean {
+  return a.length === b.length && a.every((chunk, i) => equalBytes(chunk.id, b[i]!.id))
 }
 
 function* slices<T>(items: readonly T[], size: number): Generator<readonly T[]> {
