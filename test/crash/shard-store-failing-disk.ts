@@ -84,9 +84,9 @@ export class FailingDisk {
       }
       await fs.writeFile(path, content)
     }
-    // Journals keep the order of changes of names: a number of the last ones is gone.
-    const kept = Math.floor(this.#random() * (this.#undo.length + 1))
-    for (const undo of this.#undo.slice(kept).toReversed()) await undo()
+    for (const undo of this.#undo.toReversed()) {
+      if (this.#random() < 0.5) await undo()
+    }
   }
 
   /** Counts an operation; throws when it must not happen. */
@@ -103,7 +103,8 @@ export class FailingDisk {
     const handle = await fs.open(path, flags, mode)
     if (flags === 'wx' || flags === 'wx+') {
       this.#synced.set(path, Buffer.alloc(0))
-      this.#undo.push(() => fs.unlink(path))
+      // A file that was renamed since is another name's concern.
+      this.#undo.push(() => fs.rm(path, { force: true }))
     }
     return this.#wrap(path, handle)
   }

@@ -15,7 +15,7 @@ import { FailingDisk } from './shard-store-failing-disk.ts'
 import { seededBytes } from './shard-store-random.ts'
 
 /** A power failure loses something else each time. */
-const POWER_SEEDS = Math.ceil(Number(process.env.ALLMEND_CRASH_ROUNDS ?? 20) / 4)
+const POWER_SEEDS = Math.ceil(Number(process.env.ALLMEND_CRASH_ROUNDS ?? 20) / 7)
 
 const open = (folder: string, files: DiskFiles): Promise<ShardStore> =>
   openDiskShardStore({ folder, capacity: 1e8, segmentBytes: 60_000, primitives: nodePrimitives, files })
@@ -58,6 +58,10 @@ async function live(store: ShardStore, failure: Failure, known: Known): Promise<
   await put(1)
   await Promise.all([put(10), remove(7), put(11)])
   await attempt(failure, () => store.compact())
+  // Segments without anything alive are removed without a successor.
+  for (const shard of known.stored) if (shard !== 8) await remove(shard)
+  await attempt(failure, () => store.compact())
+  await put(3)
 }
 
 async function check(store: ShardStore, known: Known): Promise<void> {

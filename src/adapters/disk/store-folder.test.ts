@@ -10,7 +10,7 @@ import { nodePrimitives } from '../native/node-primitives.ts'
 import { openDiskShardStore } from './disk-shard-store.ts'
 import { formatLine } from './folder-format.ts'
 import { lockFolder } from './folder-lock.ts'
-import { recordBytes } from './segment-format.ts'
+import { DELETE, LOST, encodeRecordHeader, recordBytes } from './segment-format.ts'
 import { encodeWatermark } from './watermark.ts'
 
 let root: string
@@ -145,6 +145,35 @@ describe('the end of the open segment', () => {
   })
 })
 
+describe('a shard of made-up records', () => {
+  test('isn’t taken for records of the store, even where the file is searched for them', async () => {
+    await fill(2)
+    const file = await onlySegment()
+    const junk = Buffer.alloc(16, 1)
+    const header = { closing: false, length: 0, bodyCrc: 0 }
+    const planted = Buffer.concat([
+      encodeRecordHeader(junk, { ...header, type: DELETE, id: idOf(0) }),
+      encodeRecordHeader(junk, { ...header, type: LOST, id: idOf(1) }),
+    ])
+    const id = shardId(nodePrimitives.blake3, planted)
+    let store = await open()
+    await store.put(id, planted)
+    await put(store, 2)
+    await store.close()
+    const content = await fs.readFile(file)
+    const at = content.indexOf(planted)
+    // Both headers of the shard's record: only its payload is left to be searched.
+    content.fill(0, at - 96, at)
+    content.fill(0, at + planted.length, at + planted.length + 64)
+    await fs.writeFile(file, content)
+    store = await open()
+    for (const i of [0, 1, 2]) expect(Buffer.compare(await store.read(idOf(i)), bytesOf(i))).toBe(0)
+    expect(store.stat(id)).toBeUndefined()
+    expect(store.usage()).toMatchObject({ shards: 3, damagedFiles: 1 })
+    await store.close()
+  })
+})
+
 describe('a tiny capacity', () => {
   test('is never exceeded, and delete and compact make room again', async () => {
     const capacity = 55_000
@@ -191,6 +220,18 @@ describe('compaction', () => {
     for (const i of [0, 1, 2, 3, 4, 55, 56, 57, 58, 59]) {
       expect(Buffer.compare(await store.read(idOf(i)), bytesOf(i))).toBe(0)
     }
+    await store.close()
+  })
+
+  test('keeps a delete record as long as what it deletes', async () => {
+    let store = await open(1e9, 100_000)
+    for (let i = 0; i < 15; i++) await put(store, i)
+    await store.delete([0, 9, 10, 11, 12, 13, 14].map(idOf))
+    expect((await store.compact()).reclaimedBytes).toBeGreaterThan(50_000)
+    await store.close()
+    store = await open(1e9, 100_000)
+    expect(store.stat(idOf(0))).toBeUndefined()
+    expect(store.usage().shards).toBe(8)
     await store.close()
   })
 
