@@ -1,0 +1,55 @@
+/**
+ * The product's own way from plaintext to coded shards, without disk and network: batches, chunks, compress probe, key, encryption,
+ * blob id, packing, data shards, parity, shard ids; all on this thread.
+ */
+import { randomBytes } from 'node:crypto'
+import { nodePrimitives } from '../../src/adapters/native/node-primitives.ts'
+import { inlineDataPath } from '../../src/client/data-path.ts'
+import { ChunkBatcher } from '../../src/client/upload/chunk-batcher.ts'
+import { createChunker } from '../../src/core/open/chunker.ts'
+import { encodeDataShard } from '../../src/core/open/data-shard.ts'
+import type { PackedStripe } from '../../src/core/open/packer.ts'
+import { createPacker } from '../../src/core/open/packer.ts'
+import type { SealedBlob } from '../../src/core/secret/blob.ts'
+import { gearTable } from '../../src/core/secret/dedup-keys.ts'
+
+const DATA_SHARDS = 4
+const PARITY_SHARDS = 2
+
+export interface DataPathOutcome {
+  readonly chunks: number
+  /** Bytes of all shards, parity included. */
+  readonly storedBytes: number
+}
+
+/** Takes `input` through the data path at 4+2 and drops the shards. */
+export async function runDataPath(input: Uint8Array): Promise<DataPathOutcome> {
+  const secret = randomBytes(32)
+  const dedup = { domain: randomBytes(32), epoch: 0, secret }
+  const dataPath = inlineDataPath(nodePrimitives)
+  const packer = createPacker<SealedBlob>(DATA_SHARDS)
+  let storedBytes = 0
+
+  const code = async (stripe: PackedStripe<SealedBlob> | undefined): Promise<void> => {
+    if (stripe === undefined) return
+    const data = stripe.shards.map((blobs) => encodeDataShard(blobs))
+    const { parity } = await dataPath.code({ k: data.length, n: data.length + PARITY_SHARDS }, data)
+    for (const shard of [...data, ...parity]) storedBytes += shard.length
+  }
+
+  const batcher = new ChunkBatcher<undefined>(
+    createChunker(gearTable(nodePrimitives, secret, 0)),
+    async ({ buffer, ends }) => {
+      const blobs = await dataPath.seal(dedup, buffer.subarray(0, ends.at(-1)), ends)
+      for (const blob of blobs) await code(packer.add(blob))
+    },
+  )
+  const { chunks } = await batcher.file(undefined, (buffer, position) => {
+    const piece = input.subarray(position, position + buffer.length)
+    buffer.set(piece)
+    return Promise.resolve(piece.length)
+  })
+  await batcher.flush()
+  await code(packer.flush())
+  return { chunks, storedBytes }
+}

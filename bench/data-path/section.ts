@@ -1,0 +1,79 @@
+import { randomFillSync } from 'node:crypto'
+import type { Row } from '../row.ts'
+import { atLeast, percent, perSecond } from '../row.ts'
+import type { Stage } from './native-limit.ts'
+import { bestStages, limitOf, measureNativeStages } from './native-limit.ts'
+import { mixedInput } from './mixed-input.ts'
+import { runDataPath } from './run-data-path.ts'
+
+const SECTION = 'data path, one thread, no I/O'
+const RUNS = 5
+const TARGET = 0.6
+const FILL_BYTES = 256 * 1024 * 1024
+
+interface Best {
+  readonly rate: number
+  readonly stored: number
+  readonly meanChunk: number
+}
+
+/**
+ * Measures stages and path in turns, `RUNS` times, and compares the best of each: other load on the machine then hits
+ * both alike.
+ */
+export async function benchDataPath(bytes: number): Promise<Row[]> {
+  const random = new Uint8Array(bytes)
+  for (let at = 0; at < bytes; at += FILL_BYTES) randomFillSync(random, at, Math.min(FILL_BYTES, bytes - at))
+  const mixed = mixedInput(bytes)
+  await runDataPath(random.subarray(0, bytes >> 2))
+  let stages: Stage[] | undefined
+  let onRandom: Best | undefined
+  let onMixed: Best | undefined
+  for (let run = 0; run < RUNS; run++) {
+    const measured = await measureNativeStages()
+    stages = stages === undefined ? measured : bestStages(stages, measured)
+    onRandom = better(onRandom, await timed(random))
+    onMixed = better(onMixed, await timed(mixed))
+  }
+  const limit = limitOf(stages!)
+  const { rate, stored, meanChunk } = onRandom!
+  return [
+    ...stages!.map((stage) => ({
+      section: SECTION,
+      name: `stage: ${stage.name}`,
+      value: perSecond(stage.rate),
+      note: `${stage.weight}×, ${percent((stage.weight / stage.rate) * limit)} of the limit's time`,
+    })),
+    { section: SECTION, name: 'limit of these stages', value: perSecond(limit) },
+    {
+      section: SECTION,
+      name: `data path, random, ${bytes / 2 ** 20} MiB`,
+      value: perSecond(rate),
+      beside: `limit ${perSecond(limit)}`,
+      ratio: percent(rate / limit),
+      ...atLeast(rate / limit, TARGET, percent(TARGET)),
+      note: `mean chunk ${Math.round(meanChunk / 1024)} KiB, stored ${stored.toFixed(3)}×`,
+    },
+    {
+      section: SECTION,
+      name: 'data path, half of it compressible',
+      value: perSecond(onMixed!.rate),
+      note: `zstd takes part; stored ${onMixed!.stored.toFixed(3)}×`,
+    },
+  ]
+}
+
+function better(best: Best | undefined, other: Best): Best {
+  return best === undefined || other.rate > best.rate ? other : best
+}
+
+async function timed(input: Uint8Array): Promise<Best> {
+  const start = performance.now()
+  const { chunks, storedBytes } = await runDataPath(input)
+  const milliseconds = performance.now() - start
+  return {
+    rate: input.length / 1e3 / milliseconds,
+    stored: storedBytes / input.length,
+    meanChunk: input.length / chunks,
+  }
+}

@@ -1,0 +1,78 @@
+import type { ChildProcess } from 'node:child_process'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import type { Contender } from './contender.ts'
+import { peakMemory } from './peak-memory.ts'
+import { runCommand } from './run-command.ts'
+
+const LAUNCHER = join(import.meta.dirname, '../../bin/allmend.js')
+const PROVIDERS = 6
+/** Above what the largest run stores on each provider. */
+const CAPACITY = '20GB'
+
+interface ReadyLine {
+  readonly processes: readonly { readonly role: string; readonly id: string; readonly pid: number }[]
+}
+
+/** The part of `status --json` that the benches read. */
+export interface PoolBytes {
+  readonly logicalBytes: number
+  readonly uniqueBytes: number
+  readonly storedBytes: number
+}
+
+export interface Pool extends Contender {
+  status(): Promise<PoolBytes>
+  /** Peak resident bytes of the hungriest process of a role so far. */
+  peakOf(role: 'provider' | 'tracker'): number
+}
+
+/** Runs `allmend up` with six providers in `folder`, gives the pool to `work` as alice sees it, and stops it. */
+export async function withPool<T>(folder: string, work: (pool: Pool) => Promise<T>): Promise<T> {
+  const layout = ['--dir', folder, '--providers', String(PROVIDERS), '--capacity', CAPACITY]
+  const up = spawn(
+    process.execPath,
+    [LAUNCHER, 'up', ...layout, '--members', 'alice', '--restart', 'never', '--json'],
+    { stdio: ['ignore', 'pipe', 'inherit'] },
+  )
+  try {
+    const { processes } = await readyLine(up)
+    return await work(poolOf(join(folder, 'members/alice'), processes))
+  } finally {
+    if (up.exitCode === null && up.signalCode === null) {
+      up.kill('SIGTERM')
+      await once(up, 'exit')
+    }
+  }
+}
+
+async function readyLine(up: ChildProcess): Promise<ReadyLine> {
+  for await (const line of createInterface({ input: up.stdout! })) return JSON.parse(line) as ReadyLine
+  throw new Error('allmend up ended before the pool was ready')
+}
+
+function poolOf(home: string, processes: ReadyLine['processes']): Pool {
+  const allmend = (...args: readonly string[]) =>
+    runCommand(process.execPath, [LAUNCHER, ...args], { env: { ALLMEND_HOME: home } })
+  return {
+    name: 'allmend',
+    async store(source, label) {
+      await allmend('mkdir', `/home/${label}`)
+      return allmend('put', source, `/home/${label}/`)
+    },
+    async restore(label, into) {
+      const { stdout } = await allmend('ls', '--json', `/home/${label}`)
+      const { name } = JSON.parse(stdout.split('\n')[0]!) as { readonly name: string }
+      return allmend('get', `/home/${label}/${name}`, into)
+    },
+    forget: () => Promise.resolve(),
+    async status() {
+      const { stdout } = await allmend('status', '--json')
+      return JSON.parse(stdout) as PoolBytes
+    },
+    peakOf: (role) =>
+      Math.max(...processes.filter((process) => process.role === role).map(({ pid }) => peakMemory(pid))),
+  }
+}

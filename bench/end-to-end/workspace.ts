@@ -1,0 +1,28 @@
+import { mkdir, mkdtemp, rm, statfs } from 'node:fs/promises'
+import { join } from 'node:path'
+
+/** In the clone, hence on its disk, and ignored by git and linters. */
+const BASE = join(import.meta.dirname, '../../node_modules/.cache')
+const SPARE_BYTES = 2 * 2 ** 30
+
+/** Gives `work` an empty folder on the clone's disk and removes it afterwards; refuses when `bytes` wouldn't fit. */
+export async function inWorkspace<T>(bytes: number, work: (folder: string) => Promise<T>): Promise<T> {
+  await mkdir(BASE, { recursive: true })
+  const { bavail, bsize } = await statfs(BASE)
+  const free = bavail * bsize
+  if (free < bytes + SPARE_BYTES)
+    throw new Error(
+      `this needs ${gigabytes(bytes + SPARE_BYTES)} of free disk at ${BASE} and there are ${gigabytes(free)}: free some or ` +
+        'choose a smaller --big',
+    )
+  const folder = await mkdtemp(join(BASE, 'allmend-bench-'))
+  try {
+    return await work(folder)
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+function gigabytes(bytes: number): string {
+  return `${(bytes / 1e9).toFixed(1)} GB`
+}

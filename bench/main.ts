@@ -1,0 +1,66 @@
+/**
+ * `node bench/main.ts [data-path|end-to-end|dedup|all] [--size 1GiB] [--save]`: prints one table, measured in one run on this machine.
+ * `--size` is the input of the data path; `--save` writes the table to RESULTS.md.
+ */
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { benchDataPath } from './data-path/section.ts'
+import { benchDedup } from './dedup/section.ts'
+import { benchEndToEnd } from './end-to-end/section.ts'
+import { describeMachine } from './machine.ts'
+import { parseSize } from './parse-size.ts'
+import type { Row } from './row.ts'
+import { renderTable } from './table.ts'
+import { verdicts } from './verdicts.ts'
+
+const SECTIONS = ['data-path', 'end-to-end', 'dedup'] as const
+type Section = (typeof SECTIONS)[number]
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    size: { type: 'string', default: '512MiB' },
+    big: { type: 'string', default: '8GiB' },
+    rounds: { type: 'string', default: '3' },
+    save: { type: 'boolean', default: false },
+  },
+})
+
+const wanted = positionals.length === 0 || positionals.includes('all') ? SECTIONS : positionals.map(sectionOf)
+const conditions = await describeMachine(import.meta.dirname)
+for (const line of conditions) console.log(line)
+
+const rows: Row[] = []
+for (const section of wanted) rows.push(...(await measure(section)))
+const table = renderTable(rows)
+console.log(`\n${table}\n\n${verdicts(rows).join('\n')}`)
+
+if (values.save) {
+  const path = join(import.meta.dirname, 'RESULTS.md')
+  const list = (lines: readonly string[]) => lines.map((line) => `- ${line}`).join('\n')
+  await writeFile(
+    path,
+    `# Results\n\nWritten by \`npm run bench -- --save\`; what is measured and how stands in README.md.\n\n${list(conditions)}\n\n` +
+      `${table}\n\n## Targets\n\n${list(verdicts(rows))}\n`,
+  )
+  console.log(`\nsaved to ${path}`)
+}
+
+function sectionOf(name: string): Section {
+  const section = SECTIONS.find((known) => known === name)
+  if (section === undefined) throw new TypeError(`there is no section ${name}: ${SECTIONS.join(', ')}, all`)
+  return section
+}
+
+async function measure(section: Section): Promise<Row[]> {
+  console.log(`\nmeasuring ${section} …`)
+  switch (section) {
+    case 'data-path':
+      return benchDataPath(parseSize(values.size))
+    case 'end-to-end':
+      return benchEndToEnd({ bigBytes: parseSize(values.big), rounds: Number(values.rounds) })
+    case 'dedup':
+      return benchDedup()
+  }
+}
