@@ -1,8 +1,6 @@
-import { utf8 } from '../core/open/bytes.ts'
+import { entryNameProblem } from '../core/open/entry-name.ts'
 import { UsageError } from '../core/open/errors.ts'
 
-/** A name's limit, bytes of UTF-8, as in metadata. */
-const MAX_NAME_BYTES = 255
 /** Deep enough for any tree of 100 folders and then some; bounds what a path costs. */
 const MAX_DEPTH = 4_096
 
@@ -18,10 +16,9 @@ export function splitPath(path: string): string[] {
 
 /** Refuses what can't be one component of a path. */
 export function checkName(name: string): void {
-  if (name === '' || name === '.' || name === '..' || name.includes('/') || name.includes('\0'))
-    throw new UsageError(`this can't be a name: ${JSON.stringify(name)}`, { name })
-  if (utf8(name).length > MAX_NAME_BYTES)
-    throw new UsageError(`a name has at most ${MAX_NAME_BYTES} bytes`, { name })
+  const problem = entryNameProblem(name)
+  if (problem !== undefined)
+    throw new UsageError(`${JSON.stringify(name)} can't be a name: ${problem}`, { name })
 }
 
 export function joinPath(names: readonly string[]): string {

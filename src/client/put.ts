@@ -235,6 +235,7 @@ class Put {
       if (parent === undefined) continue
       const entryName = entry.names.at(-1) ?? rootName
       try {
+        checkLocalName(entryName)
         const made = await this.#entry(parent, entry, entryName, content)
         if (made !== undefined) open[depth + 1] = made
       } catch (error) {
@@ -442,6 +443,14 @@ class LocalFailure extends Error {
   constructor(reason: AllmendError) {
     super(reason.message, { cause: reason })
     this.reason = reason
+  }
+}
+
+function checkLocalName(name: string): void {
+  try {
+    checkName(name)
+  } catch (error) {
+    localFailure(error)
   }
 }
 

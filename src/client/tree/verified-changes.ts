@@ -65,6 +65,10 @@ export class ChangeVerifier {
         member: claimed.member,
       })
     const certificate = await this.#certificate(member, claimed.device)
+    if (view.time > certificate.notAfter * 1_000)
+      throw new UntrustedError('an operation was signed by a device whose certificate had expired', {
+        device: claimed.device,
+      })
     const operation = openSigned(
       this.#primitives,
       'operation',
