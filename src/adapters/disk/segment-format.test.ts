@@ -126,6 +126,7 @@ describe('decoders', () => {
       fc.property(header, fc.nat(RECORD_HEADER_BYTES * 8 - 1), (value, bit) => {
         const encoded = encodeRecordHeader(marker, value)
         const decoded = decodeRecordHeader(encoded, 0, marker)
+        expect(decodeRecordHeader(encoded, 0, marker.toReversed())).toBeUndefined()
         if (decoded !== undefined) {
           expect(decoded.length).toBeLessThan(5_000_000)
           expect(encodeRecordHeader(marker, decoded).equals(encoded)).toBe(true)
