@@ -21,7 +21,7 @@ import { openProviderFolder } from './provider-folder.ts'
 import { settingsAt, settingsToStart } from './settings-to-start.ts'
 
 /** Bodies in memory, in and out: with the rest of the process they stay under 150 MB. */
-const TRANSPORT_LIMITS = { requestBytes: 24 * 1024 * 1024, answerBytes: 24 * 1024 * 1024 }
+const TRANSPORT_LIMITS = { requestBytes: 16 * 1024 * 1024, answerBytes: 16 * 1024 * 1024 }
 
 export interface StartProviderOptions {
   /** The provider's folder, made when it isn't there. */
@@ -85,6 +85,8 @@ export async function startProvider(options: StartProviderOptions): Promise<Runn
     const listener = await listenAt(transport, options.listen, folder.settings()?.address, {
       handler: (request) => serve(request),
       maxBodyBytes: (method) => maxBodyBytes(method),
+      // No route keeps a view of its request's body.
+      freeBodies: true,
     })
     undo.push(() => listener.close())
 
