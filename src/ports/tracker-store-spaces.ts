@@ -43,8 +43,9 @@ export interface NodeRow {
   /** Bytes of those changes. */
   readonly generationBytes: number
   readonly meta: ChangePlace
+  readonly metaBytes: number
   readonly content: ChangePlace | undefined
-  /** Bytes of that change where it is none of the generations', else 0. */
+  /** Bytes of that change; 0 without one. */
   readonly contentBytes: number
 }
 

@@ -12,7 +12,7 @@ import type { SpaceDraft } from './space-draft.ts'
 
 /** Generations of one node: each stays part of its view, and a view must fit an answer. */
 export const MAX_GENERATIONS = 1_024
-/** Bytes of the changes that make up one node's view. */
+/** Bytes of the changes that make up one node's view, one that serves several times counted each time. */
 export const MAX_NODE_VIEW_BYTES = 4_608 * 1024
 const NO_PARENT = new Uint8Array(NODE_ID_BYTES)
 
@@ -44,18 +44,10 @@ export function applyChange(draft: SpaceDraft, applied: Applied, grants: LiveGra
     })
   if (change.manifest !== undefined && row.content === undefined && draft.hasChildren(row.id))
     throw new ConflictError('a folder has no contents', { node: row.id })
-  const content = change.manifest === undefined ? row.contentBytes : 0
-  if (
-    row.generationBytes +
-      content +
-      (isNewGeneration || change.manifest !== undefined ? applied.encoded.length : 0) >
-    MAX_NODE_VIEW_BYTES
-  )
-    throw new CapacityError('what describes this node has grown too large', { node: row.id })
   if (isNewGeneration) changeKeys(draft, row, applied, grants)
   else if (kind === CHANGE_KIND.delete) requireSoundAbove(draft, row)
   else draft.requireSound(row.id)
-  draft.put(after(row, applied))
+  put(draft, after(row, applied))
 }
 
 /** Applies the first change of a genesis: the root, whose author gets every right. Returns its grant. */
@@ -79,7 +71,7 @@ export function applyRoot(draft: SpaceDraft, applied: Applied, author: Uint8Arra
     !equalBytes(grant.commitments.ck, keys.commitments.ck)
   )
     throw new MalformedError("the grant commits to other keys than the root's")
-  draft.put(firstRow(applied, NO_PARENT, 0))
+  put(draft, firstRow(applied, NO_PARENT, 0))
   const { id, node, gen, grantee, encGen, rights } = grant
   return { id, node, gen, grantee, encGen, rights, notAfter: undefined }
 }
@@ -90,7 +82,7 @@ function createNode(draft: SpaceDraft, applied: Applied, grants: LiveGrants): vo
   // `checkChange` lets no create pass without one.
   if (keys === undefined) throw new MalformedError('a new node needs a key record')
   requireParent(draft, keys, node, grants)
-  draft.put(firstRow(applied, keys.parent, keys.parentGen))
+  put(draft, firstRow(applied, keys.parent, keys.parentGen))
 }
 
 /** A move or a rotate: new keys under the (new) parent's newest ones. */
@@ -143,6 +135,13 @@ function requireSoundAbove(draft: SpaceDraft, row: NodeRow): void {
   if (!draft.isRoot(row.id)) draft.requireSound(row.parent)
 }
 
+/** Takes the row over unless its view would outgrow an answer; throws CapacityError. */
+function put(draft: SpaceDraft, row: NodeRow): void {
+  if (row.generationBytes + row.metaBytes + row.contentBytes > MAX_NODE_VIEW_BYTES)
+    throw new CapacityError('what describes this node has grown too large', { node: row.id })
+  draft.put(row)
+}
+
 function firstRow({ change, encoded, id, at }: Applied, parent: Uint8Array, parentGen: number): NodeRow {
   return {
     id: change.node,
@@ -157,13 +156,9 @@ function firstRow({ change, encoded, id, at }: Applied, parent: Uint8Array, pare
     generationBytes: encoded.length,
     meta: at,
     content: change.manifest === undefined ? undefined : at,
-    contentBytes: 0,
+    metaBytes: encoded.length,
+    contentBytes: change.manifest === undefined ? 0 : encoded.length,
   }
-}
-
-function contentBytes(row: NodeRow, change: Change, encoded: Uint8Array): number {
-  if (change.manifest === undefined) return row.contentBytes
-  return change.keyRecord === undefined ? encoded.length : 0
 }
 
 function after(row: NodeRow, { change, encoded, id, at }: Applied): NodeRow {
@@ -176,7 +171,8 @@ function after(row: NodeRow, { change, encoded, id, at }: Applied): NodeRow {
     deleted: change.kind === CHANGE_KIND.delete,
     meta: change.meta === undefined ? row.meta : at,
     content: change.manifest === undefined ? row.content : at,
-    contentBytes: contentBytes(row, change, encoded),
+    metaBytes: change.meta === undefined ? row.metaBytes : encoded.length,
+    contentBytes: change.manifest === undefined ? row.contentBytes : encoded.length,
     ...(keys === undefined
       ? {}
       : {

@@ -51,7 +51,8 @@ export class NodesPage {
       return false
     const changes = this.#changesOf(row)
     let bytes = VIEW_OVERHEAD_BYTES
-    for (const change of new Set(changes.values())) bytes += change.length + VIEW_OVERHEAD_BYTES
+    // A change that serves several times stands in the view as often.
+    for (const at of changesIn(row)) bytes += changes.get(key(at))!.length + VIEW_OVERHEAD_BYTES
     if (this.#nodes.length > 0 && this.#bytes + bytes > MAX_PAGE_BYTES) return false
     this.#bytes += bytes
     const view = (at: ChangePlace): ChangeView => ({
@@ -77,8 +78,8 @@ export class NodesPage {
 
   #changesOf(row: NodeRow): Map<string, Uint8Array> {
     const changes = new Map<string, Uint8Array>()
-    for (const at of [...row.generations, row.meta, row.content]) {
-      if (at === undefined || changes.has(key(at))) continue
+    for (const at of changesIn(row)) {
+      if (changes.has(key(at))) continue
       const change = this.#tables.log.change(at.operation, at.place)
       if (change === undefined)
         throw new InternalError('a change that a node names is not in the log', { ...at })
@@ -95,6 +96,10 @@ export class NodesPage {
     }
     return place
   }
+}
+
+function changesIn(row: NodeRow): ChangePlace[] {
+  return [...row.generations, row.meta, ...(row.content === undefined ? [] : [row.content])]
 }
 
 function key({ operation, place }: ChangePlace): string {

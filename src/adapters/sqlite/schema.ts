@@ -60,7 +60,7 @@ CREATE TABLE nodes (
   created_op INTEGER NOT NULL, created_place INTEGER NOT NULL,
   generations BLOB NOT NULL, generation_bytes INTEGER NOT NULL,
   meta_op INTEGER NOT NULL, meta_place INTEGER NOT NULL, content_op INTEGER, content_place INTEGER,
-  content_bytes INTEGER NOT NULL,
+  meta_bytes INTEGER NOT NULL, content_bytes INTEGER NOT NULL,
   PRIMARY KEY (space, node)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX nodes_by_parent ON nodes (space, parent, deleted, created_op, created_place);

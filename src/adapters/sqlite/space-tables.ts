@@ -36,6 +36,7 @@ interface NodeColumns {
   meta_place: number
   content_op: number | null
   content_place: number | null
+  meta_bytes: number
   content_bytes: number
 }
 
@@ -79,6 +80,7 @@ const nodeRow = (row: NodeColumns): NodeRow => ({
     row.content_op === null || row.content_place === null
       ? undefined
       : { operation: row.content_op, place: row.content_place },
+  metaBytes: row.meta_bytes,
   contentBytes: row.content_bytes,
 })
 
@@ -115,8 +117,8 @@ export function spaceTables(db: DatabaseSync, numbers: RowNumbers): SpaceWriter 
   const putNode = query(
     db,
     `INSERT OR REPLACE INTO nodes (space, node, parent, parent_gen, gen, version, head, deleted, created_op,
-     created_place, generations, generation_bytes, meta_op, meta_place, content_op, content_place, content_bytes)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+     created_place, generations, generation_bytes, meta_op, meta_place, content_op, content_place, meta_bytes, content_bytes)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   )
   const countBlobs = query(
     db,
@@ -181,6 +183,7 @@ export function spaceTables(db: DatabaseSync, numbers: RowNumbers): SpaceWriter 
           row.meta.place,
           row.content?.operation ?? null,
           row.content?.place ?? null,
+          row.metaBytes,
           row.contentBytes,
         )
     },

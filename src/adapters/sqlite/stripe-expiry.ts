@@ -39,6 +39,7 @@ export function stripeExpiry(db: DatabaseSync): StripeWriter['expire'] {
   return (time, limit) => {
     const stripes = uncommitted.all(time, limit)
     const dropped = givenUp.all(time, limit)
+    const isFull = stripes.length === limit || dropped.length === limit
     const lists = dropLists.run(time, limit)
     for (const { n } of stripes) {
       dropped.push(...held.all(n))
@@ -53,6 +54,6 @@ export function stripeExpiry(db: DatabaseSync): StripeWriter['expire'] {
       freed.add(key)
       free.run(provider, shard)
     }
-    return stripes.length === limit || lists === limit || dropped.length >= limit
+    return isFull || lists === limit
   }
 }
