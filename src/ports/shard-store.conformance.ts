@@ -15,16 +15,16 @@ import type { ShardStore } from './shard-store.ts'
 import { MAX_RANGES } from './shard-store.ts'
 
 /** What of `setup`'s capacity the suite needs at least. */
-export const CONFORMANCE_CAPACITY = 24 * 1024 * 1024
+const CONFORMANCE_CAPACITY = 24 * 1024 * 1024
 
-export interface StoreUnderTest {
+interface StoreUnderTest {
   readonly store: ShardStore
   /** Flips a bit of the stored shard at `offset` of its bytes. */
   damage(id: Uint8Array, bytes: Uint8Array, offset: number): Promise<void>
   cleanUp(): Promise<void>
 }
 
-export interface Conformance {
+interface Conformance {
   readonly primitives: Pick<Primitives, 'blake3'>
   /** A new, empty store. */
   setup(capacity: number): Promise<StoreUnderTest>

@@ -39,7 +39,7 @@ function decodeLeaves(bytes: Buffer, place: RecordPlace): Buffer | undefined {
   return leaves
 }
 
-export function splitLeaves(leaves: Uint8Array): Uint8Array[] {
+function splitLeaves(leaves: Uint8Array): Uint8Array[] {
   const out: Uint8Array[] = []
   for (let at = 0; at < leaves.length; at += HASH_BYTES) out.push(leaves.slice(at, at + HASH_BYTES))
   return out
