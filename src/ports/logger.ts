@@ -1,5 +1,5 @@
 /** What a log line may carry: plain values, byte strings as hexadecimal; never plaintext, names of files or keys. */
-export type LogFacts = Readonly<Record<string, string | number | boolean | undefined>>
+type LogFacts = Readonly<Record<string, string | number | boolean | undefined>>
 
 /** Where a role's events go; pino's loggers fit. A call never throws and never waits. */
 export interface Logger {

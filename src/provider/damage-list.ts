@@ -4,10 +4,10 @@ import type { DAMAGE_MISSING, DAMAGE_WRONG } from '../core/open/protocol/tracker
 import { firstOf } from './first-of.ts'
 
 /** About 150 bytes each. What doesn't fit is seen again by the next pass of scrubbing. */
-export const MAX_PENDING_DAMAGE = 65_536
+const MAX_PENDING_DAMAGE = 65_536
 
-export type DamageKind = typeof DAMAGE_WRONG | typeof DAMAGE_MISSING
-export type DamagedShard = readonly [shard: Uint8Array, what: DamageKind]
+type DamageKind = typeof DAMAGE_WRONG | typeof DAMAGE_MISSING
+type DamagedShard = readonly [shard: Uint8Array, what: DamageKind]
 
 export interface DamageList {
   add(shard: Uint8Array, what: DamageKind): void

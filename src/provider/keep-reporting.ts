@@ -12,7 +12,7 @@ import { slept } from './slept.ts'
 export const REPORT_INTERVAL_MS = 1_000
 /** Between attempts to reach the tracker: doubled from the first to the last. */
 export const FIRST_RETRY_MS = 100
-export const LAST_RETRY_MS = 2_000
+const LAST_RETRY_MS = 2_000
 
 export interface ReportingOptions {
   /** For the log. */

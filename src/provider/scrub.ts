@@ -8,7 +8,7 @@ import type { ProviderState } from './provider-state.ts'
 import { slept } from './slept.ts'
 
 /** 8 MiB/s reads 100 GB in four hours. */
-export const SCRUB_BYTES = 4 * 1024 * 1024
+const SCRUB_BYTES = 4 * 1024 * 1024
 export const SCRUB_INTERVAL_MS = 500
 /** Between two passes: a small store isn't read over and over. */
 export const SCRUB_PAUSE_MS = 10 * 60 * 1_000

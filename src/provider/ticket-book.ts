@@ -11,9 +11,9 @@ import { MAX_TICKET_SHARDS } from '../core/open/objects/ticket.ts'
 import type { Connection } from '../ports/transport.ts'
 
 /** Four of the largest tickets: what a client works on at once. */
-export const MAX_RIGHTS_PER_CONNECTION = 4 * MAX_TICKET_SHARDS
+const MAX_RIGHTS_PER_CONNECTION = 4 * MAX_TICKET_SHARDS
 /** About 200 bytes each: 26 MB. */
-export const MAX_RIGHTS = 32 * MAX_TICKET_SHARDS
+const MAX_RIGHTS = 32 * MAX_TICKET_SHARDS
 
 /** TICKET_READ, TICKET_WRITE or TICKET_WRITE_PARITY. */
 export type TicketKind = Ticket['kind']

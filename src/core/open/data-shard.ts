@@ -10,7 +10,7 @@ import { ID_BYTES } from './objects/suite.ts'
 import type { Primitives } from './primitives.ts'
 import { MAX_SHARD_BYTES, MAX_SHARD_PAYLOAD_BYTES } from './stripe.ts'
 
-export const DATA_SHARD_VERSION = 1
+const DATA_SHARD_VERSION = 1
 /** Blob id and its length as 32-bit little-endian. */
 export const DATA_SHARD_ENTRY_BYTES = ID_BYTES + 4
 /** Count, payload length, version (32-bit little-endian each) and the magic. */

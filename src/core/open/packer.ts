@@ -16,7 +16,7 @@ import { MalformedError, UsageError } from './errors.ts'
 import { MAX_SHARD_BYTES, MAX_SHARD_PAYLOAD_BYTES, MAX_STRIPE_SHARDS } from './stripe.ts'
 
 /** Blobs of one stripe: what one report of a stripe to the tracker may list. */
-export const MAX_STRIPE_BLOBS = 65_536
+const MAX_STRIPE_BLOBS = 65_536
 
 export interface PackerLimits {
   readonly shardPayloadBytes: number
