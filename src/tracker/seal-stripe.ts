@@ -12,8 +12,9 @@ import { ownStripe } from './placing.ts'
 import type { TrackerState } from './tracker-state.ts'
 
 /**
- * Notes which shards are durable where, and the stripe's blobs; from the happy threshold on its blobs may be committed. Throws
- * ConflictError for a shard that isn't placed there or for other blobs than at first, MalformedError for blobs that don't fit.
+ * Notes which shards are durable where, and the stripe's blobs; from the happy threshold on its blobs may be committed, and it
+ * stays by itself when one of them was committed before. Throws ConflictError for a shard that isn't placed there or for other
+ * blobs than at first, MalformedError for blobs that don't fit.
  */
 export function sealStripe(
   state: TrackerState,
@@ -49,7 +50,12 @@ export function sealStripe(
       tables.stripes.putHolder(id, index, provider, HOLDER_STORED)
       durable.add(index)
     }
-    if (durable.size >= happyThreshold(row.stripe)) tables.stripes.sealStripe(id)
+    if (durable.size >= happyThreshold(row.stripe)) {
+      tables.stripes.sealStripe(id)
+      // Versions name some of its blobs already, and no commit may follow: it replaces a stripe that isn't whole.
+      if (rows.some(({ blob }) => tables.stripes.references(row.space, blob) > 0))
+        tables.stripes.commitStripe(id)
+    }
     return {}
   })
 }

@@ -192,6 +192,25 @@ test('of several places of a blob the healthiest is given', async () => {
   expect((await alice.call(methods.poolStatus, {})).uniqueBytes).toBe(1_000)
 })
 
+test('a stripe that holds again what versions name already outlives its lease', async () => {
+  await pool.addProviders(alice, 6)
+  const first = testStripe('first', 1, 3, 1)
+  await pool.storeStripe(alice, home, first)
+  await commitFile('file', ids(first))
+  const again = { ...testStripe('again', 1, 3, 1), blobs: first.blobs }
+  const other = testStripe('other', 1, 3, 1)
+  await pool.storeStripe(alice, home, again)
+  await pool.storeStripe(alice, home, other)
+  pool.clock.advance(LEASE_MS + LEASE_GRACE_MS + 1)
+  await reportAll()
+  const { stripes } = await alice.call(methods.listStripes, { space: home.id })
+  expect(stripes.map(({ id }) => toHex(id)).sort()).toEqual([first.id, again.id].map(toHex).sort())
+  for (const node of pool.providers) {
+    const { free } = await node.report()
+    expect(free.every((shard) => other.stripe.shards.some(([id]) => equalBytes(id, shard)))).toBe(true)
+  }
+})
+
 test('a failed provider is replaced, the same request gives the same answer, and it frees what it may have', async () => {
   await pool.addProviders(alice, 8)
   const made = testStripe('s', 4, 6)
