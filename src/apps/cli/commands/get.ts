@@ -1,0 +1,49 @@
+import type { Command } from 'commander'
+import type { GetProgress } from '../../../client/get.ts'
+import { get } from '../../../client/get.ts'
+import { formatBytes } from '../byte-size.ts'
+import type { RunCommand } from '../context.ts'
+import { exitCodeOfAll } from '../exit-codes.ts'
+import type { BarState } from '../progress-bar.ts'
+import { createProgressBar } from '../progress-bar.ts'
+import { printable } from '../printable.ts'
+
+export function registerGet(program: Command, run: RunCommand): void {
+  program
+    .command('get')
+    .summary('fetch files and folders from the pool')
+    .description('Fetches remote files and whole folders. Files appear whole or not at all.')
+    .argument('<paths...>', 'remote files and folders, then the local path')
+    .action(
+      run(async ({ output, withClient, signal, setExitCode }, paths: string[]) => {
+        const sources = paths.slice(0, -1)
+        const target = paths.at(-1)!
+        const bar = createProgressBar(output.json)
+        try {
+          const result = await withClient((client) =>
+            get(client, { sources, target, signal, onProgress: (progress) => bar.show(barState(progress)) }),
+          )
+          bar.end()
+          for (const { path, error } of result.failed)
+            output.note(`allmend: not fetched: ${printable(path)}: ${printable(error.message)}`)
+          const { files, folders, symlinks, bytes, failed, damagedShards } = result
+          const lines = [
+            `${files} files (${formatBytes(bytes)}), ${folders} folders, ${symlinks} symlinks fetched` +
+              (failed.length > 0 ? `; ${failed.length} could not be: nothing was left in their place.` : '.'),
+          ]
+          if (damagedShards > 0)
+            lines.push(`${damagedShards} damaged shards were met, worked around and reported.`)
+          output.result(result, lines)
+          const code = exitCodeOfAll(failed.map(({ error }) => error))
+          if (code !== 0) setExitCode(code)
+        } finally {
+          bar.end()
+        }
+      }),
+    )
+}
+
+function barState({ files, totalFiles, bytes, totalBytes }: GetProgress): BarState {
+  const text = `${files}/${totalFiles} files, ${formatBytes(bytes)} of ${formatBytes(totalBytes)}`
+  return { part: totalBytes === 0 ? 0 : bytes / totalBytes, done: bytes, total: totalBytes, text }
+}

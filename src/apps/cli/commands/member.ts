@@ -1,0 +1,42 @@
+import type { Command } from 'commander'
+import { admitMembers } from '../../../client/membership/admit-members.ts'
+import { inviteMember } from '../../../client/membership/invite-member.ts'
+import { equalBytes, toHex } from '../../../core/open/bytes.ts'
+import { HomeFolder } from '../../node/home-folder.ts'
+import type { RunCommand } from '../context.ts'
+
+export function registerMember(program: Command, run: RunCommand): void {
+  const member = program.command('member').summary('invite and admit people')
+
+  member
+    .command('invite')
+    .summary('a one-time token for one person')
+    .action(
+      run(async ({ output, home: path, withClient }) => {
+        const home = await HomeFolder.open(path)
+        const { token, secret } = await withClient(async (client) => inviteMember(client))
+        await home.saveInvites([...(await home.invites()), secret])
+        output.result({ token }, [token])
+        output.note('They run `allmend init --join <token>`; then you run `allmend member admit`.')
+      }),
+    )
+
+  member
+    .command('admit')
+    .summary('admit everybody who came with one of your invites')
+    .action(
+      run(async ({ output, home: path, withClient }) => {
+        const home = await HomeFolder.open(path)
+        const invites = await home.invites()
+        const admitted = await withClient((client) => admitMembers(client, invites))
+        const used = (secret: Uint8Array) => admitted.some((one) => equalBytes(one.secret, secret))
+        await home.saveInvites((await home.invites()).filter((secret) => !used(secret)))
+        output.result(
+          { admitted: admitted.map(({ name, id }) => ({ name, id })) },
+          admitted.length === 0
+            ? ['Nobody is waiting.']
+            : admitted.map(({ name, id }) => `${name} is a member now (${toHex(id)})`),
+        )
+      }),
+    )
+}

@@ -1,0 +1,70 @@
+import type { Command } from 'commander'
+import { toHex } from '../../../core/open/bytes.ts'
+import { inviteProvider } from '../../../client/membership/invite-provider.ts'
+import { startProvider } from '../../provider/start-provider.ts'
+import { formatBytes, parseByteSize } from '../byte-size.ts'
+import type { RunCommand } from '../context.ts'
+import { roleLogger } from '../role-logger.ts'
+import { runRole } from '../run-role.ts'
+
+interface StartOptions {
+  readonly join?: string
+  readonly capacity?: string
+  readonly store: string
+  readonly listen?: string
+  readonly name?: string
+  readonly logFile?: string
+}
+
+export function registerProvider(program: Command, run: RunCommand): void {
+  const provider = program.command('provider').summary('lend disk to the pool')
+
+  provider
+    .command('invite')
+    .summary('a one-time token for one provider, which will belong to you')
+    .action(
+      run(async ({ output, withClient }) => {
+        const token = await withClient((client) => inviteProvider(client, {}))
+        output.result({ token }, [token])
+        output.note(
+          'On the machine with the disk: allmend provider start --join <token> --capacity 100GB --store <folder>',
+        )
+      }),
+    )
+
+  provider
+    .command('start')
+    .summary('run a provider')
+    .option('--join <token>', "an invite's token, the first time; else from ALLMEND_JOIN")
+    .option('--capacity <size>', 'how much to lend, such as 100GB; remembered')
+    .requiredOption('--store <folder>', "the provider's folder")
+    .option(
+      '--listen <host:port>',
+      'where to take connections; by default where it was last, or any free port',
+    )
+    .option('--name <name>', "what the provider is called; by default the machine's name")
+    .option('--log-file <file>', 'write the log there instead of standard error')
+    .action(
+      run(async (context, options: StartOptions) => {
+        const join = options.join ?? process.env['ALLMEND_JOIN']
+        await runRole(context, 'provider', async () => {
+          const running = await startProvider({
+            store: options.store,
+            ...(join === undefined ? {} : { join }),
+            ...(options.capacity === undefined ? {} : { capacity: parseByteSize(options.capacity) }),
+            ...(options.listen === undefined ? {} : { listen: options.listen }),
+            ...(options.name === undefined ? {} : { name: options.name }),
+            logger: roleLogger('provider', options.logFile),
+          })
+          return {
+            ready: { peer: toHex(running.id), address: running.address, pool: toHex(running.pool) },
+            lines: [
+              `Lending ${formatBytes(running.capacity)} at ${running.address}. Ctrl-C stops; data stays.`,
+            ],
+            settled: running.reported,
+            close: () => running.close(),
+          }
+        })
+      }),
+    )
+}

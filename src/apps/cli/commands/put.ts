@@ -1,0 +1,80 @@
+import type { Command } from 'commander'
+import { CancelledError } from '../../../core/open/errors.ts'
+import type { PutProgress, PutResult } from '../../../client/put.ts'
+import { put } from '../../../client/put.ts'
+import { formatBytes } from '../byte-size.ts'
+import type { RunCommand } from '../context.ts'
+import { EXIT } from '../exit-codes.ts'
+import type { BarState } from '../progress-bar.ts'
+import { createProgressBar } from '../progress-bar.ts'
+import { printable } from '../printable.ts'
+
+export function registerPut(program: Command, run: RunCommand): void {
+  program
+    .command('put')
+    .summary('store files and folders in the pool')
+    .description(
+      'Stores local files and whole folders under a remote path. What is there already is not sent again;\n' +
+        'an interrupted put goes on where it was when the same command is run again.',
+    )
+    .argument('<paths...>', 'local files and folders, then the remote path, such as /home/')
+    .action(
+      run(async ({ output, withClient, signal, setExitCode }, paths: string[]) => {
+        const sources = paths.slice(0, -1)
+        const target = paths.at(-1)!
+        const bar = createProgressBar(output.json)
+        try {
+          const result = await withClient((client) =>
+            put(client, { sources, target, signal, onProgress: (progress) => bar.show(barState(progress)) }),
+          )
+          bar.end()
+          for (const { path, error } of result.problems)
+            output.note(`allmend: left out: ${printable(path)}: ${printable(error.message)}`)
+          for (const warning of result.warnings) output.note(`allmend: ${printable(warning)}`)
+          output.result(result, [summary(result)])
+          if (result.problems.length > 0) setExitCode(EXIT.failed)
+        } catch (error) {
+          bar.end()
+          if (!(error instanceof CancelledError)) throw error
+          throw new CancelledError(
+            'stopped. What was sent is kept for a day: the same command goes on where this one was',
+            {},
+            { cause: error },
+          )
+        }
+      }),
+    )
+}
+
+function barState(progress: PutProgress): BarState {
+  const { phase, files, totalFiles, totalBytes, sent, decodable, atTarget } = progress
+  const text =
+    phase === 'scan'
+      ? `looking: ${totalFiles} files, ${formatBytes(totalBytes)}`
+      : `${files}/${totalFiles} files, ${formatBytes(sent)} sent, ${formatBytes(decodable)} decodable, ${formatBytes(atTarget)} at target`
+  return { part: totalBytes === 0 ? 0 : atTarget / totalBytes, done: atTarget, total: totalBytes, text }
+}
+
+function summary(result: PutResult): string {
+  const { files, folders, symlinks, unchanged, bytes, sentBytes, problems, safety } = result
+  const parts = [
+    `${count(files, 'file')} (${formatBytes(bytes)})`,
+    ...(folders > 0 ? [count(folders, 'folder')] : []),
+    ...(symlinks > 0 ? [count(symlinks, 'symlink')] : []),
+  ]
+  const what = `${parts.join(', ')} stored; ${unchanged} unchanged, ${formatBytes(sentBytes)} sent to providers`
+  const left = problems.length > 0 ? `; ${count(problems.length, 'entry', 'entries')} left out` : ''
+  return `${what}${left}.\n${safetyText(safety)}`
+}
+
+function safetyText({ survives, target, missingShards }: PutResult['safety']): string {
+  const losses = (number: number) =>
+    number === 1 ? 'the loss of any one provider' : `the loss of any ${number} providers`
+  if (survives >= target && missingShards === 0) return `Safe against ${losses(target)}.`
+  const now = survives === 0 ? 'Not safe against any loss yet' : `Safe against ${losses(survives)}`
+  return `${now}, not yet ${target}: ${count(missingShards, 'shard')} still missing, to be repaired when providers are back.`
+}
+
+function count(number: number, one: string, many = `${one}s`): string {
+  return `${number} ${number === 1 ? one : many}`
+}

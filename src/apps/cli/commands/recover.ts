@@ -1,0 +1,61 @@
+import type { Command } from 'commander'
+import { UsageError } from '../../../core/open/errors.ts'
+import { parseJoinToken } from '../../../core/open/join-token.ts'
+import { fromHex } from '../../../core/open/bytes.ts'
+import { recoverHome } from '../../node/make-home.ts'
+import type { HomeConfig } from '../../node/home-config.ts'
+import type { RunCommand } from '../context.ts'
+import { readNewPassphrase, readSecret } from '../secrets.ts'
+
+interface Options {
+  readonly tracker: string
+  readonly phraseFile?: string
+  readonly unattended?: boolean
+}
+
+export function registerRecover(program: Command, run: RunCommand): void {
+  program
+    .command('recover')
+    .summary('make your home on this machine from your 24 words')
+    .requiredOption(
+      '--tracker <address>',
+      'any token of the pool, or <host:port>#<id> as `allmend whoami` shows it on a living device',
+    )
+    .option(
+      '--phrase-file <file>',
+      'read the 24 words from this file; else from ALLMEND_PHRASE or standard input',
+    )
+    .option(
+      '--unattended',
+      'keep the key of the keystore in a file beside it instead of asking for a passphrase',
+    )
+    .action(
+      run(async ({ output, home, passphraseFile }, options: Options) => {
+        const tracker = parseTracker(options.tracker)
+        const phrase = await readSecret({
+          what: 'Your 24 words',
+          file: options.phraseFile,
+          variable: 'ALLMEND_PHRASE',
+        })
+        const protection =
+          options.unattended === true ? 'unattended' : { passphrase: await readNewPassphrase(passphraseFile) }
+        const made = await recoverHome({ home, tracker, phrase, protection })
+        output.result({ ...made, home }, [`You are ${made.name}; your home is ${home}.`])
+      }),
+    )
+}
+
+function parseTracker(text: string): HomeConfig['tracker'] {
+  const [, address, id] = /^([^#]+)#([0-9a-f]{64})$/.exec(text.trim()) ?? []
+  const peerId = id === undefined ? undefined : fromHex(id)
+  if (address !== undefined && peerId !== undefined) return { address, peerId }
+  try {
+    return parseJoinToken(text)
+  } catch (cause) {
+    throw new UsageError(
+      'the tracker is a token of the pool, or host:port#id with 64 hexadecimal digits',
+      {},
+      { cause },
+    )
+  }
+}

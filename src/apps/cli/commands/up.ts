@@ -1,0 +1,61 @@
+import { resolve } from 'node:path'
+import type { Command } from 'commander'
+import { Option } from 'commander'
+import { UsageError } from '../../../core/open/errors.ts'
+import { startPool } from '../../up/start-pool.ts'
+import { parseByteSize } from '../byte-size.ts'
+import type { RunCommand } from '../context.ts'
+import { upText } from '../up-text.ts'
+import { wholeNumber } from '../whole-number.ts'
+
+interface Options {
+  readonly dir: string
+  readonly providers: number
+  readonly capacity: string
+  readonly members: string
+  readonly restart: 'always' | 'never'
+}
+
+const MAX_PROVIDERS = 64
+
+export function registerUp(program: Command, run: RunCommand): void {
+  program
+    .command('up')
+    .summary('run a whole pool on this machine')
+    .description(
+      'Runs a tracker, providers and members, each role a process of its own, until Ctrl-C or `allmend down`.\n' +
+        'Starts again on the same folder with all data, whatever happened to it before.',
+    )
+    .option('--dir <folder>', 'where everything is kept', './allmend-data')
+    .option('--providers <number>', 'how many providers at least', wholeNumber, 6)
+    .option('--capacity <size>', 'what each of them lends', '10GB')
+    .option('--members <names>', 'who there is, the first one founds the pool', 'alice,bob')
+    .addOption(
+      new Option('--restart <policy>', 'what to do when a role dies')
+        .choices(['always', 'never'])
+        .default('always'),
+    )
+    .action(
+      run(async ({ output, signal }, options: Options) => {
+        if (options.providers < 1 || options.providers > MAX_PROVIDERS)
+          throw new UsageError(`--providers is 1 to ${MAX_PROVIDERS}`)
+        const members = options.members.split(',').map((name) => name.trim())
+        if (new Set(members).size !== members.length) throw new UsageError('--members names somebody twice')
+        const pool = await startPool({
+          dir: resolve(options.dir),
+          providers: options.providers,
+          capacity: parseByteSize(options.capacity),
+          members,
+          restart: options.restart,
+          signal,
+          note: (text) => output.note(text),
+        })
+        try {
+          output.result({ processes: pool.processes() }, upText(pool, options.dir))
+          await pool.stopped
+        } finally {
+          await pool.stop()
+        }
+      }),
+    )
+}

@@ -1,0 +1,59 @@
+/** What every command gets from the command line, and how it runs. */
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+import type { Command } from 'commander'
+import type { Client } from '../../client/client.ts'
+import { openClient } from '../node/open-client.ts'
+import type { Output } from './output.ts'
+import { createOutput } from './output.ts'
+import { readSecret } from './secrets.ts'
+
+export interface GlobalOptions {
+  readonly home?: string
+  readonly json?: boolean
+  readonly passphraseFile?: string
+}
+
+export interface CommandContext {
+  readonly output: Output
+  /** The member's home folder. */
+  readonly home: string
+  readonly passphraseFile: string | undefined
+  /** Aborts on the first SIGINT or SIGTERM. */
+  readonly signal: AbortSignal
+  /** Sets the exit code of a command that did part of its work. */
+  setExitCode(code: number): void
+  /** Opens the member's client for `use` and closes it afterwards. */
+  withClient<T>(use: (client: Client) => Promise<T>): Promise<T>
+}
+
+export function commandContext(command: Command, signal: AbortSignal): CommandContext {
+  const options = command.optsWithGlobals<GlobalOptions>()
+  const home = options.home ?? (process.env['ALLMEND_HOME'] || join(homedir(), '.allmend'))
+  return {
+    output: createOutput(options.json === true),
+    home,
+    passphraseFile: options.passphraseFile,
+    signal,
+    setExitCode(code) {
+      process.exitCode = code
+    },
+    async withClient(use) {
+      const client = await openClient({
+        home,
+        passphrase: () =>
+          readSecret({ what: 'Passphrase', file: options.passphraseFile, variable: 'ALLMEND_PASSPHRASE' }),
+      })
+      try {
+        return await use(client)
+      } finally {
+        await client.close()
+      }
+    },
+  }
+}
+
+/** Wraps a command's work for commander, whose last two arguments are the options and the command. */
+export type RunCommand = <A extends unknown[]>(
+  work: (context: CommandContext, ...args: A) => Promise<void>,
+) => (...args: [...A, Command]) => Promise<void>

@@ -1,0 +1,71 @@
+/** One line on a terminal that tells what is true now; nothing where stderr is no terminal. */
+import { formatBytes } from './byte-size.ts'
+
+export interface BarState {
+  /** Filled part, 0 to 1. */
+  readonly part: number
+  /** Bytes that count for speed and remaining time. */
+  readonly done: number
+  readonly total: number
+  readonly text: string
+}
+
+export interface ProgressBar {
+  show(state: BarState): void
+  /** Removes the line. */
+  end(): void
+}
+
+const REDRAW_MS = 100
+const BAR_WIDTH = 20
+/** Speed is that of the last seconds, so that a pause shows. */
+const WINDOW_MS = 5_000
+const NOTHING: ProgressBar = { show: () => {}, end: () => {} }
+
+export function createProgressBar(json: boolean): ProgressBar {
+  const { stderr } = process
+  if (json || stderr.isTTY !== true || process.env['TERM'] === 'dumb') return NOTHING
+  const color = process.env['NO_COLOR'] === undefined || process.env['NO_COLOR'] === ''
+  const samples: { readonly time: number; readonly done: number }[] = []
+  let last = -Infinity
+  return {
+    show(state) {
+      const time = performance.now()
+      if (time - last < REDRAW_MS) return
+      last = time
+      samples.push({ time, done: state.done })
+      while (samples.length > 2 && samples[1]!.time < time - WINDOW_MS) samples.shift()
+      const line = barLine(state, speedOf(samples), (stderr.columns ?? 80) - 1)
+      const filled = Math.round(Math.min(1, state.part) * BAR_WIDTH)
+      const bar = '='.repeat(filled).padEnd(BAR_WIDTH)
+      stderr.write(`\r\u001b[K[${color ? `\u001b[32m${bar}\u001b[0m` : bar}] ${line}`)
+    },
+    end() {
+      if (last !== -Infinity) stderr.write('\r\u001b[K')
+    },
+  }
+}
+
+/** Bytes a second over the samples; 0 while nothing is known. */
+export function speedOf(samples: readonly { readonly time: number; readonly done: number }[]): number {
+  const first = samples[0]
+  const end = samples.at(-1)
+  if (first === undefined || end === undefined || end.time <= first.time) return 0
+  return Math.max(0, ((end.done - first.done) / (end.time - first.time)) * 1_000)
+}
+
+/** What stands behind the bar, cut to the width that is left. */
+export function barLine(state: BarState, speed: number, columns: number): string {
+  const rate =
+    speed > 0 ? `, ${formatBytes(speed)}/s, ${remaining((state.total - state.done) / speed)} left` : ''
+  return `${Math.floor(Math.min(1, state.part) * 100)} % ${state.text}${rate}`.slice(
+    0,
+    Math.max(0, columns - BAR_WIDTH - 3),
+  )
+}
+
+function remaining(seconds: number): string {
+  const whole = Math.max(0, Math.ceil(seconds))
+  if (whole < 60) return `${whole} s`
+  return whole < 3_600 ? `${Math.ceil(whole / 60)} min` : `${(whole / 3_600).toFixed(1)} h`
+}

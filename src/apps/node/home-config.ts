@@ -1,0 +1,60 @@
+/**
+ * `config.json` of a home: where the pool is, and its genesis. Nothing in it is secret, and nothing in it is trusted: the
+ * genesis must hash to the pool id that the keystore holds.
+ */
+import { fromHex, toHex } from '../../core/open/bytes.ts'
+import { FolderError } from '../../core/open/errors.ts'
+
+export interface HomeConfig {
+  /** The member's name, for people. */
+  readonly name: string
+  readonly member: Uint8Array
+  readonly genesis: Uint8Array
+  readonly tracker: { readonly address: string; readonly peerId: Uint8Array }
+}
+
+export function encodeHomeConfig({ name, member, genesis, tracker }: HomeConfig): string {
+  const plain = {
+    name,
+    member: toHex(member),
+    genesis: toHex(genesis),
+    tracker: { address: tracker.address, peerId: toHex(tracker.peerId) },
+  }
+  return `${JSON.stringify(plain, null, 2)}\n`
+}
+
+/** Throws FolderError naming `file` for anything that isn't a configuration. */
+export function parseHomeConfig(text: string, file: string): HomeConfig {
+  const fail = (what: string): never => {
+    throw new FolderError(`${file} is damaged: ${what}`, { file })
+  }
+  const object = (value: unknown, what: string): Record<string, unknown> =>
+    typeof value === 'object' && value !== null && !Array.isArray(value)
+      ? (value as Record<string, unknown>)
+      : fail(`${what} is not an object`)
+  const string = (value: unknown, what: string): string =>
+    typeof value === 'string' ? value : fail(`${what} is not a text`)
+  const bytes = (value: unknown, what: string, length?: number): Uint8Array => {
+    const found = fromHex(string(value, what))
+    if (found === undefined || (length !== undefined && found.length !== length))
+      return fail(`${what} is not the right number of hexadecimal digits`)
+    return found
+  }
+  let parsed: unknown
+  try {
+    parsed = JSON.parse(text)
+  } catch {
+    return fail('it is not JSON')
+  }
+  const root = object(parsed, 'it')
+  const tracker = object(root['tracker'], 'tracker')
+  return {
+    name: string(root['name'], 'name'),
+    member: bytes(root['member'], 'member', 32),
+    genesis: bytes(root['genesis'], 'genesis'),
+    tracker: {
+      address: string(tracker['address'], 'tracker.address'),
+      peerId: bytes(tracker['peerId'], 'tracker.peerId', 32),
+    },
+  }
+}

@@ -1,0 +1,80 @@
+import { UntrustedError } from '../../core/open/errors.ts'
+import { equalBytes } from '../../core/open/bytes.ts'
+import { genesisCodec, poolIdOf } from '../../core/open/objects/identity.ts'
+import type { KeystoreContents } from '../../core/secret/keystore-contents.ts'
+import type { Protection } from '../../core/secret/keystore.ts'
+import { openKeystore } from '../../core/secret/keystore.ts'
+import type { Client } from '../../client/client.ts'
+import { createClient } from '../../client/client.ts'
+import { NodeDeviceStore } from '../../adapters/files/node-device-store.ts'
+import { nodeLocalFiles } from '../../adapters/files/node-local-files.ts'
+import { NodePutJournal } from '../../adapters/files/node-put-journal.ts'
+import { nodeClock } from '../../adapters/native/node-clock.ts'
+import { nodePrimitives } from '../../adapters/native/node-primitives.ts'
+import { nodeRandom } from '../../adapters/native/node-random.ts'
+import { createTlsTransport } from '../../adapters/tls/tls-transport.ts'
+import type { HomeConfig } from './home-config.ts'
+import { HomeFolder } from './home-folder.ts'
+import { WorkerDataPath } from './worker-data-path.ts'
+
+export interface OpenClientOptions {
+  /** The member's home folder. */
+  readonly home: string
+  /** Asked for unless the home is unattended. */
+  readonly passphrase?: () => Promise<string>
+}
+
+/**
+ * A client for the member whose home this is; close it when done.
+ *
+ * @example
+ * const client = await openClient({ home: '/home/alice/.allmend' })
+ *
+ * @throws NotFoundError when there is no home, DeniedError for a wrong passphrase, UntrustedError for a changed home.
+ */
+export async function openClient(options: OpenClientOptions): Promise<Client> {
+  const home = await HomeFolder.open(options.home)
+  const config = await home.config()
+  const contents = await openKeystore(
+    nodePrimitives,
+    await home.keystore(),
+    await protectionOf(home, options),
+  )
+  return clientOf(home, config, contents)
+}
+
+/** The client of an opened home. */
+export async function clientOf(
+  home: HomeFolder,
+  config: HomeConfig,
+  contents: KeystoreContents,
+): Promise<Client> {
+  if (!equalBytes(poolIdOf(nodePrimitives, config.genesis), contents.pool))
+    throw new UntrustedError(`${home.path}/config.json names another pool than the keystore: it was changed`)
+  const { logKey } = genesisCodec.decode(config.genesis)
+  return createClient({
+    primitives: nodePrimitives,
+    random: nodeRandom,
+    clock: nodeClock,
+    identity: {
+      pool: contents.pool,
+      logKey,
+      member: contents.member,
+      memberName: contents.name,
+      device: contents.device,
+      enc: new Map(contents.enc.map(({ generation, ...pair }) => [generation, pair])),
+    },
+    transport: await createTlsTransport({ seed: contents.device.netSeed }),
+    tracker: config.tracker,
+    dataPath: new WorkerDataPath(nodePrimitives),
+    files: nodeLocalFiles,
+    device: new NodeDeviceStore(home.device),
+    journal: new NodePutJournal(home.journal),
+  })
+}
+
+async function protectionOf(home: HomeFolder, { passphrase }: OpenClientOptions): Promise<Protection> {
+  const unlockKey = await home.unlockKey()
+  if (unlockKey !== undefined) return { unlockKey }
+  return { passphrase: passphrase === undefined ? '' : await passphrase() }
+}

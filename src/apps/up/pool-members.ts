@@ -1,0 +1,128 @@
+/** The members of a pool that `up` runs: made when they aren't there yet, told when the tracker moved. */
+import * as fs from 'node:fs/promises'
+import { setTimeout as delay } from 'node:timers/promises'
+import { DeniedError, FolderError, NotFoundError } from '../../core/open/errors.ts'
+import { equalBytes } from '../../core/open/bytes.ts'
+import { genesisCodec } from '../../core/open/objects/identity.ts'
+import type { Client } from '../../client/client.ts'
+import { admitMembers } from '../../client/membership/admit-members.ts'
+import { inviteMember } from '../../client/membership/invite-member.ts'
+import type { HomeConfig } from '../node/home-config.ts'
+import { HomeFolder } from '../node/home-folder.ts'
+import { joinHome, recoverHome } from '../node/make-home.ts'
+import { openClient } from '../node/open-client.ts'
+import { readIfThere, writePrivateFile } from '../node/private-file.ts'
+import type { PoolLayout } from './pool-layout.ts'
+
+const JOIN_MS = 30_000
+const ADMIT_PAUSE_MS = 50
+
+/** Makes the homes that are missing. `foundingToken` is there while the pool isn't founded; the first name founds it. */
+export async function ensureMembers(
+  layout: PoolLayout,
+  names: readonly string[],
+  foundingToken: string | undefined,
+  tracker: HomeConfig['tracker'],
+): Promise<void> {
+  await tellMembers(layout, tracker)
+  for (const name of names) {
+    if ((await openHome(layout.member(name))) !== undefined) continue
+    if (foundingToken !== undefined && name === names[0]) await join(layout, name, foundingToken)
+    else if (foundingToken !== undefined || !(await rejoin(layout, name, tracker)))
+      await joinByInvite(layout, name)
+  }
+}
+
+/** Writes where the tracker is into every home. */
+export async function tellMembers(layout: PoolLayout, tracker: HomeConfig['tracker']): Promise<void> {
+  for (const name of await fs.readdir(layout.members)) {
+    const home = await openHome(layout.member(name))
+    if (home === undefined) continue
+    const config = await home.config()
+    if (config.tracker.address !== tracker.address || !equalBytes(config.tracker.peerId, tracker.peerId))
+      await home.saveConfig({ ...config, tracker })
+  }
+}
+
+/** Runs `use` as a member who founded the pool, and so may invite for operators. */
+export async function withAdmin<T>(layout: PoolLayout, use: (admin: Client) => Promise<T>): Promise<T> {
+  for (const name of await fs.readdir(layout.members)) {
+    const home = await openHome(layout.member(name))
+    if (home === undefined) continue
+    const { genesis, member } = await home.config()
+    if (!genesisCodec.decode(genesis).admins.some((admin) => equalBytes(admin, member))) continue
+    const client = await openClient({ home: home.path })
+    try {
+      return await use(client)
+    } finally {
+      await client.close()
+    }
+  }
+  throw new FolderError(`nobody in ${layout.members} founded this pool: its tracker is another one's`, {
+    dir: layout.dir,
+  })
+}
+
+async function openHome(path: string): Promise<HomeFolder | undefined> {
+  try {
+    return await HomeFolder.open(path)
+  } catch (error) {
+    if (error instanceof NotFoundError) return undefined
+    throw error
+  }
+}
+
+/** Finishes a home whose making was cut short after the pool had heard of the member; false when it hadn't. */
+async function rejoin(layout: PoolLayout, name: string, tracker: HomeConfig['tracker']): Promise<boolean> {
+  const phrase = await readIfThere(layout.phraseFile(name))
+  if (phrase === undefined) return false
+  try {
+    await recoverHome({
+      home: layout.member(name),
+      tracker,
+      phrase: phrase.toString('utf8'),
+      protection: 'unattended',
+    })
+    return true
+  } catch (error) {
+    if (error instanceof NotFoundError || error instanceof DeniedError) return false
+    throw error
+  }
+}
+
+async function joinByInvite(layout: PoolLayout, name: string): Promise<void> {
+  await withAdmin(layout, async (inviter) => {
+    const { token, secret } = inviteMember(inviter)
+    const done = new AbortController()
+    const admitting = admitWhenThere(inviter, secret, done.signal)
+    try {
+      await join(layout, name, token)
+    } finally {
+      done.abort()
+      await admitting
+    }
+  })
+}
+
+async function admitWhenThere(inviter: Client, secret: Uint8Array, done: AbortSignal): Promise<void> {
+  while (!done.aborted) {
+    if ((await admitMembers(inviter, [secret])).length > 0) return
+    await delay(ADMIT_PAUSE_MS)
+  }
+}
+
+async function join(layout: PoolLayout, name: string, token: string): Promise<void> {
+  const phraseFile = layout.phraseFile(name)
+  const earlier = await readIfThere(phraseFile)
+  await joinHome({
+    home: layout.member(name),
+    token,
+    name,
+    protection: 'unattended',
+    ...(earlier === undefined ? {} : { phrase: earlier.toString('utf8') }),
+    async keepPhrase(phrase) {
+      if (earlier === undefined) await writePrivateFile(phraseFile, `${phrase}\n`)
+    },
+    waitMs: JOIN_MS,
+  })
+}

@@ -1,0 +1,235 @@
+/**
+ * A pool on one machine: (1) the folder is locked, orphans of a killed supervisor are ended; (2) the tracker starts; (3) members
+ * that are missing are made; (4) providers start; (5) all of them are kept running until `stop`.
+ */
+import * as fs from 'node:fs/promises'
+import { fromHex } from '../../core/open/bytes.ts'
+import { CancelledError, ConflictError, FolderError, InternalError } from '../../core/open/errors.ts'
+import { nodeFiles } from '../../adapters/disk/disk-files.ts'
+import { readFolderFormat, writeFolderFormat } from '../../adapters/disk/folder-format.ts'
+import type { Logger } from '../../ports/logger.ts'
+import type { FolderLock } from '../../adapters/disk/folder-lock.ts'
+import { fileError } from '../../adapters/files/file-error.ts'
+import { waitForLock } from '../../adapters/files/wait-for-lock.ts'
+import { roleLogger } from '../cli/role-logger.ts'
+import type { HomeConfig } from '../node/home-config.ts'
+import { endOrphans } from './end-orphans.ts'
+import type { PoolLayout } from './pool-layout.ts'
+import { poolLayout } from './pool-layout.ts'
+import { ensureMembers, tellMembers } from './pool-members.ts'
+import { existingProviders, providerCommand, providerToken } from './pool-providers.ts'
+import type { ReadyLine } from './role-process.ts'
+import type { RunningProcess } from './run-file.ts'
+import { readRunFile, writeRunFile } from './run-file.ts'
+import { SupervisedRole } from './supervised-role.ts'
+
+const KIND = 'pool'
+const VERSION = 1
+const LOOPBACK = '127.0.0.1:0'
+/** A supervisor that is being stopped gives the folder up soon. */
+const LOCK_WAIT_MS = 1_000
+/** Failed starts after which the tracker's port counts as somebody else's. */
+const PORT_IS_LOST = 3
+/** After a kill of everything, ports and locks may be held for a moment by what is just dying. */
+const START_ATTEMPTS = PORT_IS_LOST + 1
+
+export interface StartPoolOptions {
+  readonly dir: string
+  /** At least so many; those that are in the folder run too. */
+  readonly providers: number
+  /** Bytes that each provider lends. */
+  readonly capacity: number
+  readonly members: readonly string[]
+  readonly restart: 'always' | 'never'
+  readonly signal: AbortSignal
+  readonly note: (text: string) => void
+}
+
+export interface RunningPool {
+  readonly members: readonly { readonly name: string; readonly home: string; readonly phraseFile: string }[]
+  readonly logs: string
+  /** Who runs now, the supervisor first. */
+  processes(): RunningProcess[]
+  /** Resolves when the signal aborted. */
+  readonly stopped: Promise<void>
+  /** Ends every role and frees the folder. */
+  stop(): Promise<void>
+}
+
+/** Starts a pool, new or from its folder. Throws ConflictError when it runs already, and what a role died of. */
+export async function startPool(options: StartPoolOptions): Promise<RunningPool> {
+  const layout = poolLayout(options.dir)
+  const lock = await takeFolder(layout)
+  const pool = new Pool(layout, options, lock)
+  try {
+    await pool.start()
+  } catch (error) {
+    await pool.stop()
+    throw error
+  }
+  return pool
+}
+
+class Pool implements RunningPool {
+  readonly #layout: PoolLayout
+  readonly #options: StartPoolOptions
+  readonly #lock: FolderLock
+  readonly #logger: Logger
+  readonly #roles: SupervisedRole[] = []
+  readonly #providers: SupervisedRole[] = []
+  #tracker: HomeConfig['tracker'] | undefined
+  #writing: Promise<void> = Promise.resolve()
+  #stopping: Promise<void> | undefined
+  readonly stopped: Promise<void>
+
+  constructor(layout: PoolLayout, options: StartPoolOptions, lock: FolderLock) {
+    this.#layout = layout
+    this.#options = options
+    this.#lock = lock
+    this.#logger = roleLogger('up', layout.log('up'))
+    this.stopped = new Promise((resolve) => {
+      if (options.signal.aborted) resolve()
+      else options.signal.addEventListener('abort', () => resolve(), { once: true })
+    })
+  }
+
+  get members(): RunningPool['members'] {
+    return this.#options.members.map((name) => ({
+      name,
+      home: this.#layout.member(name),
+      phraseFile: this.#layout.phraseFile(name),
+    }))
+  }
+
+  get logs(): string {
+    return this.#layout.logs
+  }
+
+  async start(): Promise<void> {
+    await endOrphans(this.#layout)
+    await this.#note()
+    const line = await this.#startTracker()
+    this.#checkStop()
+    const { members } = this.#options
+    await ensureMembers(this.#layout, members, line['foundingToken'], this.#knownTracker())
+    this.#checkStop()
+    await this.#startProviders()
+    this.#checkStop()
+    await this.#note()
+  }
+
+  processes(): RunningProcess[] {
+    const up: RunningProcess = { role: 'up', id: 'up', pid: process.pid, address: '' }
+    return [up, ...this.#roles.flatMap((role) => role.running() ?? [])]
+  }
+
+  stop(): Promise<void> {
+    return (this.#stopping ??= this.#end())
+  }
+
+  async #end(): Promise<void> {
+    // Providers first: what they are writing ends while the tracker still hears of it.
+    await Promise.all(this.#providers.map((role) => role.stop()))
+    await Promise.all(this.#roles.map((role) => role.stop()))
+    await this.#writing
+    this.#lock.release()
+  }
+
+  async #startTracker(): Promise<ReadyLine> {
+    const fresh = (await fs.readdir(this.#layout.tracker)).length === 0
+    const log = this.#layout.log('tracker')
+    const role = new SupervisedRole({
+      role: 'tracker',
+      id: 'tracker',
+      restart: this.#options.restart === 'always',
+      logger: this.#logger,
+      command: (failures) => ({
+        args: [
+          'tracker',
+          'start',
+          `--dir=${this.#layout.tracker}`,
+          ...(fresh || failures >= PORT_IS_LOST ? [`--listen=${LOOPBACK}`] : []),
+          `--log-file=${log}`,
+        ],
+        log,
+      }),
+      onReady: (line) => this.#trackerReady(line),
+    })
+    this.#roles.push(role)
+    return role.start(START_ATTEMPTS)
+  }
+
+  async #trackerReady(line: ReadyLine): Promise<void> {
+    const before = this.#tracker
+    const address = line['address'] ?? ''
+    const peerId = fromHex(line['peer'] ?? '')
+    if (peerId === undefined) throw new InternalError('the tracker did not tell its id')
+    this.#tracker = { address, peerId }
+    if (before !== undefined && before.address !== address) {
+      this.#logger.warn({ from: before.address, to: address }, 'the tracker moved: its port was taken')
+      await tellMembers(this.#layout, this.#tracker)
+      for (const provider of this.#providers) await provider.renew()
+    }
+    await this.#note()
+  }
+
+  async #startProviders(): Promise<void> {
+    const numbers = new Set(await existingProviders(this.#layout))
+    for (let number = 1; number <= this.#options.providers; number++) numbers.add(number)
+    for (const number of [...numbers].sort((a, b) => a - b)) {
+      const role = new SupervisedRole({
+        role: 'provider',
+        id: String(number),
+        restart: this.#options.restart === 'always',
+        logger: this.#logger,
+        command: async () => {
+          const token = await providerToken(this.#layout, number, this.#knownTracker())
+          return providerCommand(this.#layout, number, this.#options.capacity, token)
+        },
+        onReady: () => this.#note(),
+      })
+      this.#providers.push(role)
+      this.#roles.push(role)
+    }
+    await Promise.all(this.#providers.map((role) => role.start(START_ATTEMPTS)))
+  }
+
+  #knownTracker(): HomeConfig['tracker'] {
+    if (this.#tracker === undefined) throw new InternalError('the tracker is not there yet')
+    return this.#tracker
+  }
+
+  #checkStop(): void {
+    if (this.#options.signal.aborted)
+      throw new CancelledError('stopped before the pool was ready; run it again')
+  }
+
+  /** Writes down who runs; after a kill, the next start looks for them. */
+  #note(): Promise<void> {
+    this.#writing = this.#writing.then(() => writeRunFile(this.#layout.run, this.processes()))
+    return this.#writing
+  }
+}
+
+async function takeFolder(layout: PoolLayout): Promise<FolderLock> {
+  try {
+    for (const folder of [layout.dir, layout.run, layout.tracker, layout.members, layout.logs])
+      await fs.mkdir(folder, { recursive: true, mode: 0o700 })
+  } catch (error) {
+    throw fileError(layout.dir, error)
+  }
+  const format = await readFolderFormat(nodeFiles, layout.dir, KIND, VERSION)
+  if (format === 'damaged') throw new FolderError(`${layout.dir}/format is damaged`, { dir: layout.dir })
+  if (format === 'absent') await writeFolderFormat(nodeFiles, layout.dir, KIND, VERSION)
+  try {
+    return await waitForLock(layout.run, LOCK_WAIT_MS)
+  } catch (cause) {
+    if (!(cause instanceof FolderError)) throw cause
+    const { supervisor } = await readRunFile(layout.run)
+    throw new ConflictError(
+      `a pool runs in ${layout.dir} already${supervisor === undefined ? '' : ` (process ${supervisor})`}: \`allmend down --dir ${layout.dir}\` stops it`,
+      { dir: layout.dir, ...(supervisor === undefined ? {} : { pid: supervisor }) },
+      { cause },
+    )
+  }
+}
