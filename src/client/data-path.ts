@@ -1,6 +1,6 @@
 /** The hot part of put as one interface: on this thread (`inlineDataPath`) or on workers, with the same results. */
-import { encodeParity } from '../core/open/erasure-code.ts'
-import { shardId } from '../core/open/merkle.ts'
+import type { CodedStripe } from '../core/open/code-stripe.ts'
+import { codeStripe } from '../core/open/code-stripe.ts'
 import type { Primitives } from '../core/open/primitives.ts'
 import type { Scheme } from '../core/open/stripe.ts'
 import type { SealedBlob } from '../core/secret/blob.ts'
@@ -15,12 +15,8 @@ export interface DedupSecret {
   readonly secret: Uint8Array
 }
 
-export interface CodedStripe {
-  /** Parity shards, in order. */
-  readonly parity: readonly Uint8Array[]
-  /** Ids of all shards, data first. */
-  readonly ids: readonly Uint8Array[]
-}
+export type { CodedStripe }
+export { codeStripe }
 
 export interface DataPath {
   /** Seals the chunks of `buffer` that end at `ends` (ascending; the first starts at 0). The buffer is free again afterwards. */
@@ -43,16 +39,6 @@ export function sealChunks(
     start = end
     return sealed
   })
-}
-
-export function codeStripe(
-  primitives: Primitives,
-  scheme: Scheme,
-  dataShards: readonly Uint8Array[],
-): CodedStripe {
-  const parity = encodeParity(scheme, dataShards)
-  const ids = [...dataShards, ...parity].map((shard) => shardId(primitives.blake3, shard))
-  return { parity, ids }
 }
 
 export function inlineDataPath(primitives: Primitives): DataPath {

@@ -4,7 +4,11 @@
 // - Data shards of different lengths count as zero-padded to the longest; parity has that length. Padding isn't stored,
 //   so a data shard of length 0 is always at hand and never counts as lost.
 // - Nothing here verifies content: a wrong byte in gives wrong bytes out. Callers check shards by id before and after.
-import { createReedSolomonKernel, type ReedSolomonKernel } from '../../kernels/reed-solomon-kernel.ts'
+import {
+  createReedSolomonKernel,
+  type ReedSolomonKernel,
+  type VisitBlock,
+} from '../../kernels/reed-solomon-kernel.ts'
 import { generatorMatrix, invert, type Matrix, multiply, selectRows } from './erasure-code-matrix.ts'
 import { NotEnoughShardsError, UsageError } from './errors.ts'
 import { MAX_SHARD_BYTES, MAX_STRIPE_SHARDS, type Scheme } from './stripe.ts'
@@ -64,12 +68,14 @@ function outputs(lengths: readonly number[], into: readonly Uint8Array[] | undef
 
 /**
  * The n - k parity shards of k data shards, each as long as the longest of these. `into` may hold buffers to write them to;
- * views of these are returned. Throws a UsageError for a scheme, count or size beyond the limits.
+ * views of these are returned. `visit` sees all n shards block by block on the way. Throws a UsageError for a scheme, count
+ * or size beyond the limits.
  */
 export function encodeParity(
   scheme: Scheme,
   data: readonly Uint8Array[],
   into?: readonly Uint8Array[],
+  visit?: VisitBlock,
 ): Uint8Array[] {
   checkScheme(scheme)
   const { k, n } = scheme
@@ -80,7 +86,7 @@ export function encodeParity(
     Array.from({ length: n - k }, () => longestOf(lengths)),
     into,
   )
-  kernel().multiply(generator(scheme).values.subarray(k * k), data, parity)
+  kernel().multiply(generator(scheme).values.subarray(k * k), data, parity, visit)
   return parity
 }
 
