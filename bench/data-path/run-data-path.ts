@@ -37,10 +37,12 @@ export async function runDataPath(input: Uint8Array): Promise<DataPathOutcome> {
     for (const shard of [...data, ...parity]) storedBytes += shard.length
   }
 
-  const batcher = new ChunkBatcher<undefined>(
+  const batcher: ChunkBatcher<undefined> = new ChunkBatcher(
     createChunker(gearTable(nodePrimitives, secret, 0)),
-    async ({ buffer, ends }) => {
+    async (batch) => {
+      const { buffer, ends } = batch
       const blobs = await dataPath.seal(dedup, buffer.subarray(0, ends.at(-1)), ends)
+      batcher.recycle(batch)
       for (const blob of blobs) await code(packer.add(blob))
     },
   )

@@ -47,9 +47,10 @@ test('the chunks of every file, joined, are the file, whatever the sizes of file
             joined[batch.owners[i]!]!.push(batch.buffer.slice(start, end))
             start = end
           }
+          batcher.recycle(batch)
           return Promise.resolve()
         }
-        const batcher = new ChunkBatcher<number>(createChunker(gear), take)
+        const batcher: ChunkBatcher<number> = new ChunkBatcher(createChunker(gear), take)
         for (const [i, size] of sizes.entries()) {
           const result = await batcher.file(i, readerOf(noise(size, i + 7), most))
           expect(result.bytes).toBe(size)

@@ -8,6 +8,8 @@ import { MAX_CHUNK_BYTES } from '../../core/open/chunker.ts'
 
 /** Room for at least seven whole chunks: large enough to amortise a call, small enough to overlap stages. */
 const BATCH_BYTES = 8 * MAX_CHUNK_BYTES
+/** One is filled while one is sealed; more only lie around. */
+const MAX_SPARE_BUFFERS = 2
 /** Small files: a batch ends here, so that one question to the tracker holds all its ids. */
 const MAX_BATCH_CHUNKS = 2_048
 
@@ -24,6 +26,7 @@ export type ReadAt = (buffer: Uint8Array, position: number) => Promise<number>
 export class ChunkBatcher<Owner> {
   readonly #chunker: Chunker
   readonly #onBatch: (batch: ChunkBatch<Owner>) => Promise<void>
+  readonly #spare: Uint8Array<ArrayBuffer>[] = []
   #buffer = new Uint8Array(BATCH_BYTES)
   #ends: number[] = []
   #owners: Owner[] = []
@@ -75,7 +78,7 @@ export class ChunkBatcher<Owner> {
   async flush(): Promise<void> {
     if (this.#ends.length === 0) return
     const batch = { buffer: this.#buffer, ends: this.#ends, owners: this.#owners }
-    const next = new Uint8Array(BATCH_BYTES)
+    const next = this.#spare.pop() ?? new Uint8Array(BATCH_BYTES)
     next.set(this.#buffer.subarray(this.#start, this.#end))
     this.#end -= this.#start
     this.#start = 0
@@ -83,5 +86,10 @@ export class ChunkBatcher<Owner> {
     this.#ends = []
     this.#owners = []
     await this.#onBatch(batch)
+  }
+
+  /** Takes the buffer of a batch back for another one, once nobody reads it any more. */
+  recycle({ buffer }: ChunkBatch<Owner>): void {
+    if (this.#spare.length < MAX_SPARE_BUFFERS) this.#spare.push(buffer)
   }
 }

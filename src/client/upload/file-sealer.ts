@@ -93,7 +93,8 @@ export class FileSealer {
     if (this.#failure !== undefined) throw this.#failure.error
   }
 
-  async #seal({ buffer, ends, owners }: ChunkBatch<FileInProgress>): Promise<void> {
+  async #seal(batch: ChunkBatch<FileInProgress>): Promise<void> {
+    const { buffer, ends, owners } = batch
     await this.#slots.acquire()
     const sealing = this.#client.dataPath.seal(this.#space.dedup, buffer, ends)
     // Its failure is met when its turn comes.
@@ -101,6 +102,7 @@ export class FileSealer {
     this.#inOrder(
       async () => {
         const sealed = await sealing
+        this.#batcher.recycle(batch)
         const blobs = sealed.map(({ bytes, ...ref }, i) => this.#track(owners[i]!, ref, bytes))
         await this.#uploader.add(blobs)
         for (const file of new Set(owners)) await this.#complete(file)
