@@ -20,7 +20,7 @@ import {
 import { shardId } from '../../core/open/merkle.ts'
 import type { Signed } from '../../core/open/objects/signed.ts'
 import { readShard } from '../../core/open/protocol/provider-methods.ts'
-import type { StripeView } from '../../core/open/protocol/tracker-methods.ts'
+import type { Damage, StripeView } from '../../core/open/protocol/tracker-methods.ts'
 import { DAMAGE_MISSING, DAMAGE_WRONG } from '../../core/open/protocol/tracker-methods.ts'
 import type { Client } from '../client.ts'
 import { throwIfCancelled } from '../concurrency.ts'
@@ -47,9 +47,9 @@ export class StripeReader {
   readonly #whole = new Map<number, Uint8Array>()
   /** Data shards are all at hand once this is done. */
   #decoding: Promise<void> | undefined
-  /** Holders that failed: index and provider. */
+  /** Holders that failed: index and provider; and those of them that proved to be without the right bytes. */
   readonly #failed = new Set<string>()
-  #wrong = 0
+  readonly #wrong = new Set<string>()
 
   constructor(client: Client, view: StripeView, ticketFor: TicketFor, damage: DamageReporter) {
     this.#client = client
@@ -118,9 +118,13 @@ export class StripeReader {
 
   /** Remembers and reports a holder whose bytes were wrong. */
   blame(index: number, provider: Uint8Array): void {
+    this.#prove(index, provider, DAMAGE_WRONG)
+  }
+
+  #prove(index: number, provider: Uint8Array, what: Damage['what']): void {
     this.#fail(index, provider)
-    this.#wrong++
-    this.#damage.report(provider, this.view.stripe.shards[index]![0], DAMAGE_WRONG)
+    this.#wrong.add(this.#key(index, provider))
+    this.#damage.report(provider, this.view.stripe.shards[index]![0], what)
   }
 
   #key(index: number, provider: Uint8Array): string {
@@ -168,13 +172,9 @@ export class StripeReader {
     } catch (error) {
       if (error instanceof CancelledError || !(error instanceof AllmendError)) throw error
       this.#fail(index, provider)
-      if (error instanceof NotFoundError) {
-        this.#wrong++
-        this.#damage.report(provider, shard, DAMAGE_MISSING)
-      } else if (error instanceof DamagedShardError || error instanceof MalformedError) {
-        this.#wrong++
-        this.#damage.report(provider, shard, DAMAGE_WRONG)
-      }
+      if (error instanceof NotFoundError) this.#prove(index, provider, DAMAGE_MISSING)
+      else if (error instanceof DamagedShardError || error instanceof MalformedError)
+        this.#prove(index, provider, DAMAGE_WRONG)
       throw error
     }
   }
@@ -303,12 +303,15 @@ export class StripeReader {
     for (let index = 0; index < n; index++) {
       if (this.#whole.has(index)) continue
       const holders = this.view.holders.filter(([at]) => at === index)
-      const back = holders.filter(([, provider, up]) => !up || this.#client.providers.isShunned(provider))
+      const back = holders.filter(
+        ([, provider, up]) =>
+          !this.#wrong.has(this.#key(index, provider)) && (!up || this.#client.providers.isShunned(provider)),
+      )
       if (back.length === 0) continue
       away++
       for (const [, provider] of back) names.add(this.#client.providers.nameOf(provider))
     }
-    const facts = { have, needed: k, n, damaged: this.#wrong }
+    const facts = { have, needed: k, n, damaged: this.#wrong.size }
     if (have + away >= k)
       return new NotEnoughShardsError(
         `${have} of the ${k} shards needed can be read; bringing back ${k - have} of these providers would be enough: ` +
@@ -317,7 +320,7 @@ export class StripeReader {
         { cause },
       )
     return new UntrustedError(
-      `${have} of the ${k} shards needed are whole, ${this.#wrong} are damaged or missing at providers that are up, and ` +
+      `${have} of the ${k} shards needed are whole, ${this.#wrong.size} are damaged or missing at providers that are up, and ` +
         `${away} are at providers that are away: this can't be rebuilt from what the pool has`,
       facts,
       { cause },
