@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { nodePrimitives } from '../../adapters/native/node-primitives.ts'
-import { toHex } from './bytes.ts'
+import vectors from '../../../vectors/placement.json' with { type: 'json' }
+import { fromHex, toHex } from './bytes.ts'
 import { CapacityError, NotEnoughProvidersError } from './errors.ts'
 import type { Candidate } from './placement.ts'
 import { choosePlacement } from './placement.ts'
@@ -119,4 +120,40 @@ test('a replacement counts the operators that hold the other shards', () => {
   })
   expect(choice.narrow).toBe(false)
   expect(choice.providers.map(toHex)).toEqual([toHex(candidates[0]!.provider)])
+})
+
+test('vectors/placement.json', () => {
+  const hex = (text: string) => fromHex(text)!
+  for (const {
+    name,
+    stripe,
+    k,
+    n,
+    candidates,
+    held,
+    error,
+    providers,
+    narrow,
+    ...numbers
+  } of vectors.cases) {
+    const request = {
+      ...numbers,
+      stripe: hex(stripe),
+      scheme: { k, n },
+      candidates: candidates.map(([provider, operator, free]) => ({
+        provider: hex(String(provider)),
+        operator: hex(String(operator)),
+        free: Number(free),
+      })),
+      held: held.map(hex),
+    }
+    if (error !== undefined) {
+      expect(() => choosePlacement(nodePrimitives, request), name).toThrow(
+        expect.objectContaining({ code: error }),
+      )
+      continue
+    }
+    const choice = choosePlacement(nodePrimitives, request)
+    expect([choice.providers.map(toHex), choice.narrow], name).toEqual([providers, narrow])
+  }
 })
