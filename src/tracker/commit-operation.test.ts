@@ -143,6 +143,7 @@ test('a space begins with its root alone above, a full grant for its author, and
   await expect(genesis(rootChange('x', bob.id))).rejects.toBeInstanceOf(DeniedError)
   await expect(genesis(rootChange('x', alice.id, { rights: 31 }))).rejects.toBeInstanceOf(DeniedError)
   await expect(genesis(rootChange('x', alice.id, { via: idOf('g') }))).rejects.toBeInstanceOf(DeniedError)
+  await expect(genesis(rootChange('x', alice.id, { encGen: 2 }))).rejects.toBeInstanceOf(ConflictError)
   await expect(genesis(rootChange('x', alice.id, { gen: 2 }))).rejects.toBeInstanceOf(MalformedError)
   await expect(
     genesis(rootChange('x', alice.id, { commitments: { mk: seedOf('1'), ck: seedOf('2') } })),
