@@ -15,6 +15,7 @@ import type { BlobRef } from '../../core/secret/blob.ts'
 import { openBlob } from '../../core/secret/blob.ts'
 import type { Client } from '../client.ts'
 import type { Space } from '../tree/space.ts'
+import { checkStripeView } from './check-stripe-view.ts'
 import { DamageReporter } from './damage-reporter.ts'
 import type { Range } from './stripe-reader.ts'
 import { HEDGE_MS, StripeReader } from './stripe-reader.ts'
@@ -109,9 +110,22 @@ export class BlobReader {
   ): Promise<void> {
     const wanted = unsorted.toSorted((a, b) => a.location.offset - b.location.offset)
     const ranges = wanted.map(({ location: { offset, length } }): Range => ({ offset, length }))
-    const decoded = async () => this.#verify(wanted, await stripe.decoded(index, ranges, signal))
+    const enough = new AbortController()
+    const decoded = async () => {
+      const parts = await stripe.decoded(index, ranges, signal)
+      try {
+        return this.#verify(wanted, parts)
+      } catch (cause) {
+        if (!(cause instanceof AllmendError)) throw cause
+        throw new UntrustedError('the tracker gives a blob a place where another is', {}, { cause })
+      }
+    }
     const direct = async () => {
-      const { parts, from } = await stripe.direct(index, ranges, signal)
+      const { parts, from } = await stripe.direct(
+        index,
+        ranges,
+        signal === undefined ? enough.signal : AbortSignal.any([signal, enough.signal]),
+      )
       try {
         return this.#verify(wanted, parts)
       } catch (error) {
@@ -119,12 +133,13 @@ export class BlobReader {
         throw error
       }
     }
-    const parts = tryDirect
-      ? await this.#hedge(direct(), () => {
-          stripe.shun(index)
-          return decoded()
-        })
-      : await decoded()
+    const viaHedge = () =>
+      this.#hedge(direct(), () => {
+        stripe.shun(index)
+        return decoded()
+      })
+    // Who never answers must not keep its share of the memory for answers.
+    const parts = await (tryDirect ? viaHedge() : decoded()).finally(() => enough.abort())
     for (const [i, { key }] of wanted.entries()) result.set(key, parts[i]!)
   }
 
@@ -171,17 +186,25 @@ export class BlobReader {
       if (known === undefined || now - known.at > LOCATION_AGE_MS) unknown.set(key, id)
     }
     const ids = [...unknown.values()]
-    for (let at = 0; at < ids.length; at += MAX_LOCATE) {
+    for (let at = 0; at < ids.length;) {
       const answer = await this.#client.tracker.call(locateBlobs, {
         space: this.#space.id,
         blobs: ids.slice(at, at + MAX_LOCATE),
       })
+      if (answer.looked === 0) throw new UntrustedError('the tracker looks for blobs without end')
+      at += answer.looked ?? MAX_LOCATE
       this.#client.providers.learn(answer.providers)
       this.#takeTickets(answer.tickets)
       const stripes = answer.stripes.map((view) => this.#stripe(view))
       for (const [id, place, index, offset, length] of answer.places) {
         const stripe = stripes[place]
-        if (stripe === undefined || index >= stripe.view.stripe.k)
+        const shard = stripe?.view.stripe.shards[index]
+        if (
+          stripe === undefined ||
+          shard === undefined ||
+          index >= stripe.view.stripe.k ||
+          offset + length > shard[1]
+        )
           throw new UntrustedError('the tracker gives a blob a place that is none', { blob: id })
         this.#locations.set(toHex(id), { stripe, index, offset, length, at: now })
       }
@@ -194,6 +217,7 @@ export class BlobReader {
   }
 
   #stripe(view: StripeView): StripeReader {
+    checkStripeView(this.#client.primitives, view)
     return getOrSet(
       this.#stripes,
       toHex(view.id),
@@ -217,7 +241,7 @@ export class BlobReader {
     let cached = 0
     for (const stripe of [...this.#stripes.values()].reverse()) {
       cached += stripe.cachedBytes
-      if (cached > MAX_CACHED_BYTES) stripe.drop()
+      if (cached > MAX_CACHED_BYTES && stripe.isIdle) stripe.drop()
     }
   }
 }

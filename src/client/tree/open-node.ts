@@ -47,7 +47,7 @@ export async function openNode(
     throw new UntrustedError('a node whose creation was not served')
   for (const { change } of [...generations, meta, ...(content === undefined ? [] : [content])])
     if (!equalBytes(change.node, view.node)) throw new UntrustedError("another node's change was served")
-  checkNewest(primitives, view, last, meta, content)
+  checkNewest(primitives, view, generations, meta, content)
 
   const keys = nodeKeys(primitives, pool, space, parent, view.node, generations)
   const metaKeys = keys.get(meta.change.gen)
@@ -99,18 +99,35 @@ function openMetadataOf(
 function checkNewest(
   primitives: Primitives,
   view: NodeView,
-  last: VerifiedChange,
+  generations: readonly VerifiedChange[],
   meta: VerifiedChange,
   content: VerifiedChange | undefined,
 ): void {
   const { version, gen } = meta.change
+  const served = [...new Set([...generations, meta, ...(content === undefined ? [] : [content])])]
+  const ids = new Map<number, Uint8Array>()
+  for (const { change, encoded } of served) {
+    const id = changeId(primitives, encoded)
+    if (!equalBytes(ids.get(change.version) ?? id, id))
+      throw new UntrustedError('two changes of a node were served as the same version')
+    ids.set(change.version, id)
+  }
   const isNewest =
     version === view.version &&
-    equalBytes(changeId(primitives, meta.encoded), view.head) &&
-    gen === last.change.gen &&
-    last.change.version <= version &&
-    (content === undefined || content.change.version <= version)
+    equalBytes(ids.get(version)!, view.head) &&
+    gen === generations.at(-1)?.change.gen &&
+    served.every(
+      ({ change }) =>
+        change.version <= version &&
+        (change.manifest === undefined || change.version <= (content?.change.version ?? 0)) &&
+        follows(change.base, ids.get(change.version - 1)),
+    )
   if (!isNewest) throw new UntrustedError('an older change of a node was served as its newest')
+}
+
+/** Whether a change names the one right before it as its base, where that one was served. */
+function follows(base: Uint8Array | undefined, before: Uint8Array | undefined): boolean {
+  return before === undefined || (base !== undefined && equalBytes(base, before))
 }
 
 /** The node's keys by generation: derived from the parent (or the grant, for a root), older ones through the back boxes. */

@@ -4,13 +4,14 @@
  * - a stripe is sealed only with at least the happy threshold of shards acknowledged, each by another provider.
  * - it waits up to `TARGET_WAIT_MS` for all n shards once it is happy, and fails when nothing got on for as long.
  */
-import { toHex } from '../../core/open/bytes.ts'
+import { equalBytes, toHex } from '../../core/open/bytes.ts'
 import {
   AllmendError,
   CancelledError,
   CapacityError,
   DeniedError,
   NotEnoughProvidersError,
+  UntrustedError,
 } from '../../core/open/errors.ts'
 import type { Signed } from '../../core/open/objects/signed.ts'
 import { putShard, statShards } from '../../core/open/protocol/provider-methods.ts'
@@ -83,6 +84,9 @@ export async function sendStripe(
     return now - lastProgress >= TARGET_WAIT_MS
   }
   const markStored = (index: number, provider: Uint8Array) => {
+    for (const [other, holder] of stored)
+      if (other !== index && equalBytes(holder, provider))
+        throw new UntrustedError('the tracker places two shards of a stripe on one provider', { provider })
     stored.set(index, provider)
     lastProgress = clock.monotonic()
     if (stored.size >= happy) happySince ??= lastProgress
