@@ -1,4 +1,5 @@
 import type { TLSSocket } from 'node:tls'
+import { freeBytes } from '../../core/open/free-bytes.ts'
 import type { ByteLink } from '../wire/link.ts'
 import type { Session } from '../wire/session.ts'
 import { formatAddress } from './address.ts'
@@ -27,7 +28,11 @@ export class TlsLink implements ByteLink {
     })
     this.#socket.on('close', () => session.lost(cause))
     this.#socket.on('end', () => session.lost())
-    this.#socket.on('data', (chunk: Buffer) => session.receive(chunk))
+    this.#socket.on('data', (chunk: Buffer) => {
+      session.receive(chunk)
+      // Whoever keeps something of it has copied it.
+      freeBytes(chunk)
+    })
   }
 
   write(bytes: Uint8Array, done: () => void): void {
