@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { check } from '../../../client/check.ts'
 import { formatBytes } from '../byte-size.ts'
+import { count } from '../count.ts'
 import type { RunCommand } from '../context.ts'
 import { EXIT } from '../exit-codes.ts'
 import { printable } from '../printable.ts'
@@ -29,7 +30,7 @@ export function registerCheck(program: Command, run: RunCommand): void {
         ).finally(() => bar.end())
         const { stripes, healthy, degraded, atRisk, lost, checkedBytes, problems, files } = result
         output.result(result, [
-          `${stripes} stripes: ${healthy} healthy, ${degraded} degraded, ${atRisk} at risk, ${lost} lost` +
+          `${count(stripes, 'stripe')}: ${healthy} healthy, ${degraded} degraded, ${atRisk} at risk, ${lost} lost` +
             (options.readData === true ? `; ${formatBytes(checkedBytes)} read and verified.` : '.'),
           ...problems.map(({ provider, shard, what }) => `${what}: shard ${shard} at ${printable(provider)}`),
           ...files.map((path) => `can't be read now: ${output.name(path)}`),
