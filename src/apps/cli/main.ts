@@ -16,12 +16,14 @@ function version(): string {
     : ''
 }
 
-for (const stream of [process.stdout, process.stderr])
-  stream.on('error', (error: NodeJS.ErrnoException) => {
-    // Whoever read this has seen enough.
-    if (error.code === 'EPIPE') process.exit(EXIT.done)
-    throw error
-  })
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  // Whoever read this has seen enough.
+  if (error.code === 'EPIPE') process.exit(EXIT.done)
+  throw error
+})
+process.stderr.on('error', () => {
+  // Nobody listens; the work goes on, and the exit code tells.
+})
 
 // A launcher on an older Node dies with its terminal or by a kill: this process, its body, does too.
 if (process.channel !== undefined) {
