@@ -96,7 +96,6 @@ export const admitField = struct({
   by: [4, id],
   device: [5, deviceId],
 })
-export type Admit = ValueOf<typeof admitField>
 export const admitCodec = codec('admit', admitField, 512)
 export const signedAdmitField = signedField(512)
 
