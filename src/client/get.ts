@@ -1,4 +1,5 @@
 import { AllmendError, ConflictError, NotFoundError, UsageError } from '../core/open/errors.ts'
+import { freeBytes } from '../core/open/free-bytes.ts'
 import type { Manifest } from '../core/secret/manifest.ts'
 import type { Metadata } from '../core/secret/metadata.ts'
 import type { LocalTarget, TargetFolder } from '../ports/local-files.ts'
@@ -304,6 +305,7 @@ class Get {
         const target = await this.#open(job)
         await target.write(plain, chunk.position)
         this.#count.bytes += plain.length
+        freeBytes(plain)
         this.#report()
       } catch (error) {
         job.failure ??= error

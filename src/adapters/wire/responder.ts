@@ -17,7 +17,7 @@ import {
 import { AllmendError, errorToWire } from '../../core/open/errors.ts'
 import { FRAME } from '../../core/open/frame.ts'
 import { decodeRequestPayload, encodeResponsePayload, isInline } from '../../core/open/frame-payload.ts'
-import { freeBytes } from '../../core/open/free-bytes.ts'
+import { allocateBytes, freeBytes } from '../../core/open/free-bytes.ts'
 import { encodeWireError } from '../../core/open/wire-error.ts'
 import type { Connection, Message, RequestHandler } from '../../ports/transport.ts'
 import { MAX_BODY_BYTES, MAX_HEAD_BYTES } from '../../ports/transport.ts'
@@ -128,7 +128,9 @@ export class Responder {
   #admit(incoming: Incoming): void {
     incoming.memory = this.#o.account.requests.reserve(incoming.bodyLength, () => {
       incoming.state = 'receiving'
-      incoming.body = Buffer.allocUnsafeSlow(incoming.bodyLength)
+      incoming.body = this.#o.freeBodies
+        ? allocateBytes(incoming.bodyLength)
+        : Buffer.allocUnsafeSlow(incoming.bodyLength)
       this.#o.outbox.frame(FRAME.grantRequest, incoming.id)
     })
   }
@@ -268,8 +270,7 @@ export class Responder {
   #consumed(incoming: Incoming, answer?: Uint8Array): void {
     const body = incoming.body
     incoming.body = undefined
-    if (this.#o.freeBodies && incoming.received > 0 && body !== undefined && body.buffer !== answer?.buffer)
-      freeBytes(body)
+    if (this.#o.freeBodies && body !== undefined && body.buffer !== answer?.buffer) freeBytes(body)
     incoming.memory?.release()
   }
 

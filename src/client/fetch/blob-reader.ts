@@ -6,6 +6,7 @@
  */
 import { toHex } from '../../core/open/bytes.ts'
 import { verifyBlob } from '../../core/open/blob-id.ts'
+import { freeBytes } from '../../core/open/free-bytes.ts'
 import { AllmendError, CancelledError, NotEnoughShardsError, UntrustedError } from '../../core/open/errors.ts'
 import type { Signed } from '../../core/open/objects/signed.ts'
 import { ticketCodec } from '../../core/open/objects/ticket.ts'
@@ -63,14 +64,26 @@ export class BlobReader {
    * UntrustedError when the data can't be rebuilt.
    */
   async read(refs: readonly BlobRef[], signal?: AbortSignal): Promise<Uint8Array[]> {
-    const sealed = await this.readSealed(refs, signal)
-    return refs.map((ref) =>
+    const received: Uint8Array[] = []
+    const sealed = await this.#readSealed(refs, received, signal)
+    const plain = refs.map((ref) =>
       openBlob(this.#client.primitives, ref, sealed.get(toHex(ref.id))!, { verified: true }),
     )
+    for (const body of received) freeBytes(body)
+    return plain
   }
 
   /** The blobs' own bytes by id in hex, each verified. */
-  async readSealed(refs: readonly BlobRef[], signal?: AbortSignal): Promise<Map<string, Uint8Array>> {
+  readSealed(refs: readonly BlobRef[], signal?: AbortSignal): Promise<Map<string, Uint8Array>> {
+    return this.#readSealed(refs, [], signal)
+  }
+
+  /** Adds to `received` the buffers that nothing but this result lies in. */
+  async #readSealed(
+    refs: readonly BlobRef[],
+    received: Uint8Array[],
+    signal: AbortSignal | undefined,
+  ): Promise<Map<string, Uint8Array>> {
     await this.#locate(refs)
     const byShard = new Map<StripeReader, Map<number, Map<string, Wanted>>>()
     for (const ref of refs) {
@@ -91,7 +104,7 @@ export class BlobReader {
       // With one holder away the others are needed whole anyway: their bytes must not travel twice.
       const direct = [...shards.keys()].every((index) => stripe.isDirect(index))
       for (const [index, wanted] of shards)
-        reads.push(this.#readShard(stripe, index, direct, [...wanted.values()], result, signal))
+        reads.push(this.#readShard(stripe, index, direct, [...wanted.values()], result, received, signal))
     }
     // All are awaited, so that none is left running when one fails; the most telling failure is thrown.
     const failures = (await Promise.allSettled(reads)).filter((read) => read.status === 'rejected')
@@ -106,6 +119,7 @@ export class BlobReader {
     tryDirect: boolean,
     unsorted: readonly Wanted[],
     result: Map<string, Uint8Array>,
+    received: Uint8Array[],
     signal: AbortSignal | undefined,
   ): Promise<void> {
     const wanted = unsorted.toSorted((a, b) => a.location.offset - b.location.offset)
@@ -121,11 +135,12 @@ export class BlobReader {
       }
     }
     const direct = async () => {
-      const { parts, from } = await stripe.direct(
+      const { parts, from, body } = await stripe.direct(
         index,
         ranges,
         signal === undefined ? enough.signal : AbortSignal.any([signal, enough.signal]),
       )
+      if (body !== undefined) received.push(body)
       try {
         return this.#verify(wanted, parts)
       } catch (error) {

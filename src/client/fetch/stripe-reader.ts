@@ -82,12 +82,14 @@ export class StripeReader {
     return this.#whole.has(index) || this.#rank(index) < 2
   }
 
-  /** Ranges straight from the shard's holder (`from`), unverified: the caller checks the blobs. */
+  /**
+   * Ranges straight from the shard's holder (`from`), unverified: the caller checks the blobs, and may free `body`, in which they lie.
+   */
   async direct(
     index: number,
     ranges: readonly Range[],
     signal?: AbortSignal,
-  ): Promise<{ parts: Uint8Array[]; from?: Uint8Array }> {
+  ): Promise<{ parts: Uint8Array[]; from?: Uint8Array; body?: Uint8Array }> {
     const whole = this.#whole.get(index)
     if (whole !== undefined) return { parts: cut(whole, ranges) }
     const from = this.#holders(index)[0]
@@ -101,7 +103,7 @@ export class StripeReader {
       })
     }
     let at = 0
-    return { parts: ranges.map((range) => body.subarray(at, (at += range.length))), from }
+    return { parts: ranges.map((range) => body.subarray(at, (at += range.length))), from, body }
   }
 
   /** Ranges of a data shard from verified bytes: by fetching and decoding whole shards, leaving out who failed. */
