@@ -1,5 +1,4 @@
 import type { TLSSocket } from 'node:tls'
-import { freeBytes } from '../../core/open/free-bytes.ts'
 import type { ByteLink } from '../wire/link.ts'
 import type { Session } from '../wire/session.ts'
 import { formatAddress } from './address.ts'
@@ -28,11 +27,8 @@ export class TlsLink implements ByteLink {
     })
     this.#socket.on('close', () => session.lost(cause))
     this.#socket.on('end', () => session.lost())
-    this.#socket.on('data', (chunk: Buffer) => {
-      session.receive(chunk)
-      // Whoever keeps something of it has copied it.
-      freeBytes(chunk)
-    })
+    // Not freed at once: Node cuts several chunks from one buffer.
+    this.#socket.on('data', (chunk: Buffer) => session.receive(chunk))
   }
 
   write(bytes: Uint8Array, done: () => void): void {
