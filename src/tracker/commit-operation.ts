@@ -42,6 +42,9 @@ export interface CommitRequest {
   readonly changes: readonly Uint8Array[]
 }
 
+/** A space's epoch counts its grants, revocations and policy changes: the creator's own grant is the first. */
+const FIRST_EPOCH = 1
+
 /**
  * Checks an operation, logs its exact bytes and applies its changes, all or none, in one transaction. The same operation again
  * gives the same answer. Throws UntrustedError (signature, root), DeniedError (not this device's, no right), MalformedError
@@ -156,7 +159,14 @@ function beginSpace(
       encGen: grant.encGen,
     })
   for (const change of others) applyChange(draft, change, [grant])
-  const row = { id: space, root: first.change.node, epoch: 0, genesis: index, blobs: 0, uniqueBytes: 0 }
+  const row = {
+    id: space,
+    root: first.change.node,
+    epoch: FIRST_EPOCH,
+    genesis: index,
+    blobs: 0,
+    uniqueBytes: 0,
+  }
   tables.spaces.addSpace(row)
   tables.spaces.addGrant(space, grant)
   return draft

@@ -76,6 +76,6 @@ function safetyLines({ survives, target, missingShards }: PutResult['safety']): 
   if (survives >= target && missingShards === 0) return [`Safe against ${losses(target)}.`]
   const now = survives === 0 ? 'Not safe against any loss yet' : `Safe against ${losses(survives)}`
   return [
-    `${now}, not yet ${target}: ${count(missingShards, 'shard')} still missing, to be repaired when providers are back.`,
+    `${now}, not yet ${target}: ${count(missingShards, 'shard')} still missing; put the same again when the providers are back.`,
   ]
 }
