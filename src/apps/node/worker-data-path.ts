@@ -1,18 +1,18 @@
 /**
  * The data path on worker threads: started once a put turns out to be large, so that small commands don't pay for them.
- * Invariants: results are those of the inline path; bytes go over by one copy, come back without one; when a worker dies, what
- * it had fails, and so does the put.
+ * Invariants: results are those of the inline path; large buffers move to the worker and back, none is copied; when a worker dies,
+ * what it had fails, and so does the put.
  */
 import { availableParallelism } from 'node:os'
 import { extname } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { AllmendError, CancelledError, InternalError, errorFromWire } from '../../core/open/errors.ts'
 import type { Primitives } from '../../core/open/primitives.ts'
-import type { Scheme } from '../../core/open/stripe.ts'
-import type { SealedBlob } from '../../core/secret/blob.ts'
-import type { CodedStripe, DataPath, DedupSecret } from '../../client/data-path.ts'
-import { inlineDataPath } from '../../client/data-path.ts'
+import type { Blob } from '../../core/open/data-shard.ts'
+import type { CodedShards, DataPath, DedupSecret, SealedBatch } from '../../client/data-path.ts'
+import { inlineDataPath, takeDataShard } from '../../client/data-path.ts'
 import type { WorkerAnswer, WorkerJob } from './data-path-worker.ts'
+import { ownBytes } from './own-bytes.ts'
 
 /** Workers beyond that wait for the network and the disk. */
 const MAX_WORKERS = 4
@@ -20,6 +20,8 @@ const MAX_WORKERS = 4
 const START_AFTER_BYTES = 32 * 1024 * 1024
 /** Below, handing over costs more than it saves. */
 const MIN_JOB_BYTES = 128 * 1024
+/** Blobs that move one by one: Node compares every moved buffer with all others of its message. */
+const MAX_MOVED_BLOBS = 256
 
 interface Pending {
   resolve(answer: WorkerAnswer): void
@@ -51,33 +53,47 @@ export class WorkerDataPath implements DataPath {
 
   async seal(
     dedup: DedupSecret,
-    buffer: Uint8Array,
+    buffer: Uint8Array<ArrayBuffer>,
     ends: readonly number[],
-  ): Promise<readonly SealedBlob[]> {
+  ): Promise<SealedBatch> {
     const bytes = ends.at(-1) ?? 0
     if (!this.#handsOver(bytes)) return this.#inline.seal(dedup, buffer, ends)
-    const copy = buffer.slice(0, bytes)
     const answer = await this.#run(
-      { kind: 'seal', dedup: plainDedup(dedup), buffer: copy, ends },
-      [copy.buffer],
+      { kind: 'seal', dedup: plainDedup(dedup), buffer, ends },
+      [buffer.buffer],
       bytes,
     )
     if (answer.kind !== 'sealed') throw new InternalError('a worker answered another question')
-    return answer.blobs
+    return answer.batch
   }
 
-  async code(scheme: Scheme, dataShards: readonly Uint8Array[]): Promise<CodedStripe> {
-    const bytes = dataShards.reduce((sum, shard) => sum + shard.length, 0)
-    if (!this.#handsOver(bytes)) return this.#inline.code(scheme, dataShards)
-    const shards = dataShards.map((shard) => new Uint8Array(shard))
-    const transfer = shards.map((shard) => shard.buffer)
-    const answer = await this.#run(
-      { kind: 'code', scheme: { ...scheme }, dataShards: shards },
-      transfer,
-      bytes,
-    )
+  async code(dataShards: readonly (readonly Blob[])[], parity: number): Promise<CodedShards> {
+    const blobs = dataShards.flat()
+    const bytes = blobs.reduce((sum, blob) => sum + blob.bytes.length, 0)
+    if (!this.#handsOver(bytes)) return this.#inline.code(dataShards, parity)
+    const answer = await (blobs.length > MAX_MOVED_BLOBS
+      ? this.#parity(dataShards.map(takeDataShard), parity, bytes)
+      : this.#code(dataShards, parity, bytes))
     if (answer.kind !== 'coded') throw new InternalError('a worker answered another question')
     return answer.coded
+  }
+
+  #code(dataShards: readonly (readonly Blob[])[], parity: number, bytes: number): Promise<WorkerAnswer> {
+    const transfer: ArrayBuffer[] = []
+    const moved = dataShards.map((blobs) =>
+      blobs.map((blob): Blob => {
+        const own = ownBytes(blob.bytes)
+        transfer.push(own.buffer)
+        return { id: new Uint8Array(blob.id), bytes: own }
+      }),
+    )
+    return this.#run({ kind: 'code', dataShards: moved, parity }, transfer, bytes)
+  }
+
+  #parity(dataShards: readonly Uint8Array[], parity: number, bytes: number): Promise<WorkerAnswer> {
+    const moved = dataShards.map(ownBytes)
+    const transfer = moved.map(({ buffer }) => buffer)
+    return this.#run({ kind: 'parity', dataShards: moved, parity }, transfer, bytes)
   }
 
   async close(): Promise<void> {

@@ -93,8 +93,7 @@ export class FileSealer {
     if (this.#failure !== undefined) throw this.#failure.error
   }
 
-  async #seal(batch: ChunkBatch<FileInProgress>): Promise<void> {
-    const { buffer, ends, owners } = batch
+  async #seal({ buffer, ends, owners }: ChunkBatch<FileInProgress>): Promise<void> {
     await this.#slots.acquire()
     const sealing = this.#client.dataPath.seal(this.#space.dedup, buffer, ends)
     // Its failure is met when its turn comes.
@@ -102,8 +101,8 @@ export class FileSealer {
     this.#inOrder(
       async () => {
         const sealed = await sealing
-        this.#batcher.recycle(batch)
-        const blobs = sealed.map(({ bytes, ...ref }, i) => this.#track(owners[i]!, ref, bytes))
+        this.#batcher.recycle(sealed.buffer)
+        const blobs = sealed.blobs.map(({ bytes, ...ref }, i) => this.#track(owners[i]!, ref, bytes))
         await this.#uploader.add(blobs)
         for (const file of new Set(owners)) await this.#complete(file)
       },
@@ -166,7 +165,8 @@ export class FileSealer {
     }
     const ids = distinct([...file.chunks, ...refs].map(({ id }) => id))
     const lists = [...slices(ids, MAX_PUBLIC_LIST_IDS)].map((part) => encodePublicList(primitives, part))
-    for (const list of lists) blobs.push(this.#blobOf(file, list.id, list.bytes, 0))
+    // The uploader takes their bytes for good, and they are needed once more.
+    for (const list of lists) blobs.push(this.#blobOf(file, list.id, list.bytes.slice(), 0))
     await this.#uploader.add(blobs)
     for (const part of slices(lists, LISTS_AT_ONCE))
       await tracker.call(putLists, { space: this.#space.id, lists: part.map(({ bytes }) => bytes) })
