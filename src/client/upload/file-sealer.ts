@@ -37,7 +37,7 @@ interface FileInProgress {
   /** Blobs that are not stored yet. */
   waiting: number
   /** What the pool has under this name, to compare with. */
-  readonly before: (() => Promise<readonly BlobRef[]>) | undefined
+  readonly before: (() => Promise<readonly BlobRef[] | undefined>) | undefined
   readonly done: (content: SealedContent) => void
 }
 
@@ -65,7 +65,7 @@ export class FileSealer {
    */
   async file(
     read: ReadAt,
-    before: (() => Promise<readonly BlobRef[]>) | undefined,
+    before: (() => Promise<readonly BlobRef[] | undefined>) | undefined,
     done: (content: SealedContent) => void,
   ): Promise<number> {
     const file: FileInProgress = {
@@ -139,7 +139,8 @@ export class FileSealer {
     if (total === undefined || chunks.length !== total.chunks || file.content !== undefined) return
     const { domain, epoch } = this.#space.dedup
     const manifest = { size: total.bytes, domain, dedupEpoch: epoch }
-    if (file.before !== undefined && sameChunks(await file.before(), chunks)) file.content = 'unchanged'
+    const before = await file.before?.()
+    if (before !== undefined && sameChunks(before, chunks)) file.content = 'unchanged'
     else if (chunks.length <= MAX_INLINE_CHUNKS) {
       file.content = {
         manifest: { ...manifest, chunks, lists: [] },
