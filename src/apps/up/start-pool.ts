@@ -42,6 +42,8 @@ export interface StartPoolOptions {
   readonly capacity: number
   readonly members: readonly string[]
   readonly restart: 'always' | 'never'
+  /** Life of uncommitted stripes; by default the tracker's own, a day. */
+  readonly leaseSeconds?: number
   readonly signal: AbortSignal
   readonly note: (text: string) => void
 }
@@ -147,10 +149,10 @@ class Pool implements RunningPool {
         // Without an address of its own, it would take one that the whole network sees.
         const placed = (await readIfThere(this.#layout.trackerAddress)) !== undefined
         const listen = placed && failures < PORT_IS_LOST ? [] : [`--listen=${LOOPBACK}`]
-        return {
-          args: ['tracker', 'start', `--dir=${this.#layout.tracker}`, ...listen, `--log-file=${log}`],
-          log,
-        }
+        const { leaseSeconds } = this.#options
+        const lease = leaseSeconds === undefined ? [] : [`--lease=${leaseSeconds}`]
+        const args = ['tracker', 'start', `--dir=${this.#layout.tracker}`, ...listen, ...lease]
+        return { args: [...args, `--log-file=${log}`], log }
       },
       onReady: (line) => this.#trackerReady(line),
     })
