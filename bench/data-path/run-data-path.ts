@@ -7,7 +7,6 @@ import { nodePrimitives } from '../../src/adapters/native/node-primitives.ts'
 import { inlineDataPath } from '../../src/client/data-path.ts'
 import { ChunkBatcher } from '../../src/client/upload/chunk-batcher.ts'
 import { createChunker } from '../../src/core/open/chunker.ts'
-import { freeBytes } from '../../src/core/open/free-bytes.ts'
 import type { PackedStripe } from '../../src/core/open/packer.ts'
 import { createPacker } from '../../src/core/open/packer.ts'
 import type { SealedBlob } from '../../src/core/secret/blob.ts'
@@ -33,11 +32,9 @@ export async function runDataPath(input: Uint8Array): Promise<DataPathOutcome> {
   const code = async (stripe: PackedStripe<SealedBlob> | undefined): Promise<void> => {
     if (stripe === undefined) return
     const { shards } = await dataPath.code(stripe.shards, PARITY_SHARDS)
-    for (const shard of shards) {
-      storedBytes += shard.length
-      // As the uploader does once they are sent.
-      freeBytes(shard)
-    }
+    for (const shard of shards) storedBytes += shard.length
+    // As the uploader does once they are sent.
+    dataPath.release(shards)
   }
 
   const batcher: ChunkBatcher<undefined> = new ChunkBatcher(

@@ -28,7 +28,7 @@ export interface SealedBatch {
 }
 
 export interface CodedShards {
-  /** All n shards, data first, each with a buffer of its own: the caller's. */
+  /** All n shards, data first. To be given back with `release`. */
   readonly shards: readonly Uint8Array[]
   readonly ids: readonly Uint8Array[]
 }
@@ -41,6 +41,8 @@ export interface DataPath {
   seal(dedup: DedupSecret, buffer: Uint8Array<ArrayBuffer>, ends: readonly number[]): Promise<SealedBatch>
   /** Makes a stripe of these data shards and `parity` more. Takes the blobs' bytes for good: they are empty from now on. */
   code(dataShards: readonly (readonly Blob[])[], parity: number): Promise<CodedShards>
+  /** Takes back shards that `code` made, once nobody reads or sends them any more; another stripe will lie in their place. */
+  release(shards: readonly Uint8Array[]): void
   close(): Promise<void>
 }
 
@@ -59,21 +61,22 @@ export function sealChunks(
   })
 }
 
-/** Encodes a data shard and frees its blobs' bytes. */
-export function takeDataShard(blobs: readonly Blob[]): Uint8Array {
-  const shard = encodeDataShard(blobs)
+/** Encodes a data shard, to `into` if it is given, and frees its blobs' bytes. */
+export function takeDataShard(blobs: readonly Blob[], into?: Uint8Array): Uint8Array {
+  const shard = encodeDataShard(blobs, into)
   for (const { bytes } of blobs) freeBytes(bytes)
   return shard
 }
 
-/** Adds `parity` shards to data shards, which stay as they are. */
+/** Adds `parity` shards to data shards, which stay as they are; `into` may hold buffers for them. */
 export function codeShards(
   primitives: Primitives,
   dataShards: readonly Uint8Array[],
   parity: number,
+  into?: readonly Uint8Array[],
 ): CodedShards {
   const scheme = { k: dataShards.length, n: dataShards.length + parity }
-  const coded = codeStripe(primitives, scheme, dataShards)
+  const coded = codeStripe(primitives, scheme, dataShards, into)
   return { shards: [...dataShards, ...coded.parity], ids: coded.ids }
 }
 
@@ -82,7 +85,14 @@ export function inlineDataPath(primitives: Primitives): DataPath {
     seal: (dedup, buffer, ends) =>
       Promise.resolve({ blobs: sealChunks(primitives, dedup, buffer, ends), buffer }),
     code: (dataShards, parity) =>
-      Promise.resolve(codeShards(primitives, dataShards.map(takeDataShard), parity)),
+      Promise.resolve(
+        codeShards(
+          primitives,
+          dataShards.map((blobs) => takeDataShard(blobs)),
+          parity,
+        ),
+      ),
+    release: (shards) => shards.forEach(freeBytes),
     close: () => Promise.resolve(),
   }
 }

@@ -1,4 +1,7 @@
-/** The worker side of WorkerDataPath: one job after the other, each answered under its number; large buffers move, nothing is copied. */
+/**
+ * The worker side of WorkerDataPath: one job after the other, each answered under its number. Plaintext and blobs move between
+ * the threads, shards lie in memory that both sides see: nothing is copied.
+ */
 import { parentPort } from 'node:worker_threads'
 import type { Blob } from '../../core/open/data-shard.ts'
 import type { WireError } from '../../core/open/errors.ts'
@@ -15,39 +18,60 @@ export type WorkerJob =
       readonly buffer: Uint8Array<ArrayBuffer>
       readonly ends: readonly number[]
     }
-  | { readonly kind: 'code'; readonly dataShards: readonly (readonly Blob[])[]; readonly parity: number }
-  | { readonly kind: 'parity'; readonly dataShards: readonly Uint8Array[]; readonly parity: number }
+  | {
+      readonly kind: 'code'
+      readonly dataShards: readonly (readonly Blob[])[]
+      /** Shared memory for each of the n shards. */
+      readonly into: readonly Uint8Array[]
+    }
+  | {
+      readonly kind: 'parity'
+      readonly dataShards: readonly Uint8Array[]
+      /** Shared memory for each parity shard. */
+      readonly into: readonly Uint8Array[]
+    }
 
 export type WorkerAnswer =
   | { readonly kind: 'sealed'; readonly batch: SealedBatch }
   | { readonly kind: 'coded'; readonly coded: CodedShards }
   | { readonly kind: 'failed'; readonly error: WireError }
 
-function answer(job: WorkerJob): { answer: WorkerAnswer; transfer: ArrayBuffer[] } {
-  if (job.kind === 'seal') {
-    const { buffer } = job
-    const blobs = sealChunks(nodePrimitives, job.dedup, buffer, job.ends).map((blob) => ({
-      ...blob,
-      bytes: ownBytes(blob.bytes),
-    }))
-    return {
-      answer: { kind: 'sealed', batch: { blobs, buffer } },
-      transfer: [buffer.buffer, ...blobs.map(({ bytes }) => bytes.buffer)],
+interface Done {
+  readonly answer: WorkerAnswer
+  readonly transfer: ArrayBuffer[]
+}
+
+function run(job: WorkerJob): Done {
+  switch (job.kind) {
+    case 'seal': {
+      const { dedup, buffer, ends } = job
+      const blobs = sealChunks(nodePrimitives, dedup, buffer, ends).map((blob) => ({
+        ...blob,
+        bytes: ownBytes(blob.bytes),
+      }))
+      return {
+        answer: { kind: 'sealed', batch: { blobs, buffer } },
+        transfer: [buffer.buffer, ...blobs.map(({ bytes }) => bytes.buffer)],
+      }
     }
+    case 'code': {
+      const data = job.dataShards.map((blobs, i) => takeDataShard(blobs, job.into[i]))
+      return coded(data, job.into.slice(data.length))
+    }
+    case 'parity':
+      return coded(job.dataShards, job.into)
   }
-  const dataShards = job.kind === 'code' ? job.dataShards.map(takeDataShard) : job.dataShards
-  const { shards, ids } = codeShards(nodePrimitives, dataShards, job.parity)
-  const own = shards.map(ownBytes)
-  return {
-    answer: { kind: 'coded', coded: { shards: own, ids } },
-    transfer: own.map(({ buffer }) => buffer),
-  }
+}
+
+function coded(dataShards: readonly Uint8Array[], into: readonly Uint8Array[]): Done {
+  const result = codeShards(nodePrimitives, dataShards, into.length, into)
+  return { answer: { kind: 'coded', coded: result }, transfer: [] }
 }
 
 parentPort?.on('message', ({ id, job }: { id: number; job: WorkerJob }) => {
   try {
-    const done = answer(job)
-    parentPort?.postMessage({ id, answer: done.answer }, done.transfer)
+    const { answer, transfer } = run(job)
+    parentPort?.postMessage({ id, answer }, transfer)
   } catch (error) {
     parentPort?.postMessage({ id, answer: { kind: 'failed', error: errorToWire(error) } })
   }

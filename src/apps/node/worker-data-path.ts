@@ -1,7 +1,7 @@
 /**
  * The data path on worker threads: started once a put turns out to be large, so that small commands don't pay for them.
- * Invariants: results are those of the inline path; large buffers move to the worker and back, none is copied; when a worker dies,
- * what it had fails, and so does the put.
+ * Invariants: results are those of the inline path; large buffers move to the worker and back or lie in shared memory, none is
+ * copied; when a worker dies, what it had fails, and so does the put.
  */
 import { availableParallelism } from 'node:os'
 import { extname } from 'node:path'
@@ -13,6 +13,7 @@ import type { CodedShards, DataPath, DedupSecret, SealedBatch } from '../../clie
 import { inlineDataPath, takeDataShard } from '../../client/data-path.ts'
 import type { WorkerAnswer, WorkerJob } from './data-path-worker.ts'
 import { ownBytes } from './own-bytes.ts'
+import { SharedShards } from './shared-shards.ts'
 
 /** Workers beyond that wait for the network and the disk. */
 const MAX_WORKERS = 4
@@ -37,6 +38,7 @@ interface Thread {
 export class WorkerDataPath implements DataPath {
   readonly #inline: DataPath
   readonly #count: number
+  readonly #shards = new SharedShards()
   #threads: Thread[] = []
   #seen = 0
   #next = 0
@@ -72,7 +74,7 @@ export class WorkerDataPath implements DataPath {
     const bytes = blobs.reduce((sum, blob) => sum + blob.bytes.length, 0)
     if (!this.#handsOver(bytes)) return this.#inline.code(dataShards, parity)
     const answer = await (blobs.length > MAX_MOVED_BLOBS
-      ? this.#parity(dataShards.map(takeDataShard), parity, bytes)
+      ? this.#parity(dataShards, parity, bytes)
       : this.#code(dataShards, parity, bytes))
     if (answer.kind !== 'coded') throw new InternalError('a worker answered another question')
     return answer.coded
@@ -87,13 +89,18 @@ export class WorkerDataPath implements DataPath {
         return { id: new Uint8Array(blob.id), bytes: own }
       }),
     )
-    return this.#run({ kind: 'code', dataShards: moved, parity }, transfer, bytes)
+    const into = this.#shards.take(dataShards.length + parity)
+    return this.#run({ kind: 'code', dataShards: moved, into }, transfer, bytes)
   }
 
-  #parity(dataShards: readonly Uint8Array[], parity: number, bytes: number): Promise<WorkerAnswer> {
-    const moved = dataShards.map(ownBytes)
-    const transfer = moved.map(({ buffer }) => buffer)
-    return this.#run({ kind: 'parity', dataShards: moved, parity }, transfer, bytes)
+  #parity(dataShards: readonly (readonly Blob[])[], parity: number, bytes: number): Promise<WorkerAnswer> {
+    const memory = this.#shards.take(dataShards.length + parity)
+    const encoded = dataShards.map((blobs, i) => takeDataShard(blobs, memory[i]))
+    return this.#run({ kind: 'parity', dataShards: encoded, into: memory.slice(encoded.length) }, [], bytes)
+  }
+
+  release(shards: readonly Uint8Array[]): void {
+    this.#inline.release(shards.filter((shard) => !this.#shards.give(shard)))
   }
 
   async close(): Promise<void> {

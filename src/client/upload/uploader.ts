@@ -103,10 +103,14 @@ export class Uploader {
         blob.stored()
       }
       const waiting = this.#waiting.get(key)
-      if (waiting !== undefined) waiting.push(known)
-      // What was under way and isn't any more was stored in the meantime.
-      else if (present.has(key) || underWay.has(key)) known()
-      else {
+      if (waiting !== undefined) {
+        waiting.push(known)
+        freeBytes(blob.bytes)
+        // What was under way and isn't any more was stored in the meantime.
+      } else if (present.has(key) || underWay.has(key)) {
+        freeBytes(blob.bytes)
+        known()
+      } else {
         this.#waiting.set(key, [blob.stored])
         await this.#pack(blob, key)
       }
@@ -296,7 +300,7 @@ export class Uploader {
       return blobs.flat().map((blob, i) => ({ ...blob, bytes: cutOut(shards, places[i]!) }))
     } finally {
       // Nothing of them is under way any more.
-      for (const shard of shards) freeBytes(shard)
+      dataPath.release(shards)
     }
     this.#job.sealStripe(id)
     const { safety } = this
