@@ -2,10 +2,13 @@
 import * as fs from 'node:fs'
 import { CommanderError } from 'commander'
 import { UsageError } from '../../core/open/errors.ts'
+import { collectLess } from '../node/collect-less.ts'
 import { EXIT, exitCodeOf } from './exit-codes.ts'
 import { createOutput, flushOutput } from './output.ts'
 import { createProgram } from './program.ts'
 import { stopSignals } from './stop-signals.ts'
+
+collectLess()
 
 function version(): string {
   const manifest: unknown = JSON.parse(
