@@ -5,7 +5,9 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { nodePrimitives } from '../../src/adapters/native/node-primitives.ts'
 import { nodeRandom } from '../../src/adapters/native/node-random.ts'
 import { check } from '../../src/client/check.ts'
+import { cat } from '../../src/client/cat.ts'
 import type { Client } from '../../src/client/client.ts'
+import { createClient } from '../../src/client/client.ts'
 import { createSpace } from '../../src/client/create-space.ts'
 import { get } from '../../src/client/get.ts'
 import { list } from '../../src/client/list.ts'
@@ -22,7 +24,7 @@ import * as methods from '../../src/core/open/protocol/tracker-methods.ts'
 import type { NodesAnswer, NodeView } from '../../src/core/open/protocol/tracker-methods.ts'
 import { createDeviceKeys } from '../../src/core/secret/device-keys.ts'
 import { Meddler, meddlingTransport } from '../fixtures/meddling-transport.ts'
-import { randomFrom } from '../fixtures/seeded-random.ts'
+import { randomFrom, seededRandom } from '../fixtures/seeded-random.ts'
 import type { TestPool } from '../fixtures/test-pool.ts'
 import { startTestPool } from '../fixtures/test-pool.ts'
 
@@ -489,6 +491,58 @@ describe('attack 6: blobs and stripes', () => {
       expect(new Set(stored.map(([, provider]) => toHex(provider))).size).toBe(stored.length)
     await remove(client, { path: '/home/file' })
   })
+})
+
+test('what can be read is, where a part of the tree cannot, also with progress', async () => {
+  const mine = await client.trees.resolve('/home/a')
+  client.trees.forget()
+  tracker.on(methods.listChildren, async (request, ask) => {
+    const answer = await ask()
+    if (!equalBytes(request.node, mine.id)) return answer
+    return { ...answer, nodes: answer.nodes.map((view) => ({ ...view, version: view.version + 1 })) }
+  })
+  const target = path.join(await pool.scratch('part'), 'got')
+  const { failed } = await get(client, { sources: ['/home'], target, onProgress: () => undefined })
+  expect(failed.map(({ path }) => path)).toEqual(['/home/a'])
+  expect(failed[0]!.error).toBeInstanceOf(UntrustedError)
+  expect(fs.readFileSync(path.join(target, 'b', 'three'))).toEqual(Buffer.from(contents['three']!))
+})
+
+describe('answers with any bytes bent', () => {
+  const { listSpaces, getNodes, listChildren, locateBlobs, resolveMember } = methods
+  const asked = [listSpaces, getNodes, listChildren, locateBlobs, resolveMember]
+  test.each(asked)(
+    'fuzz $name: what comes out is right, else a typed error',
+    async (method) => {
+      const random = seededRandom()
+      const rounds = Math.ceil(Number(process.env['ALLMEND_FUZZ_RUNS'] ?? 10_000) / 100)
+      for (let round = 0; round < rounds; round++) {
+        tracker.onBytes(method, ({ head, body }) => {
+          const inHead = head.length > 0
+          const bytes = (inHead ? head : body).slice()
+          const bent = random.below(4) === 0 ? bytes.subarray(0, random.below(bytes.length)) : bytes
+          if (bent.length > 0) bent[random.below(bent.length)]! ^= 1 << random.below(8)
+          return inHead ? { head: bent, body } : { head, body: bent }
+        })
+        const fresh = createClient({
+          ...client,
+          tracker: { address: client.tracker.address, peerId: client.tracker.peerId },
+        })
+        const parts: Uint8Array[] = []
+        try {
+          for await (const part of cat(fresh, { path: '/home/a/one' })) parts.push(part.slice())
+          expect(Buffer.concat(parts).equals(contents['one']!)).toBe(true)
+        } catch (error) {
+          expect(error).toBeInstanceOf(AllmendError)
+        } finally {
+          await fresh.providers.close()
+          await fresh.tracker.close()
+        }
+      }
+      expect(tracker.count).toBeGreaterThanOrEqual(rounds / 2)
+    },
+    120_000,
+  )
 })
 
 describe('attack 11: operations that were acknowledged and forgotten', () => {
