@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import type { CheckResult } from '../../../client/check.ts'
 import { check } from '../../../client/check.ts'
 import { formatBytes } from '../byte-size.ts'
 import { count } from '../count.ts'
@@ -6,6 +7,9 @@ import type { RunCommand } from '../context.ts'
 import { EXIT } from '../exit-codes.ts'
 import { printable } from '../printable.ts'
 import { createProgressBar } from '../progress-bar.ts'
+
+/** Files named in text. */
+const MAX_NAMES = 50
 
 export function registerCheck(program: Command, run: RunCommand): void {
   program
@@ -32,12 +36,31 @@ export function registerCheck(program: Command, run: RunCommand): void {
         output.result(result, [
           `${count(stripes, 'stripe')}: ${healthy} healthy, ${degraded} degraded, ${atRisk} at risk, ${lost} lost` +
             (options.readData === true ? `; ${formatBytes(checkedBytes)} read and verified.` : '.'),
-          ...problems.map(({ provider, shard, what }) => `${what}: shard ${shard} at ${printable(provider)}`),
-          ...files.map((path) => `can't be read now: ${output.name(path)}`),
+          ...problemLines(problems),
+          ...files.slice(0, MAX_NAMES).map((path) => `can't be read now: ${output.name(path)}`),
+          ...(files.length > MAX_NAMES
+            ? [`and ${files.length - MAX_NAMES} more: --json names them all`]
+            : []),
         ])
         const wrong = problems.some(({ what }) => what !== 'unreachable')
         if (lost > 0 || files.length > 0) setExitCode(wrong ? EXIT.untrusted : EXIT.notEnough)
         else if (healthy < stripes) setExitCode(EXIT.failed)
       }),
     )
+}
+
+/** Shards that are away by provider; those that are damaged or gone one by one. */
+function problemLines(problems: CheckResult['problems']): string[] {
+  const away = Map.groupBy(
+    problems.filter(({ what }) => what === 'unreachable'),
+    ({ provider }) => provider,
+  )
+  return [
+    ...[...away].map(
+      ([provider, { length }]) => `unreachable: ${count(length, 'shard')} at provider ${printable(provider)}`,
+    ),
+    ...problems
+      .filter(({ what }) => what !== 'unreachable')
+      .map(({ provider, shard, what }) => `${what}: shard ${shard} at provider ${printable(provider)}`),
+  ]
 }

@@ -5,9 +5,9 @@ import { formatBytes } from '../byte-size.ts'
 import { count } from '../count.ts'
 import type { RunCommand } from '../context.ts'
 import { exitCodeOfAll } from '../exit-codes.ts'
+import { failureLines } from '../failure-lines.ts'
 import type { BarState } from '../progress-bar.ts'
 import { createProgressBar } from '../progress-bar.ts'
-import { printable } from '../printable.ts'
 
 export function registerGet(program: Command, run: RunCommand): void {
   program
@@ -25,8 +25,7 @@ export function registerGet(program: Command, run: RunCommand): void {
             get(client, { sources, target, signal, onProgress: (progress) => bar.show(barState(progress)) }),
           )
           bar.end()
-          for (const { path, error } of result.failed)
-            output.note(`allmend: not fetched: ${printable(path)}: ${printable(error.message)}`)
+          for (const line of failureLines('not fetched', result.failed)) output.note(line)
           const { files, folders, symlinks, bytes, failed, damagedShards } = result
           const lines = [
             `${count(files, 'file')} (${formatBytes(bytes)}), ${count(folders, 'folder')}, ${count(symlinks, 'symlink')} fetched` +
