@@ -8,6 +8,7 @@ import type { RunCommand } from '../context.ts'
 import { EXIT } from '../exit-codes.ts'
 import type { BarState } from '../progress-bar.ts'
 import { createProgressBar } from '../progress-bar.ts'
+import { failureLines } from '../failure-lines.ts'
 import { printable } from '../printable.ts'
 
 export function registerPut(program: Command, run: RunCommand): void {
@@ -29,8 +30,7 @@ export function registerPut(program: Command, run: RunCommand): void {
             put(client, { sources, target, signal, onProgress: (progress) => bar.show(barState(progress)) }),
           )
           bar.end()
-          for (const { path, error } of result.problems)
-            output.note(`allmend: left out: ${printable(path)}: ${printable(error.message)}`)
+          for (const line of failureLines('left out', result.problems)) output.note(line)
           for (const warning of result.warnings) output.note(`allmend: ${printable(warning)}`)
           output.result(result, summary(result))
           if (result.problems.length > 0) setExitCode(EXIT.failed)
