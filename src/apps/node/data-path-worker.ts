@@ -1,6 +1,6 @@
 /**
- * The worker side of WorkerDataPath: one job after the other, each answered under its number. Plaintext and blobs move between
- * the threads, shards lie in memory that both sides see: nothing is copied.
+ * The worker side of WorkerDataPath: one job after the other, each answered under its number. Plaintext, blobs
+ * and shards move between the threads: nothing is copied.
  */
 import { parentPort } from 'node:worker_threads'
 import type { Blob } from '../../core/open/data-shard.ts'
@@ -21,13 +21,13 @@ export type WorkerJob =
   | {
       readonly kind: 'code'
       readonly dataShards: readonly (readonly Blob[])[]
-      /** Shared memory for each of the n shards. */
+      /** Memory for each of the n shards. */
       readonly into: readonly Uint8Array[]
     }
   | {
       readonly kind: 'parity'
       readonly dataShards: readonly Uint8Array[]
-      /** Shared memory for each parity shard. */
+      /** Memory for each parity shard. */
       readonly into: readonly Uint8Array[]
     }
 
@@ -65,7 +65,10 @@ function run(job: WorkerJob): Done {
 
 function coded(dataShards: readonly Uint8Array[], into: readonly Uint8Array[]): Done {
   const result = codeShards(nodePrimitives, dataShards, into.length, into)
-  return { answer: { kind: 'coded', coded: result }, transfer: [] }
+  return {
+    answer: { kind: 'coded', coded: result },
+    transfer: result.shards.flatMap(({ buffer }) => (buffer instanceof ArrayBuffer ? [buffer] : [])),
+  }
 }
 
 parentPort?.on('message', ({ id, job }: { id: number; job: WorkerJob }) => {

@@ -1,7 +1,6 @@
 /**
  * The data path on worker threads: started once a put turns out to be large, so that small commands don't pay for them.
- * Invariants: results are those of the inline path; large buffers move to the worker and back or lie in shared memory, none is
- * copied; when a worker dies, what it had fails, and so does the put.
+ * Invariants: results are those of the inline path; large buffers move to the worker and back, none is copied; when a worker dies, what it had fails, and so does the put.
  */
 import { availableParallelism } from 'node:os'
 import { extname } from 'node:path'
@@ -10,10 +9,11 @@ import { AllmendError, CancelledError, InternalError, errorFromWire } from '../.
 import type { Primitives } from '../../core/open/primitives.ts'
 import type { Blob } from '../../core/open/data-shard.ts'
 import type { CodedShards, DataPath, DedupSecret, SealedBatch } from '../../client/data-path.ts'
+import { Semaphore } from '../../client/concurrency.ts'
 import { inlineDataPath, takeDataShard } from '../../client/data-path.ts'
 import type { WorkerAnswer, WorkerJob } from './data-path-worker.ts'
 import { ownBytes } from './own-bytes.ts'
-import { SharedShards } from './shared-shards.ts'
+import { ShardMemory } from './shard-memory.ts'
 
 /** Workers beyond that wait for the network and the disk. */
 const MAX_WORKERS = 4
@@ -21,6 +21,8 @@ const MAX_WORKERS = 4
 const START_AFTER_BYTES = 32 * 1024 * 1024
 /** Below, handing over costs more than it saves. */
 const MIN_JOB_BYTES = 128 * 1024
+/** Jobs with each worker: one that it does, one that it does next; others wait here, with their memory. */
+const MAX_JOBS = 2
 /** Blobs that move one by one: Node compares every moved buffer with all others of its message. */
 const MAX_MOVED_BLOBS = 256
 
@@ -38,7 +40,8 @@ interface Thread {
 export class WorkerDataPath implements DataPath {
   readonly #inline: DataPath
   readonly #count: number
-  readonly #shards = new SharedShards()
+  readonly #memory = new ShardMemory()
+  readonly #turns: Semaphore
   #threads: Thread[] = []
   #seen = 0
   #next = 0
@@ -51,6 +54,7 @@ export class WorkerDataPath implements DataPath {
   ) {
     this.#inline = inlineDataPath(primitives)
     this.#count = workers
+    this.#turns = new Semaphore(workers * MAX_JOBS)
   }
 
   async seal(
@@ -60,10 +64,8 @@ export class WorkerDataPath implements DataPath {
   ): Promise<SealedBatch> {
     const bytes = ends.at(-1) ?? 0
     if (!this.#handsOver(bytes)) return this.#inline.seal(dedup, buffer, ends)
-    const answer = await this.#run(
-      { kind: 'seal', dedup: plainDedup(dedup), buffer, ends },
-      [buffer.buffer],
-      bytes,
+    const answer = await this.#turns.with(() =>
+      this.#run({ kind: 'seal', dedup: plainDedup(dedup), buffer, ends }, [buffer.buffer], bytes),
     )
     if (answer.kind !== 'sealed') throw new InternalError('a worker answered another question')
     return answer.batch
@@ -73,9 +75,11 @@ export class WorkerDataPath implements DataPath {
     const blobs = dataShards.flat()
     const bytes = blobs.reduce((sum, blob) => sum + blob.bytes.length, 0)
     if (!this.#handsOver(bytes)) return this.#inline.code(dataShards, parity)
-    const answer = await (blobs.length > MAX_MOVED_BLOBS
-      ? this.#parity(dataShards, parity, bytes)
-      : this.#code(dataShards, parity, bytes))
+    const answer = await this.#turns.with(() =>
+      blobs.length > MAX_MOVED_BLOBS
+        ? this.#parity(dataShards, parity, bytes)
+        : this.#code(dataShards, parity, bytes),
+    )
     if (answer.kind !== 'coded') throw new InternalError('a worker answered another question')
     return answer.coded
   }
@@ -89,18 +93,23 @@ export class WorkerDataPath implements DataPath {
         return { id: new Uint8Array(blob.id), bytes: own }
       }),
     )
-    const into = this.#shards.take(dataShards.length + parity)
+    const into = this.#memory.take(dataShards.length + parity)
+    for (const { buffer } of into) transfer.push(buffer)
     return this.#run({ kind: 'code', dataShards: moved, into }, transfer, bytes)
   }
 
   #parity(dataShards: readonly (readonly Blob[])[], parity: number, bytes: number): Promise<WorkerAnswer> {
-    const memory = this.#shards.take(dataShards.length + parity)
+    const memory = this.#memory.take(dataShards.length + parity)
     const encoded = dataShards.map((blobs, i) => takeDataShard(blobs, memory[i]))
-    return this.#run({ kind: 'parity', dataShards: encoded, into: memory.slice(encoded.length) }, [], bytes)
+    return this.#run(
+      { kind: 'parity', dataShards: encoded, into: memory.slice(encoded.length) },
+      memory.map(({ buffer }) => buffer),
+      bytes,
+    )
   }
 
   release(shards: readonly Uint8Array[]): void {
-    this.#inline.release(shards.filter((shard) => !this.#shards.give(shard)))
+    this.#inline.release(shards.filter((shard) => !this.#memory.give(shard)))
   }
 
   async close(): Promise<void> {
@@ -122,6 +131,7 @@ export class WorkerDataPath implements DataPath {
   }
 
   #run(job: WorkerJob, transfer: ArrayBuffer[], bytes: number): Promise<WorkerAnswer> {
+    if (this.#closed) throw new CancelledError('the client was closed')
     const thread = this.#leastBusy()
     const id = this.#next++
     thread.bytes += bytes
