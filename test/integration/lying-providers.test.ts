@@ -131,7 +131,8 @@ describe('files of providers', () => {
   let source: string
   beforeAll(async () => {
     pool = await startTestPool()
-    source = await putFolder(pool, 'tree', 30)
+    // The large one has more chunks than a manifest holds.
+    source = await putFolder(pool, 'tree', 45)
   })
   afterAll(() => pool.close())
 
@@ -178,10 +179,12 @@ describe('files of providers', () => {
     // A new put of the same tree sends again what isn't whole, and that outlives its lease.
     const healed = await put(await pool.client(), { sources: [source], target: '/home/' })
     expect(healed.problems).toEqual([])
-    expect(healed.unchanged).toBe(21)
+    // The large one has a new version if its lists were hurt.
+    expect(healed.unchanged).toBeGreaterThanOrEqual(20)
     expect(healed.sentBytes).toBeGreaterThan(0)
     const again = await put(await pool.client(), { sources: [source], target: '/home/' })
     expect(again.sentBytes).toBe(0)
+    expect(again.unchanged).toBe(21)
     await pool.stop(1, 2)
     const later = await getFolder(pool, 'tree')
     expect(later.result.failed).toEqual([])

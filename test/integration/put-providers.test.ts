@@ -199,6 +199,8 @@ test('a full pool says so, keeps what it has, and takes the rest after a provide
     (error: unknown) => error,
   )
   expect(refused).toBeInstanceOf(CapacityError)
+  expect(String(refused)).toContain('the pool is full')
+  expect(String(refused)).toContain('add a provider or free space')
   expect(await names()).toEqual(['first'])
   await expectSame(first, '/home/first')
   for (let i = 0; i < 4; i++) await pool.addProvider(200_000_000)

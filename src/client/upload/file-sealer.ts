@@ -14,6 +14,7 @@ import type { ChunkListRef, Manifest } from '../../core/secret/manifest.ts'
 import { MAX_INLINE_CHUNKS, MAX_LIST_CHUNKS, sealListBlob } from '../../core/secret/manifest.ts'
 import type { Client } from '../client.ts'
 import { Semaphore } from '../concurrency.ts'
+import type { KnownContent } from '../fetch/all-chunks.ts'
 import type { Content } from '../tree/node-changes.ts'
 import type { Space } from '../tree/space.ts'
 import type { ChunkBatch, ReadAt } from './chunk-batcher.ts'
@@ -37,7 +38,7 @@ interface FileInProgress {
   /** Blobs that are not stored yet. */
   waiting: number
   /** What the pool has under this name, to compare with. */
-  readonly before: (() => Promise<readonly BlobRef[] | undefined>) | undefined
+  readonly before: (() => Promise<KnownContent | undefined>) | undefined
   readonly done: (content: SealedContent) => void
 }
 
@@ -65,7 +66,7 @@ export class FileSealer {
    */
   async file(
     read: ReadAt,
-    before: (() => Promise<readonly BlobRef[] | undefined>) | undefined,
+    before: (() => Promise<KnownContent | undefined>) | undefined,
     done: (content: SealedContent) => void,
   ): Promise<number> {
     const file: FileInProgress = {
@@ -140,7 +141,12 @@ export class FileSealer {
     const { domain, epoch } = this.#space.dedup
     const manifest = { size: total.bytes, domain, dedupEpoch: epoch }
     const before = await file.before?.()
-    if (before !== undefined && sameChunks(before, chunks)) file.content = 'unchanged'
+    // Lists have random keys: one that isn't whole any more is replaced by another, in a new version.
+    const isUnchanged =
+      before !== undefined &&
+      sameChunks(before.chunks, chunks) &&
+      (await this.#uploader.has(before.lists)).size === before.lists.length
+    if (isUnchanged) file.content = 'unchanged'
     else if (chunks.length <= MAX_INLINE_CHUNKS) {
       file.content = {
         manifest: { ...manifest, chunks, lists: [] },

@@ -124,7 +124,8 @@ export async function sendStripe(
         target = targetsOf(answer).get(index)
       } catch (error) {
         if (!(error instanceof NotEnoughProvidersError || error instanceof CapacityError)) throw error
-        lastError = error
+        // That nobody else is left says less than that one was full.
+        if (!(lastError instanceof CapacityError)) lastError = error
         target = undefined
         // Whoever failed may have come back by the next round.
         failed.length = 0

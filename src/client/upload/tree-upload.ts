@@ -1,10 +1,10 @@
 import { AllmendError, ConflictError } from '../../core/open/errors.ts'
-import type { BlobRef } from '../../core/secret/blob.ts'
 import type { Metadata } from '../../core/secret/metadata.ts'
 import type { LocalEntry, LocalStat } from '../../ports/local-files.ts'
 import type { JournalJob } from '../../ports/put-journal.ts'
 import type { Client } from '../client.ts'
 import { orderedAhead, throwIfCancelled } from '../concurrency.ts'
+import type { KnownContent } from '../fetch/all-chunks.ts'
 import { allChunks } from '../fetch/all-chunks.ts'
 import { checkDistinct, checkName } from '../paths.ts'
 import type { PutParameters, PutProblem, PutProgress, PutResult } from '../put-parameters.ts'
@@ -294,13 +294,13 @@ export class TreeUpload {
     this.#report()
   }
 
-  #chunksOf(existing: RemoteNode | undefined): (() => Promise<readonly BlobRef[] | undefined>) | undefined {
+  #chunksOf(existing: RemoteNode | undefined): (() => Promise<KnownContent | undefined>) | undefined {
     return existing === undefined ? undefined : () => allChunks(this.#client, existing)
   }
 
   async #readLarge(
     entry: LocalEntry,
-    before: (() => Promise<readonly BlobRef[] | undefined>) | undefined,
+    before: (() => Promise<KnownContent | undefined>) | undefined,
     ready: (content: SealedContent) => void,
     settle: (stat: LocalStat) => void,
   ): Promise<LocalStat> {

@@ -27,6 +27,8 @@ import type { UploadProgress } from './upload-progress.ts'
 /** 3 stripes of 24 MiB keep six providers busy while one stripe waits for its slowest disk. */
 const MAX_STRIPES = 3
 const RETRY_MS = 500
+/** A tracker answers for so many blobs at once. */
+const MAX_ASKED = 4_096
 /** After so long wider stripes are tried again, ms: providers come back, space is freed. */
 const ROOM_AGE_MS = 10_000
 
@@ -94,7 +96,8 @@ export class Uploader {
   /** Takes blobs in. Waits while too much is under way; throws what made the upload fail. */
   async add(blobs: readonly UploadBlob[]): Promise<void> {
     const underWay = new Set(blobs.map((blob) => toHex(blob.id)).filter((key) => this.#waiting.has(key)))
-    const present = await this.#ask(blobs.filter((blob) => !underWay.has(toHex(blob.id))))
+    const unknown = blobs.filter((blob) => !underWay.has(toHex(blob.id)))
+    const present = await this.has(unknown.map((blob) => blob.id))
     for (const blob of blobs) {
       this.#check()
       const key = toHex(blob.id)
@@ -143,13 +146,15 @@ export class Uploader {
     if (this.#failure !== undefined) throw this.#failure.error
   }
 
-  async #ask(blobs: readonly UploadBlob[]): Promise<ReadonlySet<string>> {
-    if (blobs.length === 0) return new Set()
-    const { present } = await this.#client.tracker.call(hasBlobs, {
-      space: this.#space.id,
-      blobs: blobs.map((blob) => blob.id),
-    })
-    return new Set(blobs.filter((_, i) => present[i] === true).map((blob) => toHex(blob.id)))
+  /** Which of these blobs (ids, in hex) the pool has in stripes that are whole now. */
+  async has(blobs: readonly Uint8Array[]): Promise<ReadonlySet<string>> {
+    const found = new Set<string>()
+    for (let at = 0; at < blobs.length; at += MAX_ASKED) {
+      const asked = blobs.slice(at, at + MAX_ASKED)
+      const { present } = await this.#client.tracker.call(hasBlobs, { space: this.#space.id, blobs: asked })
+      for (const [i, id] of asked.entries()) if (present[i] === true) found.add(toHex(id))
+    }
+    return found
   }
 
   async #pack(blob: UploadBlob, key: string): Promise<void> {
