@@ -1,5 +1,6 @@
 /** The command line's process: parse, run, print what went wrong, leave with the documented exit code. */
 import * as fs from 'node:fs'
+import { flushCompileCache } from 'node:module'
 import { CommanderError } from 'commander'
 import { UsageError } from '../../core/open/errors.ts'
 import { collectLess } from '../node/collect-less.ts'
@@ -9,6 +10,8 @@ import { createProgram } from './program.ts'
 import { stopSignals } from './stop-signals.ts'
 
 collectLess()
+// Processes that this one starts find it, also those of a first `up`.
+flushCompileCache()
 
 function version(): string {
   const manifest: unknown = JSON.parse(
