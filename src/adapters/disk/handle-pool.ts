@@ -16,6 +16,7 @@ export class HandlePool {
   /** By path; the map's order is that of last use. */
   readonly #slots = new Map<string, Slot>()
   readonly #waiting: (() => void)[] = []
+  #closing = 0
 
   constructor(files: DiskFiles, limit: number) {
     this.#files = files
@@ -38,7 +39,13 @@ export class HandlePool {
     const slot = this.#slots.get(path)
     if (slot === undefined) return
     this.#slots.delete(path)
-    await (await slot.handle).close()
+    this.#closing++
+    try {
+      await (await slot.handle).close()
+    } finally {
+      this.#closing--
+      this.#waiting.shift()?.()
+    }
   }
 
   async close(): Promise<void> {
@@ -54,8 +61,9 @@ export class HandlePool {
         known.users++
         return known
       }
-      if (this.#slots.size < this.#limit) return this.#open(path)
-      const idle = [...this.#slots].find(([, slot]) => slot.users === 0)
+      // A descriptor that is being closed is still one.
+      if (this.#slots.size + this.#closing < this.#limit) return this.#open(path)
+      const idle = this.#closing > 0 ? undefined : [...this.#slots].find(([, slot]) => slot.users === 0)
       if (idle === undefined) await new Promise<void>((resolve) => this.#waiting.push(resolve))
       else await this.forget(idle[0])
     }
