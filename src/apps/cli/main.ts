@@ -3,13 +3,13 @@ import * as fs from 'node:fs'
 import { flushCompileCache } from 'node:module'
 import { CommanderError } from 'commander'
 import { UsageError } from '../../core/open/errors.ts'
-import { collectLess } from '../node/collect-less.ts'
+import { COMMAND_HEAP_GROWTH, collectLess } from '../node/collect-less.ts'
 import { EXIT, exitCodeOf } from './exit-codes.ts'
 import { createOutput, flushOutput } from './output.ts'
 import { createProgram } from './program.ts'
 import { stopSignals } from './stop-signals.ts'
 
-collectLess()
+collectLess(COMMAND_HEAP_GROWTH)
 // Processes that this one starts find it, also those of a first `up`.
 flushCompileCache()
 

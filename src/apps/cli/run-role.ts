@@ -3,6 +3,7 @@
  * its supervisor closes, so that no role outlives a killed supervisor.
  */
 import { setTimeout as delay } from 'node:timers/promises'
+import { ROLE_HEAP_GROWTH, collectLess } from '../node/collect-less.ts'
 import type { CommandContext } from './context.ts'
 
 /** Set by the supervisor in its children's environment. */
@@ -26,6 +27,7 @@ export async function runRole(
   role: string,
   start: () => Promise<StartedRole>,
 ): Promise<void> {
+  collectLess(ROLE_HEAP_GROWTH)
   const supervised = process.env[SUPERVISED] === '1'
   const stopped = supervised ? supervisorGone(signal) : aborted(signal)
   const started = await start()

@@ -125,7 +125,7 @@ describe('a pool on one machine', { timeout: 120_000 }, () => {
     const before = await up('--members', 'alice')
     process.kill(byId(before.processes, 'up').pid, 'SIGKILL')
     const after = await up('--members', 'alice,carol')
-    expect(await until(() => !before.processes.some(({ pid }) => isAlive(pid)))).toBe(true)
+    expect(await until(() => !before.processes.some(({ pid }) => isAlive(pid)) || undefined)).toBe(true)
     expect(after.processes).toHaveLength(5)
     expect((await as('carol', 'whoami')).stdout).toMatch(/carol/)
   })
