@@ -16,6 +16,11 @@ import type { PoolLayout } from './pool-layout.ts'
 import type { RoleCommand } from './role-process.ts'
 
 const LOOPBACK = '127.0.0.1:0'
+/**
+ * MiB of young heap. What a socket receives lies in fresh buffers, which are garbage a moment later; V8 looks for such when there is
+ * a multiple of this: with its default of 16 a busy provider takes 180 MB instead of 130, and no less time.
+ */
+const YOUNG_HEAP_MIB = 1
 
 /** Numbers of the providers in the folder, ascending. */
 export async function existingProviders(layout: PoolLayout): Promise<number[]> {
@@ -69,7 +74,7 @@ export function providerCommand(
       `--name=${id}`,
       `--log-file=${log}`,
     ],
-    env: { ALLMEND_JOIN: token },
+    env: { ALLMEND_JOIN: token, NODE_OPTIONS: nodeOptions() },
     log,
   }
 }
@@ -85,4 +90,11 @@ async function operatorOf(folder: string): Promise<Uint8Array> {
     await writePrivateFile(file, `${toHex(seed)}\n`)
   }
   return taggedHash(nodePrimitives, 'operator', nodePrimitives.ed25519Public(seed))
+}
+
+/** Given in the environment, so that the process's own arguments stay those of the command. */
+function nodeOptions(): string {
+  const given = process.env.NODE_OPTIONS
+  const own = `--max-semi-space-size=${YOUNG_HEAP_MIB}`
+  return given === undefined ? own : `${given} ${own}`
 }
