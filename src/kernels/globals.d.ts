@@ -9,7 +9,6 @@ declare namespace WebAssembly {
     readonly exports: Record<string, unknown>
   }
   class Memory {
-    constructor(size: { readonly initial: number })
     readonly buffer: ArrayBuffer
     /** Pages of 64 KiB; detaches the views of the buffer so far. */
     grow(pages: number): number

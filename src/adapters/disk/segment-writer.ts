@@ -2,7 +2,6 @@
 import * as crypto from 'node:crypto'
 import type { FileHandle } from 'node:fs/promises'
 import * as zlib from 'node:zlib'
-import { DirectFile } from './direct-file.ts'
 import type { DiskFiles } from './disk-files.ts'
 import type { SegmentRecord } from './segment-footer.ts'
 import { FooterBuilder } from './segment-footer.ts'
@@ -32,7 +31,6 @@ export class SegmentWriter {
   readonly marker: Uint8Array
   readonly footer = new FooterBuilder()
   readonly #handle: FileHandle
-  #direct: DirectFile | undefined
   #unsynced: SegmentRecord[] = []
   #size: number
   #durable: number
@@ -51,7 +49,6 @@ export class SegmentWriter {
     const writer = new SegmentWriter(handle, marker, SEGMENT_HEADER_BYTES)
     try {
       await writeAt(handle, [encodeSegmentHeader(marker)], 0)
-      writer.#direct = await DirectFile.open(files, path)
     } catch (error) {
       await handle.close()
       throw error
@@ -75,7 +72,6 @@ export class SegmentWriter {
         await handle.truncate(size)
         await handle.sync()
       }
-      writer.#direct = await DirectFile.open(files, path)
     } catch (error) {
       await handle.close()
       throw error
@@ -117,8 +113,7 @@ export class SegmentWriter {
       this.#unsynced.push({ type, id, length, offset: at })
       at += recordBytes(type, length)
     }
-    if (this.#direct === undefined) await writeAt(this.#handle, parts, this.#size)
-    else await this.#direct.writeAt(this.#handle, parts, this.#size)
+    await writeAt(this.#handle, parts, this.#size)
     this.#size = at
   }
 
@@ -149,11 +144,7 @@ export class SegmentWriter {
     this.#durable = this.#size
   }
 
-  async close(): Promise<void> {
-    try {
-      await this.#direct?.close()
-    } finally {
-      await this.#handle.close()
-    }
+  close(): Promise<void> {
+    return this.#handle.close()
   }
 }
