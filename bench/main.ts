@@ -27,6 +27,9 @@ const { values, positionals } = parseArgs({
   },
 })
 
+// What was begun is ended and removed at exit.
+for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1))
+
 const wanted = positionals.length === 0 || positionals.includes('all') ? SECTIONS : positionals.map(sectionOf)
 const conditions = await describeMachine(import.meta.dirname)
 for (const line of conditions) console.log(line)

@@ -38,10 +38,13 @@ export async function withPool<T>(folder: string, work: (pool: Pool) => Promise<
     [LAUNCHER, 'up', ...layout, '--members', 'alice', '--restart', 'never', '--json'],
     { stdio: ['ignore', 'pipe', 'inherit'] },
   )
+  const end = (): void => void up.kill('SIGTERM')
+  process.once('exit', end)
   try {
     const { processes } = await readyLine(up)
     return await work(poolOf(join(folder, 'members/alice'), processes))
   } finally {
+    process.off('exit', end)
     if (up.exitCode === null && up.signalCode === null) {
       up.kill('SIGTERM')
       await once(up, 'exit')

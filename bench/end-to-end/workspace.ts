@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs'
 import { mkdir, mkdtemp, rm, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 
@@ -16,9 +17,13 @@ export async function inWorkspace<T>(bytes: number, work: (folder: string) => Pr
         'choose a smaller --big',
     )
   const folder = await mkdtemp(join(BASE, 'allmend-bench-'))
+  // Also where the bench is stopped.
+  const remove = (): void => rmSync(folder, { recursive: true, force: true, maxRetries: 3 })
+  process.once('exit', remove)
   try {
     return await work(folder)
   } finally {
+    process.off('exit', remove)
     await rm(folder, { recursive: true, force: true })
   }
 }
