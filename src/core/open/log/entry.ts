@@ -11,7 +11,8 @@ import { MalformedError } from '../errors.ts'
 import type { HashFunction, MerkleLevels } from '../merkle.ts'
 import { leafHash, merkleLevels } from '../merkle.ts'
 import type { ValueOf } from '../schema.ts'
-import { bytesUpTo, codec, oneOf, optional, struct, tuple, uint } from '../schema.ts'
+import { array, bool, bytesUpTo, codec, oneOf, optional, struct, tuple, uint } from '../schema.ts'
+import { MAX_CHANGES } from '../objects/operation.ts'
 import { id } from '../objects/suite.ts'
 
 /** What tlog-tiles can hold in a bundle of entries. */
@@ -20,6 +21,9 @@ export const MAX_ENTRY_BYTES = 65_535
 const MAX_BODY_BYTES = 4_096
 /** Three Ed25519 signatures: certificates have two. */
 const MAX_SIGNATURE_BYTES = 192
+
+/** A change touches its node's placement, where it stands and where it stood; a space begins with a few more. */
+const MAX_TOUCHES = 3 * MAX_CHANGES + 8
 
 /** What kind of object an entry holds. */
 export const ENTRY_KIND = {
@@ -60,9 +64,13 @@ export const touchField = tuple(
   id /* map key */,
   uint() /* index of the entry that touched it before, 0 if none */,
   id /* that entry's hash, zeros if none */,
+  bool() /* whether the key is taken out */,
 )
 export type Touch = ValueOf<typeof touchField>
 export const touchCodec = codec('touch', touchField, 96)
+
+/** What an entry touched, as it is stored beside it. */
+export const touchesCodec = codec('touches', array(touchField, MAX_TOUCHES), MAX_TOUCHES * 96)
 
 /** The tree over what an entry touches; throws MalformedError unless keys rise strictly. */
 export function touchLevels(hash: HashFunction, touched: readonly Touch[]): MerkleLevels {
@@ -79,6 +87,15 @@ export function touchLevels(hash: HashFunction, touched: readonly Touch[]): Merk
 export function touchedRoot(hash: HashFunction, touched: readonly Touch[]): Uint8Array {
   return touchLevels(hash, touched).at(-1)![0]!
 }
+
+/** A head on the ledger. */
+export const anchorField = struct({
+  size: [0, uint()],
+  root: [1, id],
+  block: [2, uint()],
+  blockHash: [3, id],
+})
+export type Anchor = ValueOf<typeof anchorField>
 
 export const headsField = struct({
   v: [0, oneOf([1])],

@@ -129,6 +129,22 @@ export class LogTree {
     this.#unsaved.clear()
   }
 
+  /** Takes back what was appended since the tree had this size; nothing of it may have been saved. */
+  truncate(size: number): void {
+    this.#requireSize(size)
+    if (size === this.#size) return
+    for (const [level, edge] of this.#edge.entries()) {
+      const index = Math.floor(levelWidth(size, level) / TILE_WIDTH)
+      // The edge went on to a later tile: what was its beginning stands in the full one.
+      const full = this.#unsaved.get(name(level, index))
+      if (full !== undefined) edge.set(full.hashes)
+      for (const [key, tile] of this.#unsaved)
+        if (tile.level === level && tile.index >= index) this.#unsaved.delete(key)
+    }
+    this.#size = size
+    this.#hashes.forget()
+  }
+
   #load(level: number, width: number): Uint8Array {
     const index = Math.floor(levelWidth(this.#size, level) / TILE_WIDTH)
     const bytes = this.#stored.tile(level, index)

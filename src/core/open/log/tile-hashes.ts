@@ -57,6 +57,11 @@ export class TileHashes {
     return right ?? this.#hash(new Uint8Array(0))
   }
 
+  /** Drops what was made; for a tree whose end was taken back. */
+  forget(): void {
+    this.#expanded.clear()
+  }
+
   #tile(level: number, index: number, width: number): Expanded {
     const key = `${level}/${index}`
     const known = this.#expanded.get(key)

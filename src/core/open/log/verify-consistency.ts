@@ -28,30 +28,36 @@ export function verifyConsistency(
   if (before.size === after.size) return proof.length === 0 && equalBytes(before.root, after.root)
   // Everything begins with nothing, but nothing has one root only.
   if (before.size === 0) return proof.length === 0 && equalBytes(before.root, empty)
-  return foldsTo(hash, before, after, proof)
+  const roots = foldConsistency(hash, before.size, after.size, proof, before.root)
+  return roots !== undefined && equalBytes(roots.old, before.root) && equalBytes(roots.now, after.root)
 }
 
-function foldsTo(
+/**
+ * The roots that a proof between two sizes, 0 < before < after, gives for both; undefined when it has not the length of one.
+ * `old` stands in for what isn't sent where the smaller tree is complete.
+ */
+export function foldConsistency(
   hash: HashFunction,
-  before: TreeHead,
-  after: TreeHead,
+  before: number,
+  after: number,
   proof: readonly Uint8Array[],
-): boolean {
-  let at = before.size - 1
-  let last = after.size - 1
+  oldRoot: Uint8Array,
+): { readonly old: Uint8Array; readonly now: Uint8Array } | undefined {
+  let at = before - 1
+  let last = after - 1
   // Up to the largest complete subtree that ends the old tree.
   while (at % 2 === 1) {
     at = Math.floor(at / 2)
     last = Math.floor(last / 2)
   }
   // A power of two: that subtree is the whole old tree, and its root isn't sent.
-  const nodes = at === 0 ? [before.root, ...proof] : proof
+  const nodes = at === 0 ? [oldRoot, ...proof] : proof
   const first = nodes[0]
-  if (first === undefined) return false
+  if (first === undefined) return undefined
   let old = first
   let now = first
   for (const node of nodes.slice(1)) {
-    if (last === 0) return false
+    if (last === 0) return undefined
     if (at % 2 === 1 || at === last) {
       old = nodeHash(hash, node, old)
       now = nodeHash(hash, node, now)
@@ -63,5 +69,5 @@ function foldsTo(
     at = Math.floor(at / 2)
     last = Math.floor(last / 2)
   }
-  return last === 0 && equalBytes(old, before.root) && equalBytes(now, after.root)
+  return last === 0 ? { old, now } : undefined
 }
