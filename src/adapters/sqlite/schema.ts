@@ -1,5 +1,5 @@
 /** Version of the tables below, kept as SQLite's user_version; another version is refused. */
-export const SCHEMA_VERSION = 1
+export const SCHEMA_VERSION = 2
 
 /** Marks the file as ours: SQLite's application_id, "AMTK". */
 export const APPLICATION_ID = 0x414d_544b
