@@ -124,7 +124,7 @@ library Draw {
         while (true) {
             work.hits.length = 0;
             (uint256 left, uint256 weight) = open(work);
-            if (closeOver(nodes, work, work.certain, left, weight)) continue;
+            if (closeFull(nodes, work)) continue;
             if (left == 0) return true;
             if (weight == 0) return false;
             work.outside.length = 0;
@@ -133,7 +133,7 @@ library Draw {
             extend(work.outside, work.closed);
             sample(nodes, work, work.request.root, 0, left, weight, uint256(hash(work.request.seed, START, 0)));
             if (takeCertain(work.hits, work.certain, left, weight)) continue;
-            if (!closeOver(nodes, work, work.hits, left, weight)) return true;
+            if (!closeOver(nodes, work, left, weight)) return true;
         }
         return false;
     }
@@ -227,40 +227,48 @@ library Draw {
         }
     }
 
-    /// @dev Closes the domains of these slots that would get more than they may; whether there were any.
-    function closeOver(
-        mapping(uint256 => uint256) storage nodes,
-        Work memory work,
-        List memory list,
-        uint256 left,
-        uint256 weight
-    ) private view returns (bool any) {
-        // Backwards, since closing takes entries behind the current one's place at most out of `certain`.
-        for (uint256 i = list.length; i > 0; i--) {
-            if (i > list.length) continue;
-            uint256 domain = list.slots[i - 1] >> 6;
-            if (isClosed(work, domain) || !isOver(nodes, work, domain, left, weight)) continue;
+    /// @dev Closes domains whose certain ones are more than they may take, or as many with others left; whether there were any.
+    function closeFull(mapping(uint256 => uint256) storage nodes, Work memory work) private view returns (bool) {
+        for (uint256 i = 0; i < work.certain.length; i++) {
+            uint256 domain = work.certain.slots[i] >> 6;
+            (uint256 certain, uint256 rest) = standing(nodes, work, domain);
+            uint256 allowed = allowance(work, domain);
+            if (certain < allowed || (certain == allowed && rest == 0)) continue;
+            close(nodes, work, domain);
+            return true;
+        }
+        return false;
+    }
+
+    /// @dev Closes the domains of the hits that would get more than they may; whether there were any. Nobody outside of
+    /// `certain` is certain here, so such a domain has more slots than it may take.
+    function closeOver(mapping(uint256 => uint256) storage nodes, Work memory work, uint256 left, uint256 weight)
+        private
+        view
+        returns (bool any)
+    {
+        for (uint256 i = 0; i < work.hits.length; i++) {
+            uint256 domain = work.hits.slots[i] >> 6;
+            if (isClosed(work, domain)) continue;
+            (uint256 certain, uint256 rest) = standing(nodes, work, domain);
+            if (rest * left + certain * weight <= allowance(work, domain) * weight) continue;
             close(nodes, work, domain);
             any = true;
         }
     }
 
-    function isOver(
-        mapping(uint256 => uint256) storage nodes,
-        Work memory work,
-        uint256 domain,
-        uint256 left,
-        uint256 weight
-    ) private view returns (bool) {
-        uint256 certain = 0;
-        uint256 rest = domainWeight(nodes, work, domain);
+    /// @dev How many of a domain are certain, and the weight of its others.
+    function standing(mapping(uint256 => uint256) storage nodes, Work memory work, uint256 domain)
+        private
+        view
+        returns (uint256 certain, uint256 rest)
+    {
+        rest = domainWeight(nodes, work, domain);
         for (uint256 i = 0; i < work.certain.length; i++) {
             if (work.certain.slots[i] >> 6 != domain) continue;
             certain++;
             rest -= work.certain.weights[i];
         }
-        uint256 allowed = allowance(work, domain);
-        return certain > allowed || rest * left + certain * weight > allowed * weight;
     }
 
     /// @dev From now on the domain takes exactly what it may, drawn among its own.

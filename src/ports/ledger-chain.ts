@@ -13,8 +13,8 @@ export interface BlockRef {
 /** Proof, as far as the node is believed, that a transaction took effect. */
 export interface Receipt {
   readonly block: BlockRef
-  /** 32 bytes. */
-  readonly transaction: Uint8Array
+  /** 32 bytes; none where an earlier transaction had done it already. */
+  readonly transaction: Uint8Array | undefined
   readonly gas: number
 }
 

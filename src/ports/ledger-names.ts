@@ -47,7 +47,7 @@ export interface LedgerNameWriter {
 export interface NameSigner {
   /** 20 bytes. */
   addressOf(key: Uint8Array): Uint8Array
-  signClaim(key: Uint8Array, claim: Pick<NameClaim, 'name' | 'member'>): NameClaim
+  signClaim(key: Uint8Array, claim: Pick<NameClaim, 'name' | 'member'>): Promise<NameClaim>
   /** `rotations` as the ledger's record has it now. */
-  signRotation(key: Uint8Array, nextKey: Uint8Array, name: string, rotations: number): OwnerRotation
+  signRotation(key: Uint8Array, nextKey: Uint8Array, name: string, rotations: number): Promise<OwnerRotation>
 }

@@ -44,9 +44,11 @@ export interface ProviderAdmission {
   readonly operator: Uint8Array
   readonly domain: Uint8Array
   readonly reporter: Uint8Array
+  /** EIP-712 `Admit` by the pool's admitter, 65 bytes; needed where the pool has one. */
+  readonly signature?: Uint8Array
 }
 
-/** Signed by the provider's reporter key (EIP-712 `Report`), with the pool's findings beside it. */
+/** Signed by the provider's reporter key (EIP-712 `Report`); amounts in units. */
 export interface CapacityReport {
   readonly id: Uint8Array
   readonly capacity: number
@@ -55,7 +57,14 @@ export interface CapacityReport {
   readonly seq: number
   /** 65 bytes. */
   readonly signature: Uint8Array
+}
+
+/** What the pool found out about a provider. */
+export interface ProviderAssessment {
+  readonly id: Uint8Array
+  /** Units that audits have shown it to hold. */
   readonly proven: number
+  /** 0 to 10,000. */
   readonly score: number
 }
 
@@ -95,13 +104,18 @@ export interface LedgerProviderWriter {
   /** It is drawn no more, and can't come back under this id. */
   retireProvider(id: Uint8Array): Promise<Receipt>
   /**
-   * At most 64. The ledger itself leaves out the ones that change too little: neither weight nor fill moves by more than 2 %.
-   * DeniedError: a signature isn't the reporter's; ConflictError: a seq that doesn't rise.
+   * At most 64. The ledger leaves out those that aren't newer, and those that move neither weight nor fill by more than 2 %.
+   * DeniedError: a signature isn't the reporter's.
    */
   reportCapacity(reports: readonly CapacityReport[]): Promise<Receipt>
+  /** At most 64; the ledger leaves out those that move the weight by 2 % or less. */
+  assessProviders(assessments: readonly ProviderAssessment[]): Promise<Receipt>
 }
 
 export interface ReportSigner {
   addressOf(key: Uint8Array): Uint8Array
-  signReport(key: Uint8Array, report: Pick<CapacityReport, 'id' | 'capacity' | 'used' | 'seq'>): Uint8Array
+  signReport(
+    key: Uint8Array,
+    report: Pick<CapacityReport, 'id' | 'capacity' | 'used' | 'seq'>,
+  ): Promise<Uint8Array>
 }

@@ -127,7 +127,7 @@ class Draw {
       const left =
         this.#request.count - this.#certain.length - this.#closed.reduce((all, { count }) => all + count, 0)
       const weight = this.#total - sum(this.#certain) - sum(this.#closed)
-      if (this.#closeOver(this.#certain, left, weight)) continue
+      if (this.#closeFull()) continue
       if (left === 0) return []
       if (weight === 0) return undefined
       const closed = this.#closed.map(({ domain, weight }) => ({ slot: domain * SLOTS_PER_DOMAIN, weight }))
@@ -186,23 +186,38 @@ class Draw {
     }
   }
 
-  /** Closes the domains of these slots that would get more than they may; whether there were any. */
-  #closeOver(list: readonly Weighted[], left: number, weight: number): boolean {
+  /** Closes a domain whose certain ones are more than it may take, or as many with others left; whether there was one. */
+  #closeFull(): boolean {
+    const full = this.#certain.find(({ slot }) => {
+      const { certain, rest } = this.#standing(domainOf(slot))
+      const allowed = this.#allowance(domainOf(slot))
+      return certain > allowed || (certain === allowed && rest > 0)
+    })
+    if (full !== undefined) this.#close(domainOf(full.slot))
+    return full !== undefined
+  }
+
+  /**
+   * Closes the domains of the hits that would get more than they may; whether there were any. Nobody outside of `certain` is
+   * certain here, so such a domain has more slots than it may take.
+   */
+  #closeOver(hits: readonly Weighted[], left: number, weight: number): boolean {
     let any = false
-    for (const { slot } of list.toReversed()) {
+    for (const { slot } of hits) {
       const domain = domainOf(slot)
-      if (this.#isClosed(domain) || !this.#isOver(domain, left, weight)) continue
+      if (this.#isClosed(domain)) continue
+      const { certain, rest } = this.#standing(domain)
+      if (rest * left + certain * weight <= this.#allowance(domain) * weight) continue
       this.#close(domain)
       any = true
     }
     return any
   }
 
-  #isOver(domain: number, left: number, weight: number): boolean {
+  /** How many of a domain are certain, and the weight of its others. */
+  #standing(domain: number): { certain: number; rest: number } {
     const certain = this.#certain.filter(({ slot }) => domainOf(slot) === domain)
-    const rest = this.#domainWeight(domain) - sum(certain)
-    const allowed = this.#allowance(domain)
-    return certain.length > allowed || rest * left + certain.length * weight > allowed * weight
+    return { certain: certain.length, rest: this.#domainWeight(domain) - sum(certain) }
   }
 
   /** From now on the domain takes exactly what it may, drawn among its own. */

@@ -261,10 +261,8 @@ class Chain implements EmbeddedChain {
   }
 
   async #revive(): Promise<ChainEngine> {
-    await this.#drop()
     this.#options.logger.warn({ folder: this.#options.folder }, 'the chain’s engine is started again')
-    this.#engine = await this.#startAt(await readSnapshot(this.#files, this.#options.folder))
-    return this.#engine
+    return this.#use(await this.#startAt(await readSnapshot(this.#files, this.#options.folder)))
   }
 
   #use(engine: ChainEngine): ChainEngine {
