@@ -88,9 +88,9 @@ export class ChainReader {
     return quantity(await this.#rpc.request('eth_getTransactionCount', [address, 'latest']))
   }
 
-  /** RpcRefusal with the contract's error when it would revert. */
+  /** In the newest state, pending ones left out; RpcRefusal with the contract’s error when it would revert. */
   async estimateGas(call: Call): Promise<number> {
-    return quantity(await this.#rpc.request('eth_estimateGas', [fieldsOf(call)]))
+    return quantity(await this.#rpc.request('eth_estimateGas', [fieldsOf(call), 'latest']))
   }
 
   async fees(): Promise<Fees> {
