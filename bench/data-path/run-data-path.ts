@@ -7,7 +7,6 @@ import { nodePrimitives } from '../../src/adapters/native/node-primitives.ts'
 import { inlineDataPath } from '../../src/client/data-path.ts'
 import { ChunkBatcher } from '../../src/client/upload/chunk-batcher.ts'
 import { createChunker } from '../../src/core/open/chunker.ts'
-import { encodeDataShard } from '../../src/core/open/data-shard.ts'
 import type { PackedStripe } from '../../src/core/open/packer.ts'
 import { createPacker } from '../../src/core/open/packer.ts'
 import type { SealedBlob } from '../../src/core/secret/blob.ts'
@@ -32,17 +31,17 @@ export async function runDataPath(input: Uint8Array): Promise<DataPathOutcome> {
 
   const code = async (stripe: PackedStripe<SealedBlob> | undefined): Promise<void> => {
     if (stripe === undefined) return
-    const data = stripe.shards.map((blobs) => encodeDataShard(blobs))
-    const { parity } = await dataPath.code({ k: data.length, n: data.length + PARITY_SHARDS }, data)
-    for (const shard of [...data, ...parity]) storedBytes += shard.length
+    const { shards } = await dataPath.code(stripe.shards, PARITY_SHARDS)
+    for (const shard of shards) storedBytes += shard.length
+    // As the uploader does once they are sent.
+    dataPath.release(shards)
   }
 
   const batcher: ChunkBatcher<undefined> = new ChunkBatcher(
     createChunker(gearTable(nodePrimitives, secret, 0)),
-    async (batch) => {
-      const { buffer, ends } = batch
-      const blobs = await dataPath.seal(dedup, buffer.subarray(0, ends.at(-1)), ends)
-      batcher.recycle(batch)
+    async ({ buffer, ends }) => {
+      const { blobs, buffer: again } = await dataPath.seal(dedup, buffer, ends)
+      batcher.recycle(again)
       for (const blob of blobs) await code(packer.add(blob))
     },
   )

@@ -1,14 +1,15 @@
-import { equalBytes, toHex } from '../core/open/bytes.ts'
+import { compareBytes, equalBytes, toHex } from '../core/open/bytes.ts'
 import { AllmendError, UntrustedError } from '../core/open/errors.ts'
 import { shardId } from '../core/open/merkle.ts'
 import type { Signed } from '../core/open/objects/signed.ts'
 import { readShard, statShards } from '../core/open/protocol/provider-methods.ts'
 import type { StripeView } from '../core/open/protocol/tracker-methods.ts'
 import { DAMAGE_MISSING, DAMAGE_WRONG, listStripes } from '../core/open/protocol/tracker-methods.ts'
-import { happyThreshold, stripeId } from '../core/open/stripe.ts'
+import { happyThreshold } from '../core/open/stripe.ts'
 import type { Client } from './client.ts'
 import { Semaphore, throwIfCancelled } from './concurrency.ts'
 import { BlobReader } from './fetch/blob-reader.ts'
+import { checkStripeView } from './fetch/check-stripe-view.ts'
 import { DamageReporter } from './fetch/damage-reporter.ts'
 import { fileChunks } from './fetch/file-content.ts'
 import { openContent } from './fetch/open-content.ts'
@@ -89,8 +90,16 @@ class Check {
 
   async #space(root: RemoteNode): Promise<void> {
     let cursor: Uint8Array | undefined
+    let last: Uint8Array | undefined
     do {
       const page = await this.#client.tracker.call(listStripes, { space: root.space.id, cursor })
+      for (const { id } of page.stripes) {
+        if (last !== undefined && compareBytes(id, last) <= 0)
+          throw new UntrustedError('the tracker lists stripes out of order or without end')
+        last = id
+      }
+      if (page.cursor !== undefined && page.stripes.length === 0)
+        throw new UntrustedError('the tracker serves empty pages without end')
       const tickets = new Map(page.tickets.map(([provider, ticket]) => [toHex(provider), ticket]))
       await Promise.all(page.stripes.map((view) => this.#stripe(view, tickets)))
       cursor = page.cursor
@@ -99,10 +108,7 @@ class Check {
 
   async #stripe(view: StripeView, tickets: ReadonlyMap<string, Signed>): Promise<void> {
     const { stripe } = view
-    if (!equalBytes(stripeId(this.#client.primitives, stripe), view.id))
-      throw new UntrustedError('the tracker describes a stripe that is not what its id says', {
-        stripe: view.id,
-      })
+    checkStripeView(this.#client.primitives, view)
     const good = new Set<number>()
     await Promise.all(
       view.holders.map(([index, provider]) =>

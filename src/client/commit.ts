@@ -99,7 +99,18 @@ async function send(client: Client, pending: PendingOperation): Promise<number> 
     await device.saveCommitted(pending.counter, operationId(primitives, pending.body))
     return index
   } catch (error) {
-    if (error instanceof AllmendError && error.policy !== 'retry') await device.dropPending()
+    if (error instanceof AllmendError && error.policy !== 'retry') await dropRefused(client, pending)
     throw error
+  }
+}
+
+/** Forgets an operation if the tracker doesn't have it. What it answered is not enough: it might have logged it all the same. */
+async function dropRefused({ device, tracker }: Client, pending: PendingOperation): Promise<void> {
+  try {
+    const { counter } = await tracker.call(deviceState, {})
+    if (counter < pending.counter) await device.dropPending()
+  } catch (error) {
+    // It stays pending: the next commit settles it first.
+    if (!(error instanceof AllmendError)) throw error
   }
 }

@@ -1,8 +1,13 @@
-/** The hot part of put as one interface: on this thread (`inlineDataPath`) or on workers, with the same results. */
-import type { CodedStripe } from '../core/open/code-stripe.ts'
+/**
+ * The hot part of put as one interface: on this thread (`inlineDataPath`) or on workers, with the same results. Large buffers
+ * have one owner at a time, who frees them at once when they are used up: left to the garbage collector they make it run
+ * every few megabytes, which costs more than the work itself.
+ */
 import { codeStripe } from '../core/open/code-stripe.ts'
+import type { Blob } from '../core/open/data-shard.ts'
+import { encodeDataShard } from '../core/open/data-shard.ts'
+import { freeBytes } from '../core/open/free-bytes.ts'
 import type { Primitives } from '../core/open/primitives.ts'
-import type { Scheme } from '../core/open/stripe.ts'
 import type { SealedBlob } from '../core/secret/blob.ts'
 import { sealBlob } from '../core/secret/blob.ts'
 import { spaceDedupKeys } from '../core/secret/dedup-keys.ts'
@@ -15,14 +20,29 @@ export interface DedupSecret {
   readonly secret: Uint8Array
 }
 
-export type { CodedStripe }
-export { codeStripe }
+export interface SealedBatch {
+  /** Each with a buffer of its own. */
+  readonly blobs: readonly SealedBlob[]
+  /** The memory that was given, for the next batch. */
+  readonly buffer: Uint8Array<ArrayBuffer>
+}
+
+export interface CodedShards {
+  /** All n shards, data first. To be given back with `release`. */
+  readonly shards: readonly Uint8Array[]
+  readonly ids: readonly Uint8Array[]
+}
 
 export interface DataPath {
-  /** Seals the chunks of `buffer` that end at `ends` (ascending; the first starts at 0). The buffer is free again afterwards. */
-  seal(dedup: DedupSecret, buffer: Uint8Array, ends: readonly number[]): Promise<readonly SealedBlob[]>
-  /** Computes parity and shard ids. */
-  code(scheme: Scheme, dataShards: readonly Uint8Array[]): Promise<CodedStripe>
+  /**
+   * Seals the chunks of `buffer` that end at `ends` (ascending; the first starts at 0). The buffer is away until it comes back
+   * with the result, and lost when this fails.
+   */
+  seal(dedup: DedupSecret, buffer: Uint8Array<ArrayBuffer>, ends: readonly number[]): Promise<SealedBatch>
+  /** Makes a stripe of these data shards and `parity` more. Takes the blobs' bytes for good: they are empty from now on. */
+  code(dataShards: readonly (readonly Blob[])[], parity: number): Promise<CodedShards>
+  /** Takes back shards that `code` made, once nobody reads or sends them any more; another stripe will lie in their place. */
+  release(shards: readonly Uint8Array[]): void
   close(): Promise<void>
 }
 
@@ -41,10 +61,38 @@ export function sealChunks(
   })
 }
 
+/** Encodes a data shard, to `into` if it is given, and frees its blobs' bytes. */
+export function takeDataShard(blobs: readonly Blob[], into?: Uint8Array): Uint8Array {
+  const shard = encodeDataShard(blobs, into)
+  for (const { bytes } of blobs) freeBytes(bytes)
+  return shard
+}
+
+/** Adds `parity` shards to data shards, which stay as they are; `into` may hold buffers for them. */
+export function codeShards(
+  primitives: Primitives,
+  dataShards: readonly Uint8Array[],
+  parity: number,
+  into?: readonly Uint8Array[],
+): CodedShards {
+  const scheme = { k: dataShards.length, n: dataShards.length + parity }
+  const coded = codeStripe(primitives, scheme, dataShards, into)
+  return { shards: [...dataShards, ...coded.parity], ids: coded.ids }
+}
+
 export function inlineDataPath(primitives: Primitives): DataPath {
   return {
-    seal: (dedup, buffer, ends) => Promise.resolve(sealChunks(primitives, dedup, buffer, ends)),
-    code: (scheme, dataShards) => Promise.resolve(codeStripe(primitives, scheme, dataShards)),
+    seal: (dedup, buffer, ends) =>
+      Promise.resolve({ blobs: sealChunks(primitives, dedup, buffer, ends), buffer }),
+    code: (dataShards, parity) =>
+      Promise.resolve(
+        codeShards(
+          primitives,
+          dataShards.map((blobs) => takeDataShard(blobs)),
+          parity,
+        ),
+      ),
+    release: (shards) => shards.forEach(freeBytes),
     close: () => Promise.resolve(),
   }
 }

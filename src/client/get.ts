@@ -1,7 +1,8 @@
 import { AllmendError, ConflictError, NotFoundError, UsageError } from '../core/open/errors.ts'
+import { freeBytes } from '../core/open/free-bytes.ts'
 import type { Manifest } from '../core/secret/manifest.ts'
 import type { Metadata } from '../core/secret/metadata.ts'
-import type { LocalTarget, TargetFolder } from '../ports/local-files.ts'
+import type { LocalStat, LocalTarget, TargetFolder } from '../ports/local-files.ts'
 import type { Client } from './client.ts'
 import { orderedAhead, Semaphore, throwIfCancelled } from './concurrency.ts'
 import { batches } from './fetch/batches.ts'
@@ -9,6 +10,7 @@ import { BlobReader } from './fetch/blob-reader.ts'
 import type { PlacedChunk } from './fetch/file-content.ts'
 import { fileChunks } from './fetch/file-content.ts'
 import { openContent } from './fetch/open-content.ts'
+import { checkDistinct } from './paths.ts'
 import type { RemoteNode } from './tree/remote-node.ts'
 
 export interface GetParameters {
@@ -91,7 +93,10 @@ class Get {
   readonly #readers = new Map<unknown, BlobReader>()
   readonly #writing = new Semaphore(WRITING)
   /** Folders whose times are set once everything in them is written, outermost first. */
-  readonly #folders: { readonly folder: TargetFolder; readonly metadata: Metadata }[] = []
+  readonly #folders: { readonly folder: TargetFolder; readonly metadata: Metadata; readonly path: string }[] =
+    []
+  /** Files that are being written. */
+  readonly #targets = new Set<LocalTarget>()
   readonly #failed: GetFailure[] = []
   readonly #count = { files: 0, folders: 0, symlinks: 0, bytes: 0 }
   readonly #totals = { files: 0, bytes: 0 }
@@ -108,6 +113,7 @@ class Get {
     if (sources.length === 0) throw new UsageError('name at least one remote file or folder')
     const nodes: { node: RemoteNode; path: string }[] = []
     for (const path of sources) nodes.push({ node: await this.#client.trees.resolve(path), path })
+    checkDistinct(nodes.map(({ node }) => node.metadata.name))
     const { folder, name } = await this.#target(nodes.length)
     if (onProgress !== undefined) for (const { node } of nodes) await this.#scan(node)
     this.#report()
@@ -122,10 +128,13 @@ class Get {
       }
     } finally {
       await Promise.all(this.#writes)
+      // Only a get that was given up leaves targets that are neither finished nor discarded.
+      for (const target of this.#targets) await target.discard()
       for (const reader of this.#readers.values()) await reader.damage.flush()
     }
     if (this.#broken !== undefined) throw this.#broken.error
-    for (const { folder: inner, metadata } of this.#folders.reverse()) await inner.finish(metadata)
+    for (const { folder: inner, metadata, path } of this.#folders.reverse())
+      await inner.finish(metadata).catch((error: unknown) => this.#fail(path, error))
     this.#report()
     let damagedShards = 0
     for (const reader of this.#readers.values()) damagedShards += reader.damage.count
@@ -139,10 +148,23 @@ class Get {
       if (error instanceof NotFoundError) return undefined
       throw error
     })
-    if (existing?.stat.kind === 'folder') return { folder: await files.target(target), name: undefined }
+    const into = await this.#existingFolder(existing?.stat.kind)
+    if (into !== undefined) return { folder: into, name: undefined }
     if (sources > 1 || target.endsWith('/'))
       throw new NotFoundError(`${target} is no folder here; make it first`, { path: target })
     return { folder: await files.target(files.folderOf(target)), name: files.baseName(target) }
+  }
+
+  /** The target where it is a folder, or a symlink to one: the user named it, so it is followed. */
+  async #existingFolder(kind: LocalStat['kind'] | undefined): Promise<TargetFolder | undefined> {
+    const { files } = this.#client
+    const { target } = this.#parameters
+    if (kind === 'folder') return files.target(target)
+    if (kind !== 'symlink') return undefined
+    return files.target(target).catch((error: unknown) => {
+      if (error instanceof NotFoundError || error instanceof ConflictError) return undefined
+      throw error
+    })
   }
 
   async #scan(node: RemoteNode): Promise<void> {
@@ -151,7 +173,17 @@ class Get {
       this.#totals.files++
       this.#totals.bytes += node.metadata.size
     } else if (node.metadata.kind === 'folder')
-      for (const child of (await this.#client.trees.children(node)).byName.values()) await this.#scan(child)
+      for (const child of await this.#childrenToCount(node)) await this.#scan(child)
+  }
+
+  /** A folder that can't be read counts for nothing here; it fails when its turn comes. */
+  async #childrenToCount(folder: RemoteNode): Promise<readonly RemoteNode[]> {
+    try {
+      return [...(await this.#client.trees.children(folder)).byName.values()]
+    } catch (error) {
+      if (error instanceof AllmendError) return []
+      throw error
+    }
   }
 
   #report(): void {
@@ -186,7 +218,7 @@ class Get {
             `${path}/${child.metadata.name}`,
             new ConflictError('another file of the same name was there first; rename this one', {}),
           )
-        this.#folders.push({ folder: inner, metadata })
+        this.#folders.push({ folder: inner, metadata, path })
       } else if (metadata.kind === 'symlink') {
         await folder.symlink(name, metadata.target ?? '', metadata)
         this.#count.symlinks++
@@ -304,6 +336,7 @@ class Get {
         const target = await this.#open(job)
         await target.write(plain, chunk.position)
         this.#count.bytes += plain.length
+        freeBytes(plain)
         this.#report()
       } catch (error) {
         job.failure ??= error
@@ -313,7 +346,10 @@ class Get {
   }
 
   #open(job: FileJob): Promise<LocalTarget> {
-    job.target ??= job.open()
+    job.target ??= job.open().then((target) => {
+      this.#targets.add(target)
+      return target
+    })
     return job.target
   }
 
@@ -322,6 +358,7 @@ class Get {
       try {
         const target = await this.#open(job)
         await target.finish()
+        this.#targets.delete(target)
         this.#count.files++
         this.#report()
         return
@@ -330,7 +367,10 @@ class Get {
       }
     // A target that could not even be opened left nothing to discard.
     const target = await job.target?.catch(() => undefined)
-    await target?.discard()
+    if (target !== undefined) {
+      this.#targets.delete(target)
+      await target.discard()
+    }
     this.#fail(job.path, job.failure)
   }
 

@@ -21,6 +21,15 @@ export function checkName(name: string): void {
     throw new UsageError(`${JSON.stringify(name)} can't be a name: ${problem}`, { name })
 }
 
+/** Refuses two sources that would get the same name in one folder. */
+export function checkDistinct(names: readonly string[]): void {
+  const twice = names.find((name, i) => names.indexOf(name) !== i)
+  if (twice !== undefined)
+    throw new UsageError(`two of these are named ${JSON.stringify(twice)}: bring them over one by one`, {
+      name: twice,
+    })
+}
+
 export function joinPath(names: readonly string[]): string {
   return `/${names.join('/')}`
 }

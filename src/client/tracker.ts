@@ -1,4 +1,4 @@
-import { AllmendError, UnreachableError } from '../core/open/errors.ts'
+import { BusyError, UnreachableError } from '../core/open/errors.ts'
 import type { Method } from '../core/open/protocol/method.ts'
 import type { Clock } from '../ports/clock.ts'
 import { call } from '../ports/rpc.ts'
@@ -38,7 +38,8 @@ export class Tracker {
         const connection = await this.#connect()
         return (await call(connection, method, request, undefined, options)).value
       } catch (error) {
-        if (!(error instanceof AllmendError) || error.policy !== 'retry' || this.#closed) throw error
+        // Other errors that time may cure are the caller's to wait for: he knows what for and how long.
+        if (!(error instanceof UnreachableError || error instanceof BusyError) || this.#closed) throw error
         if (error instanceof UnreachableError) this.#connection = undefined
         if (this.#clock.monotonic() >= deadline) {
           if (!(error instanceof UnreachableError)) throw error

@@ -76,8 +76,8 @@ export interface ShardStore {
   put(id: Uint8Array, bytes: Uint8Array): Promise<void>
 
   /**
-   * The bytes of `ranges` one after the other (at most MAX_RANGES, together at most MAX_SHARD_BYTES), or the whole shard.
-   * Reads and verifies only the leaves that they touch. Throws NotFoundError, DamagedShardError (another provider has to
+   * The bytes of `ranges` one after the other (at most MAX_RANGES, together at most MAX_SHARD_BYTES), or the whole shard; the
+   * caller's alone, who may free them. Reads and verifies only the leaves that they touch. Throws NotFoundError, DamagedShardError (another provider has to
    * serve it), UsageError for ranges outside of the shard.
    */
   read(id: Uint8Array, ranges?: readonly ShardRange[]): Promise<Uint8Array>

@@ -71,8 +71,8 @@ export interface ListenOptions {
   readonly admit?: (peerKey: Uint8Array) => boolean
   readonly onConnection?: (connection: Connection) => void
   /**
-   * Frees each request's body as soon as its handler has settled, instead of when the garbage collector comes by: for handlers
-   * that keep nothing of it. Whoever kept it finds it empty.
+   * Frees each request's body as soon as its handler has settled, and each answer's once it is sent or given up, instead of
+   * when the garbage collector comes by: for handlers that keep nothing of them. Whoever kept one finds it empty.
    */
   readonly freeBodies?: boolean
   /** The largest body accepted for a method, bytes; default MAX_BODY_BYTES. */

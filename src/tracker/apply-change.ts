@@ -1,5 +1,5 @@
 /**
- * The rules by which one change alters a space (SECURITY.md section 4). Each throws before anything is altered:
+ * The rules by which one change alters a space (docs/spec/tracker-protocol.md). Each throws before anything is altered:
  * ConflictError where the author's view is old, NotFoundError for what is gone, DeniedError and MalformedError for the rest.
  */
 import { compareBytes, equalBytes } from '../core/open/bytes.ts'

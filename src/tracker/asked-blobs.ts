@@ -1,6 +1,6 @@
 /**
  * Bounds what asking for blobs tells: who sweeps ids to learn what others store runs into the limit, and from then on every
- * blob must be uploaded blindly (SECURITY.md section 7). Invariants:
+ * blob must be uploaded blindly (docs/spec/tracker-protocol.md). Invariants:
  * - what counts are different ids that a member asked for in one space and that no commit has named, for 24 h.
  * - whether an answer may be given depends on how many ids are asked, never on which of them are there: near the limit the
  *   refusal itself would tell.

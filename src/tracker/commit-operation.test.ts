@@ -143,6 +143,7 @@ test('a space begins with its root alone above, a full grant for its author, and
   await expect(genesis(rootChange('x', bob.id))).rejects.toBeInstanceOf(DeniedError)
   await expect(genesis(rootChange('x', alice.id, { rights: 31 }))).rejects.toBeInstanceOf(DeniedError)
   await expect(genesis(rootChange('x', alice.id, { via: idOf('g') }))).rejects.toBeInstanceOf(DeniedError)
+  await expect(genesis(rootChange('x', alice.id, { encGen: 2 }))).rejects.toBeInstanceOf(ConflictError)
   await expect(genesis(rootChange('x', alice.id, { gen: 2 }))).rejects.toBeInstanceOf(MalformedError)
   await expect(
     genesis(rootChange('x', alice.id, { commitments: { mk: seedOf('1'), ck: seedOf('2') } })),
@@ -162,7 +163,7 @@ test('a space begins with its root alone above, a full grant for its author, and
 test('what an operation says about epoch, head, fence and its changes must be true', async () => {
   const a = [create('a', home.root)]
   const head = { size: 1, root: seedOf('root'), signature: new Uint8Array(64) }
-  await expect(alice.commit(home.id, a, { epoch: 1 })).rejects.toBeInstanceOf(ConflictError)
+  await expect(alice.commit(home.id, a, { epoch: 2 })).rejects.toBeInstanceOf(ConflictError)
   await expect(alice.commit(home.id, a, { head })).rejects.toBeInstanceOf(ConflictError)
   await expect(alice.commit(home.id, a, { fence: 1 })).rejects.toBeInstanceOf(MalformedError)
   await expect(alice.commit(home.id, a, { root: seedOf('root') })).rejects.toBeInstanceOf(UntrustedError)

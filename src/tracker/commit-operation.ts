@@ -8,6 +8,7 @@ import {
   UntrustedError,
 } from '../core/open/errors.ts'
 import { RIGHT, changeCodec, changeId, checkChange } from '../core/open/objects/change.ts'
+import { memberRecordCodec } from '../core/open/objects/identity.ts'
 import type { Operation } from '../core/open/objects/operation.ts'
 import {
   MAX_OPERATION_BYTES,
@@ -41,6 +42,9 @@ export interface CommitRequest {
   readonly changes: readonly Uint8Array[]
 }
 
+/** A space's epoch counts its grants, revocations and policy changes: the creator's own grant is the first. */
+const FIRST_EPOCH = 1
+
 /**
  * Checks an operation, logs its exact bytes and applies its changes, all or none, in one transaction. The same operation again
  * gives the same answer. Throws UntrustedError (signature, root), DeniedError (not this device's, no right), MalformedError
@@ -57,7 +61,7 @@ export function commitOperation(
   if (size > MAX_OPERATION_BYTES)
     throw new MalformedError(`an operation has at most ${MAX_OPERATION_BYTES} bytes`, { size })
   if (request.changes.length === 0) throw new MalformedError('an operation changes something')
-  return state.store.write((tables) => {
+  const { index, time, committed } = state.store.write((tables) => {
     const device = callingDevice(state, tables, context)
     const { pool } = poolOf(state, tables)
     const operation = openSigned(
@@ -73,7 +77,8 @@ export function commitOperation(
       throw new UntrustedError('these are not the changes that the operation names')
     const id = operationId(state.primitives, body)
     const known = tables.log.operationIndex(id)
-    if (known !== undefined) return { index: known, time: tables.log.entry(known)!.time }
+    if (known !== undefined)
+      return { index: known, time: tables.log.entry(known)!.time, committed: undefined }
     requireNext(state, tables, operation)
     const index = tables.log.size()
     const applied = decodeChanges(state, request.changes, index)
@@ -88,9 +93,10 @@ export function commitOperation(
     references.commit()
     const entry = tables.log.appendOperation(state.clock.now(), id, body, signature, request.changes)
     tables.members.setProgress(operation.device, { counter: operation.counter, prevOp: id })
-    state.asked.committed(space, references.named)
-    return { index: entry.index, time: entry.time }
+    return { index: entry.index, time: entry.time, committed: { space, blobs: references.named } }
   })
+  if (committed !== undefined) state.asked.committed(committed.space, committed.blobs)
+  return { index, time }
 }
 
 function requireOwn(operation: Operation, device: DeviceRow): void {
@@ -148,11 +154,27 @@ function beginSpace(
   if (first === undefined) throw new MalformedError('a space begins with its root')
   const draft = new SpaceDraft(tables.spaces, space, undefined)
   const grant = applyRoot(draft, first, operation.member)
+  if (grant.encGen !== newestEncGen(tables, operation.member))
+    throw new ConflictError("the grant is sealed to another than the author's newest key", {
+      encGen: grant.encGen,
+    })
   for (const change of others) applyChange(draft, change, [grant])
-  const row = { id: space, root: first.change.node, epoch: 0, genesis: index, blobs: 0, uniqueBytes: 0 }
+  const row = {
+    id: space,
+    root: first.change.node,
+    epoch: FIRST_EPOCH,
+    genesis: index,
+    blobs: 0,
+    uniqueBytes: 0,
+  }
   tables.spaces.addSpace(row)
   tables.spaces.addGrant(space, grant)
   return draft
+}
+
+function newestEncGen(tables: TrackerWriter, member: Uint8Array): number | undefined {
+  const row = tables.members.member(member)
+  return row === undefined ? undefined : memberRecordCodec.decode(row.record[0]).enc.at(-1)?.[0]
 }
 
 function continueSpace(

@@ -89,11 +89,11 @@ test('the log alone, byte for byte, is what the signers signed, in order, with t
   pool.close()
 })
 
-test('what a kill leaves at any moment after an answer holds that answer', async () => {
+test('the files of a tracker that was not closed hold what it answered', async () => {
   const { pool, operation } = await grown()
   await operation()
   const log = logOf(pool)
-  // The files as they are, without a close: no more than a kill would leave.
+  // No more than the kernel holds of a process that is killed now.
   const left = fs.mkdtempSync(path.join(pool.folder, 'left-'))
   for (const name of ['tracker.db', 'tracker.db-wal'])
     fs.copyFileSync(path.join(pool.folder, name), path.join(left, name))

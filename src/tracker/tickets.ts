@@ -82,7 +82,9 @@ export function writeTicket(
   index: number,
   provider: Uint8Array,
 ): NamedTicket {
-  const kind = index < row.stripe.k ? TICKET_WRITE : TICKET_WRITE_PARITY
+  // With k = 1 every shard is a copy of the data and can be verified blob by blob.
+  const isData = index < row.stripe.k || row.stripe.k === 1
+  const kind = isData ? TICKET_WRITE : TICKET_WRITE_PARITY
   const notAfter = Math.min(nowSeconds(state) + MAX_TICKET_SECONDS, Math.ceil(row.leaseUntil / 1_000))
   return issue(state, to, kind, provider, [row.stripe.shards[index]!], notAfter)
 }

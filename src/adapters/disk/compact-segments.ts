@@ -7,6 +7,7 @@
  * Every shard is verified while it is copied; of a damaged one only the fact is carried on.
  */
 import { CancelledError } from '../../core/open/errors.ts'
+import { freeBytes } from '../../core/open/free-bytes.ts'
 import { readFooter } from './load-segment.ts'
 import { scanSegment } from './scan-segment.ts'
 import type { Segment } from './segment.ts'
@@ -146,6 +147,7 @@ async function copySegment(
       const copy: NewRecord =
         found === undefined ? { type: LOST, id, length } : { type: PUT, id, length, ...found }
       await writer.append([copy])
+      if (found !== undefined) freeBytes(found.payload)
       copied.push({ id, from: entry })
     }
   })

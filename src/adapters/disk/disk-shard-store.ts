@@ -15,6 +15,7 @@ import {
   UntrustedError,
   UsageError,
 } from '../../core/open/errors.ts'
+import { freeBytes } from '../../core/open/free-bytes.ts'
 import { merkleRoot, shardLeaves } from '../../core/open/merkle.ts'
 import type { Primitives } from '../../core/open/primitives.ts'
 import type {
@@ -254,7 +255,10 @@ class DiskShardStore implements ShardStore {
   /** Reads and checks the whole record. */
   async #isWhole(id: Uint8Array, entry: IndexEntry): Promise<boolean> {
     try {
-      await this.#verified(id, entry, (handle, place) => readRecord(this.#table.hash, handle, place))
+      const read = await this.#verified(id, entry, (handle, place) =>
+        readRecord(this.#table.hash, handle, place),
+      )
+      freeBytes(read.payload)
       return true
     } catch (error) {
       if (error instanceof DamagedShardError) return false

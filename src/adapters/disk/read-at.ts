@@ -1,5 +1,6 @@
 import { Buffer } from 'node:buffer'
 import type { FileHandle } from 'node:fs/promises'
+import { allocateBytes } from '../../core/open/free-bytes.ts'
 import { errnoOf } from './disk-error.ts'
 
 /** What a disk loses at once when it can't read a sector. */
@@ -7,10 +8,11 @@ const BLOCK_BYTES = 4_096
 
 /**
  * Reads up to `length` bytes at `position`; fewer only at the file's end. Places that the medium can't read any more count as
- * zeros: everything that is read is verified, so they become damage of what lies there and of nothing else.
+ * zeros: everything that is read is verified, so they become damage of what lies there and of nothing else. The caller may free
+ * the bytes.
  */
 export async function readAt(handle: FileHandle, position: number, length: number): Promise<Buffer> {
-  const out = Buffer.allocUnsafeSlow(length)
+  const out = Buffer.from(allocateBytes(length).buffer, 0, length)
   let filled = 0
   let step = length
   while (filled < length) {

@@ -6,6 +6,7 @@
  *    what is broken there had been durable; then it is damage, and the segment is sealed with what it has.
  * 4. A segment that should be sealed but has no readable footer is scanned and noted as damaged.
  */
+import { freeBytes } from '../../core/open/free-bytes.ts'
 import type { FileHandle } from 'node:fs/promises'
 import * as path from 'node:path'
 import { CapacityError } from '../../core/open/errors.ts'
@@ -212,7 +213,9 @@ async function isWhole(
   marker: Uint8Array,
   record: ScannedRecord,
 ): Promise<boolean> {
-  return (await readRecord(table.hash, handle, { marker, ...record })) !== undefined
+  const found = await readRecord(table.hash, handle, { marker, ...record })
+  if (found !== undefined) freeBytes(found.payload)
+  return found !== undefined
 }
 
 /** Seals a damaged segment with the records that are left; on a full disk it stays without a footer and is scanned again. */

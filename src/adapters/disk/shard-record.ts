@@ -3,6 +3,7 @@ import type { Buffer } from 'node:buffer'
 import type { FileHandle } from 'node:fs/promises'
 import * as zlib from 'node:zlib'
 import { equalBytes } from '../../core/open/bytes.ts'
+import { freeBytes } from '../../core/open/free-bytes.ts'
 import type { HashFunction } from '../../core/open/merkle.ts'
 import { SHARD_LEAF_BYTES, merkleRoot, shardLeaves } from '../../core/open/merkle.ts'
 import type { ShardRange } from '../../ports/shard-store.ts'
@@ -45,7 +46,7 @@ function splitLeaves(leaves: Uint8Array): Uint8Array[] {
   return out
 }
 
-/** The whole record, every byte of it verified up to the shard's id; undefined when any is damaged. */
+/** The whole record, every byte of it verified up to the shard's id, the caller's to free; undefined when any is damaged. */
 export async function readRecord(
   hash: HashFunction,
   handle: FileHandle,
@@ -108,7 +109,7 @@ function leafRuns(ranges: readonly ShardRange[]): LeafRun[] {
 
 /**
  * The bytes of `ranges` (within the shard) one after the other; reads and verifies only the leaves that they touch.
- * Undefined when one of those, or the list of leaf hashes, is damaged.
+ * Undefined when one of those, or the list of leaf hashes, is damaged. The result is the caller's to free.
  */
 export async function readRanges(
   hash: HashFunction,
@@ -134,6 +135,7 @@ export async function readRanges(
     if (bytes.length !== length || !leavesMatch(hash, bytes, leaves, run.from)) return undefined
     pieces.push({ from, bytes })
   }
+  if (firstEnd === 0) freeBytes(beginning)
   return cutOut(pieces, ranges)
 }
 
@@ -149,9 +151,10 @@ function cutOut(
   ranges: readonly ShardRange[],
 ): Uint8Array {
   const only = pieces[0]
-  const whole = ranges[0]
-  if (ranges.length === 1 && only !== undefined && whole !== undefined) {
-    return only.bytes.subarray(whole.offset - only.from, whole.offset - only.from + whole.length)
+  const first = ranges[0]
+  if (first !== undefined && only !== undefined && isOneRun(ranges)) {
+    const last = ranges.at(-1) ?? first
+    return only.bytes.subarray(first.offset - only.from, last.offset - only.from + last.length)
   }
   const out = new Uint8Array(ranges.reduce((sum, { length }) => sum + length, 0))
   let at = 0
@@ -161,5 +164,14 @@ function cutOut(
     out.set(piece.bytes.subarray(offset - piece.from, offset - piece.from + length), at)
     at += length
   }
+  for (const { bytes } of pieces) freeBytes(bytes)
   return out
+}
+
+/** Whether each range begins where the one before it ends, as the blobs of a shard do that is read as a whole. */
+function isOneRun(ranges: readonly ShardRange[]): boolean {
+  return ranges.every((range, i) => {
+    const before = ranges[i - 1]
+    return range.length > 0 && (before === undefined || before.offset + before.length === range.offset)
+  })
 }

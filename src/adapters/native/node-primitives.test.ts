@@ -1,17 +1,21 @@
 import { createCipheriv, randomBytes } from 'node:crypto'
 import { createDeriveKey, createKeyed, hash } from 'blake3-jit'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, test } from 'vitest'
 import { toHex } from '../../core/open/bytes.ts'
+import { blake3Kind, nativeBlake3, nodeBlake3, portableBlake3 } from './blake3.ts'
 import { nodePrimitives } from './node-primitives.ts'
 
 // Around the sizes at which chunks, subtrees and our own handling of large buffers change.
 const LENGTHS = [0, 1, 31, 64, 1023, 1025, 16_385, 32_767, 32_768, 262_144, 1_048_576]
 
-describe('BLAKE3', () => {
+describe.each([
+  ['native', nativeBlake3()],
+  ['portable', portableBlake3()],
+  ['chosen', nodeBlake3],
+])('BLAKE3, %s', (_, { blake3, blake3Keyed, blake3DeriveKey }) => {
   it.each(LENGTHS)('is what another implementation gives for %i bytes, also in a view', (length) => {
     const bytes = new Uint8Array(randomBytes(length + 3)).subarray(3)
     const key = randomBytes(32)
-    const { blake3, blake3Keyed, blake3DeriveKey } = nodePrimitives
     expect(toHex(blake3(bytes))).toBe(toHex(hash(bytes)))
     expect(toHex(blake3Keyed(key, bytes))).toBe(toHex(createKeyed(key).update(bytes).finalize()))
     const half = length >> 1
@@ -24,13 +28,16 @@ describe('BLAKE3', () => {
   })
 
   it('gives buffers of their own', () => {
-    const first = nodePrimitives.blake3(Uint8Array.of(1))
+    const first = blake3(Uint8Array.of(1))
     const copy = first.slice()
-    const second = nodePrimitives.blake3(Uint8Array.of(2))
+    const second = blake3(Uint8Array.of(2))
     expect(first).toEqual(copy)
-    expect(first.buffer.byteLength).toBe(32)
     expect(second.buffer).not.toBe(first.buffer)
   })
+})
+
+test('where the platform has a native build, it is used', () => {
+  expect(blake3Kind).toBe('native')
 })
 
 describe('AES-256-GCM', () => {

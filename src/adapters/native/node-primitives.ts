@@ -1,9 +1,9 @@
 import { Buffer } from 'node:buffer'
 import * as crypto from 'node:crypto'
 import * as zlib from 'node:zlib'
-import { Blake3Hasher, blake3UrlSafeBase64 } from '@napi-rs/blake-hash'
 import type { Argon2Cost, Primitives } from '../../core/open/primitives.ts'
 import { UntrustedError } from '../../core/open/errors.ts'
+import { nodeBlake3 } from './blake3.ts'
 
 const ZERO_NONCE = new Uint8Array(12)
 const TAG_BYTES = 16
@@ -44,19 +44,6 @@ function publicKey(raw: Uint8Array): crypto.KeyObject {
   })
 }
 
-/** For native functions that are declared for Buffers: Node-API takes any Uint8Array for one. */
-function asBuffer(bytes: Uint8Array): Buffer {
-  return bytes as Buffer
-}
-
-const digestBytes = Buffer.alloc(32)
-
-/** A digest that came as text: a native Buffer for each would cost the garbage collector more than the hash itself. */
-function digest(text: string, encoding: 'hex' | 'base64url'): Uint8Array {
-  digestBytes.write(text, encoding)
-  return new Uint8Array(digestBytes)
-}
-
 /** Smaller buffers are cheaper to collect than to detach. */
 const WORTH_GIVING_BACK = 32 * 1024
 
@@ -83,17 +70,7 @@ function hkdfExpand(key: Uint8Array, info: Uint8Array, length: number): Uint8Arr
 
 /** Primitives from Node's crypto and zlib, and native BLAKE3. */
 export const nodePrimitives: Primitives = {
-  blake3: (bytes) => digest(blake3UrlSafeBase64(asBuffer(bytes)), 'base64url'),
-  blake3Keyed(key, ...parts) {
-    const hasher = Blake3Hasher.newKeyed(asBuffer(key))
-    for (const part of parts) hasher.update(asBuffer(part))
-    return digest(hasher.digest('hex'), 'hex')
-  },
-  blake3DeriveKey(context, material) {
-    const hasher = Blake3Hasher.newDeriveKey(context)
-    hasher.update(asBuffer(material))
-    return hasher.digestBuffer()
-  },
+  ...nodeBlake3,
   sha256: (bytes) => crypto.hash('sha256', bytes, 'buffer'),
   sha512: (bytes) => crypto.hash('sha512', bytes, 'buffer'),
   hmacSha256: (key, bytes) => crypto.createHmac('sha256', key).update(bytes).digest(),

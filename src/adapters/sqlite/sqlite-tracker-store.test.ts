@@ -5,6 +5,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { FolderError } from '../../core/open/errors.ts'
 import { trackerStoreConformance } from '../../ports/tracker-store.conformance.ts'
+import { openDatabase } from './database.ts'
 import { openSqliteTrackerStore } from './sqlite-tracker-store.ts'
 
 const makeFolder = () => fs.mkdtempSync(path.join(os.tmpdir(), 'allmend-sqlite-'))
@@ -24,10 +25,17 @@ beforeEach(() => {
 })
 afterEach(() => removeFolder(folder))
 
-test('every commit is synced: the log is written ahead and synchronous is FULL', () => {
+test('commits go through a write-ahead log that is fsynced each time (synchronous = FULL)', () => {
+  const db = openDatabase(file)
+  expect({ ...db.prepare('PRAGMA journal_mode').get() }).toEqual({ journal_mode: 'wal' })
+  expect({ ...db.prepare('PRAGMA synchronous').get() }).toEqual({ synchronous: 2 })
+  db.close()
+})
+
+test('what was written is in the files, as a killed process leaves them, before write returns', () => {
   const store = openSqliteTrackerStore(file)
   store.write(({ log }) => log.append(0, 1, new Uint8Array(1), new Uint8Array(0)))
-  // What a kill would leave: the database file may be old, the log holds the commit.
+  // The database file may be old, the log holds the commit.
   fs.copyFileSync(file, path.join(folder, 'copy.db'))
   fs.copyFileSync(`${file}-wal`, path.join(folder, 'copy.db-wal'))
   const copy = openSqliteTrackerStore(path.join(folder, 'copy.db'))

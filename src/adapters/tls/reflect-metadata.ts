@@ -1,6 +1,6 @@
 /**
  * The three functions of the Reflect metadata proposal that `@peculiar/x509`'s dependency injection asks for at load time;
- * must be imported before it. Left alone where a full implementation is present.
+ * must be imported before it. Left alone where a full implementation is present. For tests: nothing else imports the library.
  */
 type Target = object
 

@@ -27,6 +27,7 @@ export class TlsLink implements ByteLink {
     })
     this.#socket.on('close', () => session.lost(cause))
     this.#socket.on('end', () => session.lost())
+    // Not freed at once: Node cuts several chunks from one buffer.
     this.#socket.on('data', (chunk: Buffer) => session.receive(chunk))
   }
 

@@ -15,6 +15,7 @@ import {
   errorFromWire,
 } from '../../core/open/errors.ts'
 import { FRAME } from '../../core/open/frame.ts'
+import { allocateBytes, freeBytes } from '../../core/open/free-bytes.ts'
 import { decodeResponsePayload, encodeRequestPayload, isInline } from '../../core/open/frame-payload.ts'
 import { decodeWireError } from '../../core/open/wire-error.ts'
 import type { Message, RequestOptions } from '../../ports/transport.ts'
@@ -183,7 +184,8 @@ export class Requester {
     if (pending.state === 'abandoned') return
     if (bodyLength <= pending.accept) {
       pending.memory?.resize(bodyLength)
-      pending.body = Buffer.allocUnsafeSlow(bodyLength)
+      // Who expects bulk bytes may free them.
+      pending.body = allocateBytes(bodyLength)
       return
     }
     pending.memory?.release()
@@ -252,6 +254,7 @@ export class Requester {
     pending.state = 'abandoned'
     pending.memory?.release()
     pending.memory = undefined
+    if (pending.body !== undefined) freeBytes(pending.body)
     pending.body = undefined
     if (pending.outgoing !== undefined) this.#outbox.drop(pending.outgoing)
     this.#outbox.frame(FRAME.cancel, pending.id)

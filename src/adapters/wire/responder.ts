@@ -17,6 +17,7 @@ import {
 import { AllmendError, errorToWire } from '../../core/open/errors.ts'
 import { FRAME } from '../../core/open/frame.ts'
 import { decodeRequestPayload, encodeResponsePayload, isInline } from '../../core/open/frame-payload.ts'
+import { allocateBytes, freeBytes } from '../../core/open/free-bytes.ts'
 import { encodeWireError } from '../../core/open/wire-error.ts'
 import type { Connection, Message, RequestHandler } from '../../ports/transport.ts'
 import { MAX_BODY_BYTES, MAX_HEAD_BYTES } from '../../ports/transport.ts'
@@ -127,7 +128,9 @@ export class Responder {
   #admit(incoming: Incoming): void {
     incoming.memory = this.#o.account.requests.reserve(incoming.bodyLength, () => {
       incoming.state = 'receiving'
-      incoming.body = Buffer.allocUnsafeSlow(incoming.bodyLength)
+      incoming.body = this.#o.freeBodies
+        ? allocateBytes(incoming.bodyLength)
+        : Buffer.allocUnsafeSlow(incoming.bodyLength)
       this.#o.outbox.frame(FRAME.grantRequest, incoming.id)
     })
   }
@@ -183,6 +186,7 @@ export class Responder {
     const { id } = incoming
     const { outbox } = this.#o
     const { head, body } = message
+    const { length } = body
     this.#consumed(incoming, body)
     incoming.answer?.resize(head.length + body.length)
     const payload = encodeResponsePayload(head, body)
@@ -201,7 +205,7 @@ export class Responder {
       bytes: body,
       last: () => this.#close(incoming),
       sent: (sent) => {
-        if (sent === body.length) this.#release(incoming)
+        if (sent === length) this.#release(incoming)
       },
     }
     incoming.state = 'answered'
@@ -266,8 +270,7 @@ export class Responder {
   #consumed(incoming: Incoming, answer?: Uint8Array): void {
     const body = incoming.body
     incoming.body = undefined
-    if (this.#o.freeBodies && incoming.received > 0 && body !== undefined && body.buffer !== answer?.buffer)
-      free(body)
+    if (this.#o.freeBodies && body !== undefined && body.buffer !== answer?.buffer) freeBytes(body)
     incoming.memory?.release()
   }
 
@@ -279,11 +282,8 @@ export class Responder {
   #release(incoming: Incoming): void {
     this.#held.delete(incoming)
     this.#consumed(incoming)
+    if (this.#o.freeBodies && incoming.outgoing !== undefined) freeBytes(incoming.outgoing.bytes)
+    incoming.outgoing = undefined
     incoming.answer?.release()
   }
-}
-
-/** Detaches a body's memory, which returns it to the system at once. */
-function free(body: Uint8Array): void {
-  if (body.buffer instanceof ArrayBuffer && !body.buffer.detached) body.buffer.transfer(0)
 }

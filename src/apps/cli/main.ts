@@ -1,11 +1,17 @@
 /** The command line's process: parse, run, print what went wrong, leave with the documented exit code. */
 import * as fs from 'node:fs'
+import { flushCompileCache } from 'node:module'
 import { CommanderError } from 'commander'
 import { UsageError } from '../../core/open/errors.ts'
+import { collectLess } from '../node/collect-less.ts'
 import { EXIT, exitCodeOf } from './exit-codes.ts'
 import { createOutput, flushOutput } from './output.ts'
 import { createProgram } from './program.ts'
 import { stopSignals } from './stop-signals.ts'
+
+collectLess()
+// Processes that this one starts find it, also those of a first `up`.
+flushCompileCache()
 
 function version(): string {
   const manifest: unknown = JSON.parse(
@@ -16,12 +22,14 @@ function version(): string {
     : ''
 }
 
-for (const stream of [process.stdout, process.stderr])
-  stream.on('error', (error: NodeJS.ErrnoException) => {
-    // Whoever read this has seen enough.
-    if (error.code === 'EPIPE') process.exit(EXIT.done)
-    throw error
-  })
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  // Whoever read this has seen enough.
+  if (error.code === 'EPIPE') process.exit(EXIT.done)
+  throw error
+})
+process.stderr.on('error', () => {
+  // Nobody listens; the work goes on, and the exit code tells.
+})
 
 // A launcher on an older Node dies with its terminal or by a kill: this process, its body, does too.
 if (process.channel !== undefined) {

@@ -19,10 +19,9 @@ describe('the progress bar', () => {
     ).toBe(0)
   })
 
-  it('says what is done and how long the rest takes, within the columns', () => {
+  it('says what is done and how long the rest takes', () => {
     const state = { part: 0.5, done: 50e6, total: 100e6, text: 'sent 50.0 MB' }
-    expect(barLine(state, 5e6, 120)).toBe('50 % sent 50.0 MB, 5.00 MB/s, 10 s left')
-    expect(barLine(state, 0, 120)).toBe('50 % sent 50.0 MB')
-    expect(barLine(state, 5e6, 40)).toHaveLength(17)
+    expect(barLine(state, 5e6)).toBe('50 % sent 50.0 MB, 5.00 MB/s, 10 s left')
+    expect(barLine(state, 0)).toBe('50 % sent 50.0 MB')
   })
 })

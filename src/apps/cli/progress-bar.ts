@@ -18,8 +18,13 @@ export interface ProgressBar {
 
 const REDRAW_MS = 100
 const BAR_WIDTH = 20
+const MIN_BAR_WIDTH = 5
+/** Brackets and a space. */
+const BAR_FRAME = 3
 /** Speed is that of the last seconds, so that a pause shows. */
 const WINDOW_MS = 5_000
+/** For terminals that don't tell their width. */
+const USUAL_COLUMNS = 80
 const NOTHING: ProgressBar = { show: () => {}, end: () => {} }
 
 export function createProgressBar(json: boolean): ProgressBar {
@@ -35,10 +40,9 @@ export function createProgressBar(json: boolean): ProgressBar {
       last = time
       samples.push({ time, done: state.done })
       while (samples.length > 2 && samples[1]!.time < time - WINDOW_MS) samples.shift()
-      const line = barLine(state, speedOf(samples), (stderr.columns ?? 80) - 1)
-      const filled = Math.round(Math.min(1, state.part) * BAR_WIDTH)
-      const bar = '='.repeat(filled).padEnd(BAR_WIDTH)
-      stderr.write(`\r\u001b[K[${color ? `\u001b[32m${bar}\u001b[0m` : bar}] ${line}`)
+      const columns = (stderr.columns || USUAL_COLUMNS) - 1
+      const line = barLine(state, speedOf(samples)).slice(0, columns)
+      stderr.write(`\r\u001b[K${barOf(state.part, columns - line.length - BAR_FRAME, color)}${line}`)
     },
     end() {
       if (last !== -Infinity) stderr.write('\r\u001b[K')
@@ -54,14 +58,19 @@ export function speedOf(samples: readonly { readonly time: number; readonly done
   return Math.max(0, ((end.done - first.done) / (end.time - first.time)) * 1_000)
 }
 
-/** What stands behind the bar, cut to the width that is left. */
-export function barLine(state: BarState, speed: number, columns: number): string {
+/** What stands behind the bar. */
+export function barLine(state: BarState, speed: number): string {
   const rate =
     speed > 0 ? `, ${formatBytes(speed)}/s, ${remaining((state.total - state.done) / speed)} left` : ''
-  return `${Math.floor(Math.min(1, state.part) * 100)} % ${state.text}${rate}`.slice(
-    0,
-    Math.max(0, columns - BAR_WIDTH - 3),
-  )
+  return `${Math.floor(Math.min(1, state.part) * 100)} % ${state.text}${rate}`
+}
+
+/** A bar of at most the width that is left; none where that would be a stump. */
+function barOf(part: number, room: number, color: boolean): string {
+  const width = Math.min(BAR_WIDTH, room)
+  if (width < MIN_BAR_WIDTH) return ''
+  const bar = '='.repeat(Math.round(Math.min(1, part) * width)).padEnd(width)
+  return `[${color ? `\u001b[32m${bar}\u001b[0m` : bar}] `
 }
 
 function remaining(seconds: number): string {

@@ -1,55 +1,80 @@
-/** The worker side of WorkerDataPath: one job after the other, each answered under its number. */
+/**
+ * The worker side of WorkerDataPath: one job after the other, each answered under its number. Plaintext, blobs
+ * and shards move between the threads: nothing is copied.
+ */
 import { parentPort } from 'node:worker_threads'
+import type { Blob } from '../../core/open/data-shard.ts'
 import type { WireError } from '../../core/open/errors.ts'
 import { errorToWire } from '../../core/open/errors.ts'
-import type { Scheme } from '../../core/open/stripe.ts'
-import type { SealedBlob } from '../../core/secret/blob.ts'
-import type { CodedStripe, DedupSecret } from '../../client/data-path.ts'
-import { codeStripe, sealChunks } from '../../client/data-path.ts'
+import type { CodedShards, DedupSecret, SealedBatch } from '../../client/data-path.ts'
+import { codeShards, sealChunks, takeDataShard } from '../../client/data-path.ts'
 import { nodePrimitives } from '../../adapters/native/node-primitives.ts'
+import { ownBytes } from './own-bytes.ts'
 
 export type WorkerJob =
   | {
       readonly kind: 'seal'
       readonly dedup: DedupSecret
-      readonly buffer: Uint8Array
+      readonly buffer: Uint8Array<ArrayBuffer>
       readonly ends: readonly number[]
     }
-  | { readonly kind: 'code'; readonly scheme: Scheme; readonly dataShards: readonly Uint8Array[] }
+  | {
+      readonly kind: 'code'
+      readonly dataShards: readonly (readonly Blob[])[]
+      /** Memory for each of the n shards. */
+      readonly into: readonly Uint8Array[]
+    }
+  | {
+      readonly kind: 'parity'
+      readonly dataShards: readonly Uint8Array[]
+      /** Memory for each parity shard. */
+      readonly into: readonly Uint8Array[]
+    }
 
 export type WorkerAnswer =
-  | { readonly kind: 'sealed'; readonly blobs: readonly SealedBlob[] }
-  | { readonly kind: 'coded'; readonly coded: CodedStripe }
+  | { readonly kind: 'sealed'; readonly batch: SealedBatch }
+  | { readonly kind: 'coded'; readonly coded: CodedShards }
   | { readonly kind: 'failed'; readonly error: WireError }
 
-function answer(job: WorkerJob): { answer: WorkerAnswer; transfer: ArrayBuffer[] } {
-  const transfer: ArrayBuffer[] = []
-  const own = (bytes: Uint8Array): Uint8Array<ArrayBuffer> => {
-    const alone =
-      bytes.buffer instanceof ArrayBuffer && bytes.byteLength === bytes.buffer.byteLength
-        ? new Uint8Array(bytes.buffer)
-        : new Uint8Array(bytes)
-    transfer.push(alone.buffer)
-    return alone
+interface Done {
+  readonly answer: WorkerAnswer
+  readonly transfer: ArrayBuffer[]
+}
+
+function run(job: WorkerJob): Done {
+  switch (job.kind) {
+    case 'seal': {
+      const { dedup, buffer, ends } = job
+      const blobs = sealChunks(nodePrimitives, dedup, buffer, ends).map((blob) => ({
+        ...blob,
+        bytes: ownBytes(blob.bytes),
+      }))
+      return {
+        answer: { kind: 'sealed', batch: { blobs, buffer } },
+        transfer: [buffer.buffer, ...blobs.map(({ bytes }) => bytes.buffer)],
+      }
+    }
+    case 'code': {
+      const data = job.dataShards.map((blobs, i) => takeDataShard(blobs, job.into[i]))
+      return coded(data, job.into.slice(data.length))
+    }
+    case 'parity':
+      return coded(job.dataShards, job.into)
   }
-  if (job.kind === 'seal') {
-    const blobs = sealChunks(nodePrimitives, job.dedup, job.buffer, job.ends).map((blob) => ({
-      ...blob,
-      id: new Uint8Array(blob.id),
-      key: new Uint8Array(blob.key),
-      bytes: own(blob.bytes),
-    }))
-    return { answer: { kind: 'sealed', blobs }, transfer }
+}
+
+function coded(dataShards: readonly Uint8Array[], into: readonly Uint8Array[]): Done {
+  const result = codeShards(nodePrimitives, dataShards, into.length, into)
+  return {
+    answer: { kind: 'coded', coded: result },
+    transfer: result.shards.flatMap(({ buffer }) => (buffer instanceof ArrayBuffer ? [buffer] : [])),
   }
-  const { parity, ids } = codeStripe(nodePrimitives, job.scheme, job.dataShards)
-  const coded = { parity: parity.map((shard) => own(shard)), ids: ids.map((id) => new Uint8Array(id)) }
-  return { answer: { kind: 'coded', coded }, transfer }
 }
 
 parentPort?.on('message', ({ id, job }: { id: number; job: WorkerJob }) => {
   try {
-    const done = answer(job)
-    parentPort?.postMessage({ id, answer: done.answer }, done.transfer)
+    const { answer, transfer } = run(job)
+    parentPort?.postMessage({ id, answer }, transfer)
   } catch (error) {
     parentPort?.postMessage({ id, answer: { kind: 'failed', error: errorToWire(error) } })
   }

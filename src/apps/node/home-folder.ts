@@ -107,6 +107,11 @@ export class HomeFolder {
     return writePrivateFile(this.unlockKeyFile, key)
   }
 
+  /** An earlier try at making this home may have left one, which would be taken instead of the passphrase. */
+  async removeUnlockKey(): Promise<void> {
+    await fs.rm(this.unlockKeyFile, { force: true })
+  }
+
   /** Secrets of member invites that nobody has come with yet. */
   async invites(): Promise<Uint8Array[]> {
     const file = this.#file('invites.json')

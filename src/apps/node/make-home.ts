@@ -158,7 +158,10 @@ async function make(
 }
 
 async function protectionFor(home: HomeFolder, wanted: MakeHomeOptions['protection']): Promise<Protection> {
-  if (wanted !== 'unattended') return wanted
+  if (wanted !== 'unattended') {
+    await home.removeUnlockKey()
+    return wanted
+  }
   const unlockKey = (await home.unlockKey()) ?? nodeRandom.bytes(UNLOCK_KEY_BYTES)
   await home.saveUnlockKey(unlockKey)
   return { unlockKey }

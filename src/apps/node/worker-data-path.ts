@@ -1,18 +1,19 @@
 /**
  * The data path on worker threads: started once a put turns out to be large, so that small commands don't pay for them.
- * Invariants: results are those of the inline path; bytes go over by one copy, come back without one; when a worker dies, what
- * it had fails, and so does the put.
+ * Invariants: results are those of the inline path; large buffers move to the worker and back, none is copied; when a worker dies, what it had fails, and so does the put.
  */
 import { availableParallelism } from 'node:os'
 import { extname } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { AllmendError, CancelledError, InternalError, errorFromWire } from '../../core/open/errors.ts'
 import type { Primitives } from '../../core/open/primitives.ts'
-import type { Scheme } from '../../core/open/stripe.ts'
-import type { SealedBlob } from '../../core/secret/blob.ts'
-import type { CodedStripe, DataPath, DedupSecret } from '../../client/data-path.ts'
-import { inlineDataPath } from '../../client/data-path.ts'
+import type { Blob } from '../../core/open/data-shard.ts'
+import type { CodedShards, DataPath, DedupSecret, SealedBatch } from '../../client/data-path.ts'
+import { Semaphore } from '../../client/concurrency.ts'
+import { inlineDataPath, takeDataShard } from '../../client/data-path.ts'
 import type { WorkerAnswer, WorkerJob } from './data-path-worker.ts'
+import { ownBytes } from './own-bytes.ts'
+import { ShardMemory } from './shard-memory.ts'
 
 /** Workers beyond that wait for the network and the disk. */
 const MAX_WORKERS = 4
@@ -20,6 +21,10 @@ const MAX_WORKERS = 4
 const START_AFTER_BYTES = 32 * 1024 * 1024
 /** Below, handing over costs more than it saves. */
 const MIN_JOB_BYTES = 128 * 1024
+/** Jobs with each worker: one that it does, one that it does next; others wait here, with their memory. */
+const MAX_JOBS = 2
+/** Blobs that move one by one: Node compares every moved buffer with all others of its message. */
+const MAX_MOVED_BLOBS = 256
 
 interface Pending {
   resolve(answer: WorkerAnswer): void
@@ -35,6 +40,8 @@ interface Thread {
 export class WorkerDataPath implements DataPath {
   readonly #inline: DataPath
   readonly #count: number
+  readonly #memory = new ShardMemory()
+  readonly #turns: Semaphore
   #threads: Thread[] = []
   #seen = 0
   #next = 0
@@ -47,37 +54,62 @@ export class WorkerDataPath implements DataPath {
   ) {
     this.#inline = inlineDataPath(primitives)
     this.#count = workers
+    this.#turns = new Semaphore(workers * MAX_JOBS)
   }
 
   async seal(
     dedup: DedupSecret,
-    buffer: Uint8Array,
+    buffer: Uint8Array<ArrayBuffer>,
     ends: readonly number[],
-  ): Promise<readonly SealedBlob[]> {
+  ): Promise<SealedBatch> {
     const bytes = ends.at(-1) ?? 0
     if (!this.#handsOver(bytes)) return this.#inline.seal(dedup, buffer, ends)
-    const copy = buffer.slice(0, bytes)
-    const answer = await this.#run(
-      { kind: 'seal', dedup: plainDedup(dedup), buffer: copy, ends },
-      [copy.buffer],
-      bytes,
+    const answer = await this.#turns.with(() =>
+      this.#run({ kind: 'seal', dedup: plainDedup(dedup), buffer, ends }, [buffer.buffer], bytes),
     )
     if (answer.kind !== 'sealed') throw new InternalError('a worker answered another question')
-    return answer.blobs
+    return answer.batch
   }
 
-  async code(scheme: Scheme, dataShards: readonly Uint8Array[]): Promise<CodedStripe> {
-    const bytes = dataShards.reduce((sum, shard) => sum + shard.length, 0)
-    if (!this.#handsOver(bytes)) return this.#inline.code(scheme, dataShards)
-    const shards = dataShards.map((shard) => new Uint8Array(shard))
-    const transfer = shards.map((shard) => shard.buffer)
-    const answer = await this.#run(
-      { kind: 'code', scheme: { ...scheme }, dataShards: shards },
-      transfer,
-      bytes,
+  async code(dataShards: readonly (readonly Blob[])[], parity: number): Promise<CodedShards> {
+    const blobs = dataShards.flat()
+    const bytes = blobs.reduce((sum, blob) => sum + blob.bytes.length, 0)
+    if (!this.#handsOver(bytes)) return this.#inline.code(dataShards, parity)
+    const answer = await this.#turns.with(() =>
+      blobs.length > MAX_MOVED_BLOBS
+        ? this.#parity(dataShards, parity, bytes)
+        : this.#code(dataShards, parity, bytes),
     )
     if (answer.kind !== 'coded') throw new InternalError('a worker answered another question')
     return answer.coded
+  }
+
+  #code(dataShards: readonly (readonly Blob[])[], parity: number, bytes: number): Promise<WorkerAnswer> {
+    const transfer: ArrayBuffer[] = []
+    const moved = dataShards.map((blobs) =>
+      blobs.map((blob): Blob => {
+        const own = ownBytes(blob.bytes)
+        transfer.push(own.buffer)
+        return { id: new Uint8Array(blob.id), bytes: own }
+      }),
+    )
+    const into = this.#memory.take(dataShards.length + parity)
+    for (const { buffer } of into) transfer.push(buffer)
+    return this.#run({ kind: 'code', dataShards: moved, into }, transfer, bytes)
+  }
+
+  #parity(dataShards: readonly (readonly Blob[])[], parity: number, bytes: number): Promise<WorkerAnswer> {
+    const memory = this.#memory.take(dataShards.length + parity)
+    const encoded = dataShards.map((blobs, i) => takeDataShard(blobs, memory[i]))
+    return this.#run(
+      { kind: 'parity', dataShards: encoded, into: memory.slice(encoded.length) },
+      memory.map(({ buffer }) => buffer),
+      bytes,
+    )
+  }
+
+  release(shards: readonly Uint8Array[]): void {
+    this.#inline.release(shards.filter((shard) => !this.#memory.give(shard)))
   }
 
   async close(): Promise<void> {
@@ -99,6 +131,7 @@ export class WorkerDataPath implements DataPath {
   }
 
   #run(job: WorkerJob, transfer: ArrayBuffer[], bytes: number): Promise<WorkerAnswer> {
+    if (this.#closed) throw new CancelledError('the client was closed')
     const thread = this.#leastBusy()
     const id = this.#next++
     thread.bytes += bytes

@@ -1,3 +1,4 @@
+import { sep } from 'node:path'
 import type { PoolLayout } from './pool-layout.ts'
 import { isAlive, waitForExit, wasStartedWith } from './process-alive.ts'
 import { readRunFile } from './run-file.ts'
@@ -8,11 +9,11 @@ const GRACE_MS = 10_000
 /** Waits for the roles of a supervisor that was killed, and kills those that hang. */
 export async function endOrphans(layout: PoolLayout): Promise<void> {
   const { roles } = await readRunFile(layout.run)
-  const ours = roles.filter((pid) => isAlive(pid) && wasStartedWith(pid, layout.dir))
+  const ours = roles.filter((pid) => isAlive(pid) && wasStartedWith(pid, layout.dir + sep))
   await Promise.all(
     ours.map(async (pid) => {
       if (await waitForExit(pid, GRACE_MS)) return
-      if (wasStartedWith(pid, layout.dir)) process.kill(pid, 'SIGKILL')
+      if (wasStartedWith(pid, layout.dir + sep)) process.kill(pid, 'SIGKILL')
       await waitForExit(pid, GRACE_MS)
     }),
   )

@@ -6,6 +6,8 @@ export interface PoolLayout {
   /** The supervisor's lock and what it runs. */
   readonly run: string
   readonly tracker: string
+  /** Where the tracker keeps the address that it listened at last. */
+  readonly trackerAddress: string
   readonly providers: string
   readonly members: string
   readonly logs: string
@@ -21,6 +23,7 @@ export function poolLayout(dir: string): PoolLayout {
     dir,
     run: at('run'),
     tracker: at('tracker'),
+    trackerAddress: at('tracker', 'tracker.json'),
     providers: at('providers'),
     members: at('members'),
     logs: at('logs'),

@@ -13,6 +13,7 @@ import { fileError } from '../../adapters/files/file-error.ts'
 import { waitForLock } from '../../adapters/files/wait-for-lock.ts'
 import { roleLogger } from '../cli/role-logger.ts'
 import type { HomeConfig } from '../node/home-config.ts'
+import { readIfThere } from '../node/private-file.ts'
 import { endOrphans } from './end-orphans.ts'
 import type { PoolLayout } from './pool-layout.ts'
 import { poolLayout } from './pool-layout.ts'
@@ -41,6 +42,8 @@ export interface StartPoolOptions {
   readonly capacity: number
   readonly members: readonly string[]
   readonly restart: 'always' | 'never'
+  /** Life of uncommitted stripes; by default the tracker's own, a day. */
+  readonly leaseSeconds?: number
   readonly signal: AbortSignal
   readonly note: (text: string) => void
 }
@@ -136,23 +139,21 @@ class Pool implements RunningPool {
   }
 
   async #startTracker(): Promise<ReadyLine> {
-    const fresh = (await fs.readdir(this.#layout.tracker)).length === 0
     const log = this.#layout.log('tracker')
     const role = new SupervisedRole({
       role: 'tracker',
       id: 'tracker',
       restart: this.#options.restart === 'always',
       logger: this.#logger,
-      command: (failures) => ({
-        args: [
-          'tracker',
-          'start',
-          `--dir=${this.#layout.tracker}`,
-          ...(fresh || failures >= PORT_IS_LOST ? [`--listen=${LOOPBACK}`] : []),
-          `--log-file=${log}`,
-        ],
-        log,
-      }),
+      command: async (failures) => {
+        // Without an address of its own, it would take one that the whole network sees.
+        const placed = (await readIfThere(this.#layout.trackerAddress)) !== undefined
+        const listen = placed && failures < PORT_IS_LOST ? [] : [`--listen=${LOOPBACK}`]
+        const { leaseSeconds } = this.#options
+        const lease = leaseSeconds === undefined ? [] : [`--lease=${leaseSeconds}`]
+        const args = ['tracker', 'start', `--dir=${this.#layout.tracker}`, ...listen, ...lease]
+        return { args: [...args, `--log-file=${log}`], log }
+      },
       onReady: (line) => this.#trackerReady(line),
     })
     this.#roles.push(role)

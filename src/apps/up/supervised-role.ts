@@ -44,6 +44,11 @@ export class SupervisedRole {
       }
   }
 
+  get #name(): string {
+    const { role, id } = this.#options
+    return role === id ? role : `${role} ${id}`
+  }
+
   running(): RunningProcess | undefined {
     const { role, id } = this.#options
     const { address = '', peer } = this.#line
@@ -63,7 +68,8 @@ export class SupervisedRole {
   }
 
   async #run(failures: number): Promise<ReadyLine> {
-    const { role, id, logger } = this.#options
+    const { logger } = this.#options
+    const name = this.#name
     const command = await this.#options.command(failures)
     if (this.#stop.signal.aborted) throw new CancelledError('stopped before the role was started')
     const begun = performance.now()
@@ -71,20 +77,21 @@ export class SupervisedRole {
     const child: RoleProcess = new RoleProcess(command, () => {
       if (this.#process === child) this.#process = undefined
       if (!ready || this.#stop.signal.aborted) return
-      logger.warn({ role, id }, 'a role died')
+      logger.warn({ name }, 'a role died')
       const again = performance.now() - begun >= GOOD_RUN_MS ? 0 : failures + 1
       if (this.#options.restart) this.#restarting = this.#restart(again)
     })
     this.#process = child
     this.#line = await child.ready
     ready = true
-    logger.info({ role, id, child: child.pid, address: this.#line['address'] }, 'a role is ready')
+    logger.info({ name, child: child.pid, address: this.#line['address'] }, 'a role is ready')
     await this.#options.onReady(this.#line)
     return this.#line
   }
 
   async #restart(failures: number): Promise<void> {
-    const { role, id, logger } = this.#options
+    const { logger } = this.#options
+    const name = this.#name
     const { signal } = this.#stop
     for (let attempt = failures; !signal.aborted; attempt++) {
       try {
@@ -97,7 +104,7 @@ export class SupervisedRole {
         return
       } catch (error) {
         logger.error(
-          { role, id, why: error instanceof Error ? error.message : String(error) },
+          { name, why: error instanceof Error ? error.message : String(error) },
           'a role did not start',
         )
       }

@@ -6,6 +6,7 @@
  */
 import { toHex } from '../../core/open/bytes.ts'
 import { verifyBlob } from '../../core/open/blob-id.ts'
+import { freeBytes } from '../../core/open/free-bytes.ts'
 import { AllmendError, CancelledError, NotEnoughShardsError, UntrustedError } from '../../core/open/errors.ts'
 import type { Signed } from '../../core/open/objects/signed.ts'
 import { ticketCodec } from '../../core/open/objects/ticket.ts'
@@ -15,6 +16,7 @@ import type { BlobRef } from '../../core/secret/blob.ts'
 import { openBlob } from '../../core/secret/blob.ts'
 import type { Client } from '../client.ts'
 import type { Space } from '../tree/space.ts'
+import { checkStripeView } from './check-stripe-view.ts'
 import { DamageReporter } from './damage-reporter.ts'
 import type { Range } from './stripe-reader.ts'
 import { HEDGE_MS, StripeReader } from './stripe-reader.ts'
@@ -62,14 +64,26 @@ export class BlobReader {
    * UntrustedError when the data can't be rebuilt.
    */
   async read(refs: readonly BlobRef[], signal?: AbortSignal): Promise<Uint8Array[]> {
-    const sealed = await this.readSealed(refs, signal)
-    return refs.map((ref) =>
+    const received: Uint8Array[] = []
+    const sealed = await this.#readSealed(refs, received, signal)
+    const plain = refs.map((ref) =>
       openBlob(this.#client.primitives, ref, sealed.get(toHex(ref.id))!, { verified: true }),
     )
+    for (const body of received) freeBytes(body)
+    return plain
   }
 
   /** The blobs' own bytes by id in hex, each verified. */
-  async readSealed(refs: readonly BlobRef[], signal?: AbortSignal): Promise<Map<string, Uint8Array>> {
+  readSealed(refs: readonly BlobRef[], signal?: AbortSignal): Promise<Map<string, Uint8Array>> {
+    return this.#readSealed(refs, [], signal)
+  }
+
+  /** Adds to `received` the buffers that nothing but this result lies in. */
+  async #readSealed(
+    refs: readonly BlobRef[],
+    received: Uint8Array[],
+    signal: AbortSignal | undefined,
+  ): Promise<Map<string, Uint8Array>> {
     await this.#locate(refs)
     const byShard = new Map<StripeReader, Map<number, Map<string, Wanted>>>()
     for (const ref of refs) {
@@ -90,7 +104,7 @@ export class BlobReader {
       // With one holder away the others are needed whole anyway: their bytes must not travel twice.
       const direct = [...shards.keys()].every((index) => stripe.isDirect(index))
       for (const [index, wanted] of shards)
-        reads.push(this.#readShard(stripe, index, direct, [...wanted.values()], result, signal))
+        reads.push(this.#readShard(stripe, index, direct, [...wanted.values()], result, received, signal))
     }
     // All are awaited, so that none is left running when one fails; the most telling failure is thrown.
     const failures = (await Promise.allSettled(reads)).filter((read) => read.status === 'rejected')
@@ -105,13 +119,28 @@ export class BlobReader {
     tryDirect: boolean,
     unsorted: readonly Wanted[],
     result: Map<string, Uint8Array>,
+    received: Uint8Array[],
     signal: AbortSignal | undefined,
   ): Promise<void> {
     const wanted = unsorted.toSorted((a, b) => a.location.offset - b.location.offset)
     const ranges = wanted.map(({ location: { offset, length } }): Range => ({ offset, length }))
-    const decoded = async () => this.#verify(wanted, await stripe.decoded(index, ranges, signal))
+    const enough = new AbortController()
+    const decoded = async () => {
+      const parts = await stripe.decoded(index, ranges, signal)
+      try {
+        return this.#verify(wanted, parts)
+      } catch (cause) {
+        if (!(cause instanceof AllmendError)) throw cause
+        throw new UntrustedError('the tracker gives a blob a place where another is', {}, { cause })
+      }
+    }
     const direct = async () => {
-      const { parts, from } = await stripe.direct(index, ranges, signal)
+      const { parts, from, body } = await stripe.direct(
+        index,
+        ranges,
+        signal === undefined ? enough.signal : AbortSignal.any([signal, enough.signal]),
+      )
+      if (body !== undefined) received.push(body)
       try {
         return this.#verify(wanted, parts)
       } catch (error) {
@@ -119,12 +148,13 @@ export class BlobReader {
         throw error
       }
     }
-    const parts = tryDirect
-      ? await this.#hedge(direct(), () => {
-          stripe.shun(index)
-          return decoded()
-        })
-      : await decoded()
+    const viaHedge = () =>
+      this.#hedge(direct(), () => {
+        stripe.shun(index)
+        return decoded()
+      })
+    // Who never answers must not keep its share of the memory for answers.
+    const parts = await (tryDirect ? viaHedge() : decoded()).finally(() => enough.abort())
     for (const [i, { key }] of wanted.entries()) result.set(key, parts[i]!)
   }
 
@@ -171,17 +201,25 @@ export class BlobReader {
       if (known === undefined || now - known.at > LOCATION_AGE_MS) unknown.set(key, id)
     }
     const ids = [...unknown.values()]
-    for (let at = 0; at < ids.length; at += MAX_LOCATE) {
+    for (let at = 0; at < ids.length;) {
       const answer = await this.#client.tracker.call(locateBlobs, {
         space: this.#space.id,
         blobs: ids.slice(at, at + MAX_LOCATE),
       })
+      if (answer.looked === 0) throw new UntrustedError('the tracker looks for blobs without end')
+      at += answer.looked ?? MAX_LOCATE
       this.#client.providers.learn(answer.providers)
       this.#takeTickets(answer.tickets)
       const stripes = answer.stripes.map((view) => this.#stripe(view))
       for (const [id, place, index, offset, length] of answer.places) {
         const stripe = stripes[place]
-        if (stripe === undefined || index >= stripe.view.stripe.k)
+        const shard = stripe?.view.stripe.shards[index]
+        if (
+          stripe === undefined ||
+          shard === undefined ||
+          index >= stripe.view.stripe.k ||
+          offset + length > shard[1]
+        )
           throw new UntrustedError('the tracker gives a blob a place that is none', { blob: id })
         this.#locations.set(toHex(id), { stripe, index, offset, length, at: now })
       }
@@ -194,6 +232,7 @@ export class BlobReader {
   }
 
   #stripe(view: StripeView): StripeReader {
+    checkStripeView(this.#client.primitives, view)
     return getOrSet(
       this.#stripes,
       toHex(view.id),
@@ -217,7 +256,7 @@ export class BlobReader {
     let cached = 0
     for (const stripe of [...this.#stripes.values()].reverse()) {
       cached += stripe.cachedBytes
-      if (cached > MAX_CACHED_BYTES) stripe.drop()
+      if (cached > MAX_CACHED_BYTES && stripe.isIdle) stripe.drop()
     }
   }
 }

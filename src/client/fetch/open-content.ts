@@ -24,5 +24,8 @@ export function openContent(client: Client, node: RemoteNode): Manifest | undefi
     },
     change.manifest,
   )
+  // Every change with contents says their length anew in its metadata: an older manifest beside it shows here.
+  if (manifest.size !== node.metadata.size)
+    throw new UntrustedError('contents of another length than the newest metadata says')
   return manifest
 }

@@ -47,6 +47,8 @@ export class StripeReader {
   readonly #whole = new Map<number, Uint8Array>()
   /** Data shards are all at hand once this is done. */
   #decoding: Promise<void> | undefined
+  /** Reads under way: what they stand on must stay in memory. */
+  #users = 0
   /** Holders that failed: index and provider; and those of them that proved to be without the right bytes. */
   readonly #failed = new Set<string>()
   readonly #wrong = new Set<string>()
@@ -65,7 +67,11 @@ export class StripeReader {
     return sum
   }
 
-  /** Forgets what is kept in memory. */
+  get isIdle(): boolean {
+    return this.#users === 0
+  }
+
+  /** Forgets what is kept in memory; only while idle. */
   drop(): void {
     this.#whole.clear()
     this.#decoding = undefined
@@ -76,12 +82,14 @@ export class StripeReader {
     return this.#whole.has(index) || this.#rank(index) < 2
   }
 
-  /** Ranges straight from the shard's holder (`from`), unverified: the caller checks the blobs. */
+  /**
+   * Ranges straight from the shard's holder (`from`), unverified: the caller checks the blobs, and may free `body`, in which they lie.
+   */
   async direct(
     index: number,
     ranges: readonly Range[],
     signal?: AbortSignal,
-  ): Promise<{ parts: Uint8Array[]; from?: Uint8Array }> {
+  ): Promise<{ parts: Uint8Array[]; from?: Uint8Array; body?: Uint8Array }> {
     const whole = this.#whole.get(index)
     if (whole !== undefined) return { parts: cut(whole, ranges) }
     const from = this.#holders(index)[0]
@@ -95,19 +103,22 @@ export class StripeReader {
       })
     }
     let at = 0
-    return { parts: ranges.map((range) => body.subarray(at, (at += range.length))), from }
+    return { parts: ranges.map((range) => body.subarray(at, (at += range.length))), from, body }
   }
 
   /** Ranges of a data shard from verified bytes: by fetching and decoding whole shards, leaving out who failed. */
   async decoded(index: number, ranges: readonly Range[], signal?: AbortSignal): Promise<Uint8Array[]> {
-    this.#decoding ??= this.#decode(signal).catch((error: unknown) => {
-      this.#decoding = undefined
-      throw error
-    })
-    await this.#decoding
-    const whole = this.#whole.get(index)
-    // It was dropped while we waited for our turn.
-    return whole === undefined ? this.decoded(index, ranges, signal) : cut(whole, ranges)
+    this.#users++
+    try {
+      this.#decoding ??= this.#decode(signal).catch((error: unknown) => {
+        this.#decoding = undefined
+        throw error
+      })
+      await this.#decoding
+      return cut(this.#whole.get(index)!, ranges)
+    } finally {
+      this.#users--
+    }
   }
 
   /** The holder of this shard dawdles: it isn't asked first again for a while. */

@@ -1,9 +1,9 @@
 import { equalBytes } from '../../core/open/bytes.ts'
 import { UntrustedError } from '../../core/open/errors.ts'
-import { CHANGE_KIND, FORM_RANDOM } from '../../core/open/objects/change.ts'
+import { CHANGE_KIND, changeId, FORM_RANDOM } from '../../core/open/objects/change.ts'
 import { NODE_ID_BYTES } from '../../core/open/objects/suite.ts'
 import type { Primitives } from '../../core/open/primitives.ts'
-import type { NodeView, OperationView } from '../../core/open/protocol/tracker-methods.ts'
+import type { ChangeView, NodeView, OperationView } from '../../core/open/protocol/tracker-methods.ts'
 import type { NodeKeys } from '../../core/secret/key-tree.ts'
 import { checkCommitments, childKeys, openBack } from '../../core/secret/key-tree.ts'
 import type { Metadata } from '../../core/secret/metadata.ts'
@@ -27,18 +27,27 @@ export async function openNode(
   view: NodeView,
   operations: readonly OperationView[],
 ): Promise<RemoteNode> {
+  // One change often serves as generation, metadata and content: it is verified once.
+  const verified = new Map<string, VerifiedChange>()
+  const verify = async (change: ChangeView): Promise<VerifiedChange> => {
+    const key = `${change.operation} ${change.place}`
+    const known = verified.get(key)
+    if (known !== undefined && equalBytes(known.encoded, change.change)) return known
+    const fresh = await verifier.change(change, operations, space)
+    verified.set(key, fresh)
+    return fresh
+  }
   const generations: VerifiedChange[] = []
-  for (const change of view.generations) generations.push(await verifier.change(change, operations, space))
-  const meta = await verifier.change(view.meta, operations, space)
-  const content =
-    view.content === undefined ? undefined : await verifier.change(view.content, operations, space)
+  for (const change of view.generations) generations.push(await verify(change))
+  const meta = await verify(view.meta)
+  const content = view.content === undefined ? undefined : await verify(view.content)
   const first = generations[0]
   const last = generations.at(-1)
   if (first === undefined || last === undefined || first.change.kind !== CHANGE_KIND.create)
     throw new UntrustedError('a node whose creation was not served')
   for (const { change } of [...generations, meta, ...(content === undefined ? [] : [content])])
     if (!equalBytes(change.node, view.node)) throw new UntrustedError("another node's change was served")
-  checkNewest(view, [last, meta, ...(content === undefined ? [] : [content])])
+  checkNewest(primitives, view, generations, meta, content)
 
   const keys = nodeKeys(primitives, pool, space, parent, view.node, generations)
   const metaKeys = keys.get(meta.change.gen)
@@ -83,11 +92,42 @@ function openMetadataOf(
   )
 }
 
-/** A tracker that serves an old change beside a newer one of the same node shows itself here. */
-function checkNewest(view: NodeView, changes: readonly VerifiedChange[]): void {
-  for (const { change } of changes)
-    if (change.version > view.version)
-      throw new UntrustedError('a node is said to be older than a change of it that was served')
+/**
+ * The newest change of a live node always carries metadata: so `meta` must be the one that the node's head and version name, of
+ * the newest generation, and nothing else newer. A tracker that serves an old change beside a newer one shows itself here.
+ */
+function checkNewest(
+  primitives: Primitives,
+  view: NodeView,
+  generations: readonly VerifiedChange[],
+  meta: VerifiedChange,
+  content: VerifiedChange | undefined,
+): void {
+  const { version, gen } = meta.change
+  const served = [...new Set([...generations, meta, ...(content === undefined ? [] : [content])])]
+  const ids = new Map<number, Uint8Array>()
+  for (const { change, encoded } of served) {
+    const id = changeId(primitives, encoded)
+    if (!equalBytes(ids.get(change.version) ?? id, id))
+      throw new UntrustedError('two changes of a node were served as the same version')
+    ids.set(change.version, id)
+  }
+  const isNewest =
+    version === view.version &&
+    equalBytes(ids.get(version)!, view.head) &&
+    gen === generations.at(-1)?.change.gen &&
+    served.every(
+      ({ change }) =>
+        change.version <= version &&
+        (change.manifest === undefined || change.version <= (content?.change.version ?? 0)) &&
+        follows(change.base, ids.get(change.version - 1)),
+    )
+  if (!isNewest) throw new UntrustedError('an older change of a node was served as its newest')
+}
+
+/** Whether a change names the one right before it as its base, where that one was served. */
+function follows(base: Uint8Array | undefined, before: Uint8Array | undefined): boolean {
+  return before === undefined || (base !== undefined && equalBytes(base, before))
 }
 
 /** The node's keys by generation: derived from the parent (or the grant, for a root), older ones through the back boxes. */

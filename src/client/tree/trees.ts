@@ -91,7 +91,11 @@ export class Trees {
     const { primitives, identity } = this.#parts
     const { spaces } = await this.#tracker.call(listSpaces, {})
     const roots = new Map<string, RemoteNode>()
+    const seen = new Set<string>()
     for (const view of spaces) {
+      const id = toHex(view.space)
+      if (seen.has(id)) throw new UntrustedError('the tracker serves a space twice')
+      seen.add(id)
       const space = await openSpace(primitives, identity, this.#verifier, view)
       const root = await this.#openRoot(space)
       const { name } = root.metadata
@@ -112,6 +116,7 @@ export class Trees {
   async #loadChildren(folder: RemoteNode): Promise<Children> {
     const { primitives, identity } = this.#parts
     const all: RemoteNode[] = []
+    const seen = new Set<string>()
     let cursor: Uint8Array | undefined
     do {
       const page = await this.#tracker.call(listChildren, {
@@ -119,7 +124,10 @@ export class Trees {
         node: folder.id,
         cursor,
       })
-      for (const view of page.nodes)
+      for (const view of page.nodes) {
+        const id = toHex(view.node)
+        if (seen.has(id)) throw new UntrustedError('the tracker serves a node twice')
+        seen.add(id)
         all.push(
           await openNode(
             primitives,
@@ -131,6 +139,7 @@ export class Trees {
             page.operations,
           ),
         )
+      }
       if (page.cursor !== undefined && page.nodes.length === 0)
         throw new UntrustedError('the tracker serves empty pages without end')
       cursor = page.cursor
@@ -139,11 +148,7 @@ export class Trees {
     all.sort((a, b) => a.index - b.index || a.place - b.place || compareBytes(a.id, b.id))
     const byName = new Map<string, RemoteNode>()
     const conflicts: RemoteNode[] = []
-    const seen = new Set<string>()
     for (const node of all) {
-      const id = toHex(node.id)
-      if (seen.has(id)) throw new UntrustedError('the tracker serves a node twice')
-      seen.add(id)
       if (byName.has(node.metadata.name)) conflicts.push(node)
       else byName.set(node.metadata.name, node)
     }

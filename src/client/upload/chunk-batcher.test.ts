@@ -47,7 +47,7 @@ test('the chunks of every file, joined, are the file, whatever the sizes of file
             joined[batch.owners[i]!]!.push(batch.buffer.slice(start, end))
             start = end
           }
-          batcher.recycle(batch)
+          batcher.recycle(batch.buffer)
           return Promise.resolve()
         }
         const batcher: ChunkBatcher<number> = new ChunkBatcher(createChunker(gear), take)

@@ -88,8 +88,8 @@ export class ChunkBatcher<Owner> {
     await this.#onBatch(batch)
   }
 
-  /** Takes the buffer of a batch back for another one, once nobody reads it any more. */
-  recycle({ buffer }: ChunkBatch<Owner>): void {
+  /** Takes the memory of a batch back for another one, once nobody reads it any more. */
+  recycle(buffer: Uint8Array<ArrayBuffer>): void {
     if (this.#spare.length < MAX_SPARE_BUFFERS) this.#spare.push(buffer)
   }
 }

@@ -14,6 +14,7 @@ import type { ChunkListRef, Manifest } from '../../core/secret/manifest.ts'
 import { MAX_INLINE_CHUNKS, MAX_LIST_CHUNKS, sealListBlob } from '../../core/secret/manifest.ts'
 import type { Client } from '../client.ts'
 import { Semaphore } from '../concurrency.ts'
+import type { KnownContent } from '../fetch/all-chunks.ts'
 import type { Content } from '../tree/node-changes.ts'
 import type { Space } from '../tree/space.ts'
 import type { ChunkBatch, ReadAt } from './chunk-batcher.ts'
@@ -37,7 +38,7 @@ interface FileInProgress {
   /** Blobs that are not stored yet. */
   waiting: number
   /** What the pool has under this name, to compare with. */
-  readonly before: (() => Promise<readonly BlobRef[]>) | undefined
+  readonly before: (() => Promise<KnownContent | undefined>) | undefined
   readonly done: (content: SealedContent) => void
 }
 
@@ -65,7 +66,7 @@ export class FileSealer {
    */
   async file(
     read: ReadAt,
-    before: (() => Promise<readonly BlobRef[]>) | undefined,
+    before: (() => Promise<KnownContent | undefined>) | undefined,
     done: (content: SealedContent) => void,
   ): Promise<number> {
     const file: FileInProgress = {
@@ -93,8 +94,7 @@ export class FileSealer {
     if (this.#failure !== undefined) throw this.#failure.error
   }
 
-  async #seal(batch: ChunkBatch<FileInProgress>): Promise<void> {
-    const { buffer, ends, owners } = batch
+  async #seal({ buffer, ends, owners }: ChunkBatch<FileInProgress>): Promise<void> {
     await this.#slots.acquire()
     const sealing = this.#client.dataPath.seal(this.#space.dedup, buffer, ends)
     // Its failure is met when its turn comes.
@@ -102,8 +102,8 @@ export class FileSealer {
     this.#inOrder(
       async () => {
         const sealed = await sealing
-        this.#batcher.recycle(batch)
-        const blobs = sealed.map(({ bytes, ...ref }, i) => this.#track(owners[i]!, ref, bytes))
+        this.#batcher.recycle(sealed.buffer)
+        const blobs = sealed.blobs.map(({ bytes, ...ref }, i) => this.#track(owners[i]!, ref, bytes))
         await this.#uploader.add(blobs)
         for (const file of new Set(owners)) await this.#complete(file)
       },
@@ -140,7 +140,13 @@ export class FileSealer {
     if (total === undefined || chunks.length !== total.chunks || file.content !== undefined) return
     const { domain, epoch } = this.#space.dedup
     const manifest = { size: total.bytes, domain, dedupEpoch: epoch }
-    if (file.before !== undefined && sameChunks(await file.before(), chunks)) file.content = 'unchanged'
+    const before = await file.before?.()
+    // Lists have random keys: one that isn't whole any more is replaced by another, in a new version.
+    const isUnchanged =
+      before !== undefined &&
+      sameChunks(before.chunks, chunks) &&
+      (await this.#uploader.has(before.lists)).size === before.lists.length
+    if (isUnchanged) file.content = 'unchanged'
     else if (chunks.length <= MAX_INLINE_CHUNKS) {
       file.content = {
         manifest: { ...manifest, chunks, lists: [] },
@@ -166,7 +172,8 @@ export class FileSealer {
     }
     const ids = distinct([...file.chunks, ...refs].map(({ id }) => id))
     const lists = [...slices(ids, MAX_PUBLIC_LIST_IDS)].map((part) => encodePublicList(primitives, part))
-    for (const list of lists) blobs.push(this.#blobOf(file, list.id, list.bytes, 0))
+    // The uploader takes their bytes for good, and they are needed once more.
+    for (const list of lists) blobs.push(this.#blobOf(file, list.id, list.bytes.slice(), 0))
     await this.#uploader.add(blobs)
     for (const part of slices(lists, LISTS_AT_ONCE))
       await tracker.call(putLists, { space: this.#space.id, lists: part.map(({ bytes }) => bytes) })

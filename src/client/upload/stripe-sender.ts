@@ -4,18 +4,20 @@
  * - a stripe is sealed only with at least the happy threshold of shards acknowledged, each by another provider.
  * - it waits up to `TARGET_WAIT_MS` for all n shards once it is happy, and fails when nothing got on for as long.
  */
-import { toHex } from '../../core/open/bytes.ts'
+import { equalBytes, toHex } from '../../core/open/bytes.ts'
 import {
   AllmendError,
   CancelledError,
   CapacityError,
   DeniedError,
   NotEnoughProvidersError,
+  UntrustedError,
 } from '../../core/open/errors.ts'
 import type { Signed } from '../../core/open/objects/signed.ts'
 import { putShard, statShards } from '../../core/open/protocol/provider-methods.ts'
 import type { BlobPlace, PlacementAnswer } from '../../core/open/protocol/tracker-methods.ts'
 import { placeStripe, replaceShard, sealStripe } from '../../core/open/protocol/tracker-methods.ts'
+import { schemeFor } from '../../core/open/scheme.ts'
 import type { Stripe } from '../../core/open/stripe.ts'
 import { happyThreshold, stripeId } from '../../core/open/stripe.ts'
 import type { Client } from '../client.ts'
@@ -83,6 +85,9 @@ export async function sendStripe(
     return now - lastProgress >= TARGET_WAIT_MS
   }
   const markStored = (index: number, provider: Uint8Array) => {
+    for (const [other, holder] of stored)
+      if (other !== index && equalBytes(holder, provider))
+        throw new UntrustedError('the tracker places two shards of a stripe on one provider', { provider })
     stored.set(index, provider)
     lastProgress = clock.monotonic()
     if (stored.size >= happy) happySince ??= lastProgress
@@ -92,6 +97,7 @@ export async function sendStripe(
   async function settleShard(index: number): Promise<void> {
     let target = targets.get(index)
     const failed: Uint8Array[] = []
+    let denied: Uint8Array | undefined
     while (!stop.signal.aborted) {
       if (target !== undefined) {
         try {
@@ -101,8 +107,11 @@ export async function sendStripe(
         } catch (error) {
           if (!(error instanceof AllmendError) || error instanceof CancelledError) throw error
           lastError = error
-          // A ticket may just have run out: a new one for the same provider comes with the next placement.
-          if (!(error instanceof DeniedError)) failed.push(target.provider)
+          // A ticket may just have run out: a new one for the same provider comes with the next placement, once.
+          const { provider } = target
+          if (error instanceof DeniedError && (denied === undefined || !equalBytes(denied, provider)))
+            denied = provider
+          else failed.push(provider)
         }
       }
       if (gaveUp()) return
@@ -115,7 +124,8 @@ export async function sendStripe(
         target = targetsOf(answer).get(index)
       } catch (error) {
         if (!(error instanceof NotEnoughProvidersError || error instanceof CapacityError)) throw error
-        lastError = error
+        // That nobody else is left says less than that one was full.
+        if (!(lastError instanceof CapacityError)) lastError = error
         target = undefined
         // Whoever failed may have come back by the next round.
         failed.length = 0
@@ -162,10 +172,22 @@ async function place(
       const answer = await client.tracker.call(placeStripe, { space: job.space, stripe: job.stripe })
       return targetsOf(answer)
     } catch (error) {
-      if (!(error instanceof NotEnoughProvidersError) || client.clock.monotonic() >= until) throw error
+      if (!(error instanceof CapacityError || error instanceof NotEnoughProvidersError)) throw error
+      // Space isn't freed by waiting, and a narrower stripe can be placed at once.
+      const isFinal = error instanceof CapacityError || schemeFor(placeable(error)) !== undefined
+      if (isFinal || client.clock.monotonic() >= until)
+        throw tooFew(0, happyThreshold(job.stripe), job.stripe.n, error)
       await client.clock.sleep(RETRY_MS, signal)
     }
   }
+}
+
+/** How many shards of a stripe could have been placed, as the failure or what it came from says; 0 when nothing says so. */
+export function placeable(error: AllmendError): number {
+  const { available, withRoom } = error.facts
+  if (typeof available === 'number') return available
+  if (typeof withRoom === 'number') return withRoom
+  return error.cause instanceof AllmendError ? placeable(error.cause) : 0
 }
 
 function targetsOf(answer: PlacementAnswer): Map<number, Target> {

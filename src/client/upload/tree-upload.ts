@@ -1,12 +1,12 @@
 import { AllmendError, ConflictError } from '../../core/open/errors.ts'
-import type { BlobRef } from '../../core/secret/blob.ts'
 import type { Metadata } from '../../core/secret/metadata.ts'
 import type { LocalEntry, LocalStat } from '../../ports/local-files.ts'
 import type { JournalJob } from '../../ports/put-journal.ts'
 import type { Client } from '../client.ts'
 import { orderedAhead, throwIfCancelled } from '../concurrency.ts'
+import type { KnownContent } from '../fetch/all-chunks.ts'
 import { allChunks } from '../fetch/all-chunks.ts'
-import { checkName } from '../paths.ts'
+import { checkDistinct, checkName } from '../paths.ts'
 import type { PutParameters, PutProblem, PutProgress, PutResult } from '../put-parameters.ts'
 import { freshen } from '../tree/freshen.ts'
 import type { Folder } from '../tree/node-changes.ts'
@@ -74,6 +74,7 @@ export class TreeUpload {
     const { sources, onProgress } = this.#parameters
     const roots: LocalEntry[] = []
     for (const source of sources) roots.push(await this.#client.files.stat(source))
+    if (roots.length > 1) checkDistinct(roots.map((root) => this.#client.files.baseName(root.path)))
     if (onProgress !== undefined) await this.#scan(roots)
     this.#phase = 'send'
     try {
@@ -202,7 +203,7 @@ export class TreeUpload {
         ),
       )
     if (entry.stat.kind === 'folder') return this.#folder(parent, entry, name, existing)
-    if (entry.stat.kind === 'symlink') this.#symlink(parent, entry, name, existing)
+    if (entry.stat.kind === 'symlink') await this.#symlink(parent, entry, name, existing)
     else await this.#file(parent, entry, name, existing, content)
     return undefined
   }
@@ -221,6 +222,11 @@ export class TreeUpload {
     this.#count.folders++
     if (existing !== undefined) {
       const fresh = await freshen(this.#client, existing)
+      const metadata = metadataOf(entry.stat, name)
+      if (!sameMetadata(fresh.metadata, metadata)) {
+        const { encoded } = metaChange(this.#client, fresh, metadata)
+        this.#queue.reserve().put({ encoded, committed: () => undefined })
+      }
       return { folder: folderOf(fresh), before: fresh }
     }
     const change = createChange(this.#client, parent.folder, metadataOf(entry.stat, name))
@@ -229,14 +235,19 @@ export class TreeUpload {
     return { folder: { space: parent.folder.space, id: node, gen, keys }, before: undefined }
   }
 
-  #symlink(parent: OpenFolder, entry: LocalEntry, name: string, existing: RemoteNode | undefined): void {
+  async #symlink(
+    parent: OpenFolder,
+    entry: LocalEntry,
+    name: string,
+    existing: RemoteNode | undefined,
+  ): Promise<void> {
     this.#count.symlinks++
     const metadata = metadataOf(entry.stat, name)
     if (existing !== undefined && sameMetadata(existing.metadata, metadata)) return
     const change =
       existing === undefined
         ? createChange(this.#client, parent.folder, metadata)
-        : metaChange(this.#client, existing, metadata)
+        : metaChange(this.#client, await freshen(this.#client, existing), metadata)
     this.#queue.reserve().put({ encoded: change.encoded, committed: () => undefined })
   }
 
@@ -270,7 +281,7 @@ export class TreeUpload {
       } else slot.put({ encoded: change, committed })
     }
     try {
-      if (small !== undefined && small.bytes.length === small.stat.size) {
+      if (small !== undefined && isWhole(small, entry)) {
         stat = small.stat
         await this.#sealer.file(readerOf(small.bytes), this.#chunksOf(existing), ready)
       } else stat = await this.#readLarge(entry, this.#chunksOf(existing), ready, (final) => (stat = final))
@@ -283,13 +294,13 @@ export class TreeUpload {
     this.#report()
   }
 
-  #chunksOf(existing: RemoteNode | undefined): (() => Promise<readonly BlobRef[]>) | undefined {
+  #chunksOf(existing: RemoteNode | undefined): (() => Promise<KnownContent | undefined>) | undefined {
     return existing === undefined ? undefined : () => allChunks(this.#client, existing)
   }
 
   async #readLarge(
     entry: LocalEntry,
-    before: (() => Promise<readonly BlobRef[]>) | undefined,
+    before: (() => Promise<KnownContent | undefined>) | undefined,
     ready: (content: SealedContent) => void,
     settle: (stat: LocalStat) => void,
   ): Promise<LocalStat> {
@@ -312,7 +323,8 @@ export class TreeUpload {
       const ended = await file.stat().catch(localFailure)
       if (ended.fingerprint !== begun.fingerprint)
         this.#warnings.push(`${entry.path} changed while it was read; what was read is stored: put it again`)
-      const stat = { ...ended, size: bytes }
+      // Under the state in which it was begun, so that a put that resumes takes it for changed.
+      const stat = { ...ended, size: bytes, fingerprint: begun.fingerprint }
       settle(stat)
       settled = true
       if (held !== undefined) ready(held)
@@ -338,6 +350,11 @@ export class TreeUpload {
     if (sameMetadata(existing.metadata, metadata)) return undefined
     return metaChange(this.#client, existing, metadata).encoded
   }
+}
+
+/** Whether what was read ahead is the file as the walk met it; else it changed meanwhile and is read again. */
+function isWhole({ bytes, stat }: SmallContent, entry: LocalEntry): boolean {
+  return stat.fingerprint === entry.stat.fingerprint && bytes.length === stat.size
 }
 
 function readerOf(bytes: Uint8Array) {

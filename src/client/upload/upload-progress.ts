@@ -5,6 +5,7 @@ export class UploadProgress {
   atTarget = 0
   /** Shard bytes that were really handed to the network. */
   wire = 0
+  readonly #owed = { sent: 0, decodable: 0, atTarget: 0 }
   readonly #changed: () => void
 
   constructor(changed: () => void) {
@@ -20,7 +21,14 @@ export class UploadProgress {
   }
 
   add(what: 'sent' | 'decodable' | 'atTarget', bytes: number): void {
-    this[what] += bytes
+    const paid = Math.min(this.#owed[what], bytes)
+    this.#owed[what] -= paid
+    this[what] += bytes - paid
     this.#changed()
+  }
+
+  /** Bytes that were counted and must come again: what is added next makes up for them. */
+  owe(what: 'sent' | 'decodable', bytes: number): void {
+    this.#owed[what] += bytes
   }
 }

@@ -6,28 +6,35 @@
  *   makes the same shards again.
  */
 import { toHex } from '../../core/open/bytes.ts'
-import { encodeDataShard, layoutDataShard } from '../../core/open/data-shard.ts'
-import { NotEnoughProvidersError } from '../../core/open/errors.ts'
+import { layoutDataShard } from '../../core/open/data-shard.ts'
+import { CapacityError, NotEnoughProvidersError } from '../../core/open/errors.ts'
+import { freeBytes } from '../../core/open/free-bytes.ts'
 import type { Packer } from '../../core/open/packer.ts'
 import { createPacker } from '../../core/open/packer.ts'
 import type { BlobPlace } from '../../core/open/protocol/tracker-methods.ts'
 import { hasBlobs } from '../../core/open/protocol/tracker-methods.ts'
 import { schemeFor } from '../../core/open/scheme.ts'
 import type { Scheme, Stripe } from '../../core/open/stripe.ts'
-import { stripeId } from '../../core/open/stripe.ts'
+import { MAX_SHARD_BYTES, stripeId } from '../../core/open/stripe.ts'
 import type { JournalJob, PlannedStripe } from '../../ports/put-journal.ts'
 import type { Client } from '../client.ts'
 import { Semaphore, throwIfCancelled } from '../concurrency.ts'
 import type { Space } from '../tree/space.ts'
-import { sendStripe, TARGET_WAIT_MS } from './stripe-sender.ts'
+import type { StripeOutcome } from './stripe-sender.ts'
+import { placeable, sendStripe, TARGET_WAIT_MS } from './stripe-sender.ts'
 import type { UploadProgress } from './upload-progress.ts'
 
 /** 3 stripes of 24 MiB keep six providers busy while one stripe waits for its slowest disk. */
 const MAX_STRIPES = 3
 const RETRY_MS = 500
+/** A tracker answers for so many blobs at once. */
+const MAX_ASKED = 4_096
+/** After so long wider stripes are tried again, ms: providers come back, space is freed. */
+const ROOM_AGE_MS = 10_000
 
 export interface UploadBlob {
   readonly id: Uint8Array
+  /** The uploader's from `add` on: it frees them once they are in a shard. */
   readonly bytes: Uint8Array
   /** Plaintext bytes that it stands for, for the progress. */
   readonly plain: number
@@ -63,6 +70,8 @@ export class Uploader {
   readonly #sending = new Set<Promise<void>>()
   #packer: Packer<UploadBlob> | undefined
   #failure: { readonly error: unknown } | undefined
+  /** How many providers the tracker found for a stripe when it found too few, for a while. */
+  #room = { count: 0, until: Number.NEGATIVE_INFINITY }
   readonly safety: Safety = { survives: Number.POSITIVE_INFINITY, target: 0, missingShards: 0 }
 
   constructor(
@@ -87,7 +96,8 @@ export class Uploader {
   /** Takes blobs in. Waits while too much is under way; throws what made the upload fail. */
   async add(blobs: readonly UploadBlob[]): Promise<void> {
     const underWay = new Set(blobs.map((blob) => toHex(blob.id)).filter((key) => this.#waiting.has(key)))
-    const present = await this.#ask(blobs.filter((blob) => !underWay.has(toHex(blob.id))))
+    const unknown = blobs.filter((blob) => !underWay.has(toHex(blob.id)))
+    const present = await this.has(unknown.map((blob) => blob.id))
     for (const blob of blobs) {
       this.#check()
       const key = toHex(blob.id)
@@ -96,10 +106,14 @@ export class Uploader {
         blob.stored()
       }
       const waiting = this.#waiting.get(key)
-      if (waiting !== undefined) waiting.push(known)
-      // What was under way and isn't any more was stored in the meantime.
-      else if (present.has(key) || underWay.has(key)) known()
-      else {
+      if (waiting !== undefined) {
+        waiting.push(known)
+        freeBytes(blob.bytes)
+        // What was under way and isn't any more was stored in the meantime.
+      } else if (present.has(key) || underWay.has(key)) {
+        freeBytes(blob.bytes)
+        known()
+      } else {
         this.#waiting.set(key, [blob.stored])
         await this.#pack(blob, key)
       }
@@ -132,13 +146,15 @@ export class Uploader {
     if (this.#failure !== undefined) throw this.#failure.error
   }
 
-  async #ask(blobs: readonly UploadBlob[]): Promise<ReadonlySet<string>> {
-    if (blobs.length === 0) return new Set()
-    const { present } = await this.#client.tracker.call(hasBlobs, {
-      space: this.#space.id,
-      blobs: blobs.map((blob) => blob.id),
-    })
-    return new Set(blobs.filter((_, i) => present[i] === true).map((blob) => toHex(blob.id)))
+  /** Which of these blobs (ids, in hex) the pool has in stripes that are whole now. */
+  async has(blobs: readonly Uint8Array[]): Promise<ReadonlySet<string>> {
+    const found = new Set<string>()
+    for (let at = 0; at < blobs.length; at += MAX_ASKED) {
+      const asked = blobs.slice(at, at + MAX_ASKED)
+      const { present } = await this.#client.tracker.call(hasBlobs, { space: this.#space.id, blobs: asked })
+      for (const [i, id] of asked.entries()) if (present[i] === true) found.add(toHex(id))
+    }
+    return found
   }
 
   async #pack(blob: UploadBlob, key: string): Promise<void> {
@@ -159,21 +175,31 @@ export class Uploader {
 
   /** The scheme for the providers that are up now; waits a while for more when there are too few. */
   async #scheme(): Promise<Scheme> {
-    const { clock, providers } = this.#client
+    const { clock } = this.#client
     const until = clock.monotonic() + TARGET_WAIT_MS
     for (;;) {
-      const list = await providers.list()
-      const up = list.filter((provider) => provider.up && !providers.isShunned(provider.id)).length
-      const scheme = schemeFor(up)
+      const { count, up, known } = await this.#usable()
+      const scheme = schemeFor(count)
       if (scheme !== undefined) return scheme
       if (clock.monotonic() >= until)
         throw new NotEnoughProvidersError(
-          `only ${up} of ${list.length} providers are up; storing safely needs at least 3: start providers, then run the ` +
+          `only ${up} of ${known} providers are up; storing safely needs at least 3: start providers, then run the ` +
             'same command again: it resumes',
           { up, needed: 3 },
         )
       await clock.sleep(RETRY_MS, this.#signal)
     }
+  }
+
+  /** How many providers a stripe may count on: those that are up and have room; in a pool that is almost full, all that are up. */
+  async #usable(): Promise<{ count: number; up: number; known: number }> {
+    const { clock, providers } = this.#client
+    const list = await providers.list()
+    const up = list.filter((provider) => provider.up && !providers.isShunned(provider.id))
+    const roomy = up.filter(({ capacity, used }) => capacity - used >= MAX_SHARD_BYTES).length
+    const most = clock.monotonic() < this.#room.until ? this.#room.count : Number.POSITIVE_INFINITY
+    const count = Math.min(schemeFor(roomy) === undefined ? up.length : roomy, most)
+    return { count, up: up.length, known: list.length }
   }
 
   /** Waits for a slot, then sends in the background; packs anew when fewer providers are left than it was packed for. */
@@ -193,14 +219,26 @@ export class Uploader {
       return
     }
     const sending = this.#send(shards, scheme.n - scheme.k, planned)
+      .finally(() => this.#slots.release())
+      .then(async (again) => {
+        if (again !== undefined) await this.#repack(again, (await this.#scheme()).k)
+      })
       .catch((error: unknown) => {
         this.#failure ??= { error }
       })
-      .finally(() => {
-        this.#sending.delete(sending)
-        this.#slots.release()
-      })
+      .finally(() => this.#sending.delete(sending))
     this.#sending.add(sending)
+  }
+
+  /** Whether stripes narrower than `width` may get further than one that failed so. */
+  async #isWorthNarrowing(error: unknown, width: number): Promise<boolean> {
+    if (!(error instanceof NotEnoughProvidersError || error instanceof CapacityError)) return false
+    const { clock, providers } = this.#client
+    await providers.list(true)
+    const room = placeable(error)
+    if (room > 0) this.#room = { count: room, until: clock.monotonic() + ROOM_AGE_MS }
+    const scheme = schemeFor((await this.#usable()).count)
+    return scheme !== undefined && scheme.n < width
   }
 
   async #repack(blobs: readonly UploadBlob[], k: number): Promise<void> {
@@ -213,17 +251,17 @@ export class Uploader {
     if (last !== undefined) await this.#dispatch(last.shards)
   }
 
+  /** Sends one stripe; when only narrower ones can be placed, returns its blobs to be packed anew. */
   async #send(
     blobs: readonly (readonly UploadBlob[])[],
     parity: number,
     planned: Uint8Array | undefined,
-  ): Promise<void> {
+  ): Promise<readonly UploadBlob[] | undefined> {
     const { dataPath, primitives } = this.#client
     const scheme = { k: blobs.length, n: blobs.length + parity }
-    const data = blobs.map((shard) => encodeDataShard(shard))
-    const coded = await dataPath.code(scheme, data)
-    const shards = [...data, ...coded.parity]
-    const stripe: Stripe = { ...scheme, shards: shards.map((shard, i) => [coded.ids[i]!, shard.length]) }
+    const places = placesOf(blobs)
+    const { shards, ids } = await dataPath.code(blobs, parity)
+    const stripe: Stripe = { ...scheme, shards: shards.map((shard, i) => [ids[i]!, shard.length]) }
     const id = stripeId(primitives, stripe)
     const resumed = planned !== undefined && toHex(planned) === toHex(id)
     if (!resumed)
@@ -233,28 +271,42 @@ export class Uploader {
     const total = shards.reduce((sum, shard) => sum + shard.length, 0)
     let sentBytes = 0
     let sentPlain = 0
-    const outcome = await sendStripe(
-      this.#client,
-      { space: this.#space.id, stripe, shards, blobs: placesOf(blobs), resumed },
-      {
-        onSent: (bytes) => {
-          this.#progress.wire += bytes
-          sentBytes += bytes
-          const reached = Math.floor(plain * Math.min(1, sentBytes / total))
-          this.#progress.add('sent', Math.max(0, reached - sentPlain))
-          sentPlain = Math.max(sentPlain, reached)
+    let decodable = 0
+    let outcome: StripeOutcome
+    try {
+      outcome = await sendStripe(
+        this.#client,
+        { space: this.#space.id, stripe, shards, blobs: places, resumed },
+        {
+          onSent: (bytes) => {
+            this.#progress.wire += bytes
+            sentBytes += bytes
+            const reached = Math.floor(plain * Math.min(1, sentBytes / total))
+            this.#progress.add('sent', Math.max(0, reached - sentPlain))
+            sentPlain = Math.max(sentPlain, reached)
+          },
+          onStored: (stored) => {
+            if (stored === scheme.k) {
+              this.#progress.add('sent', plain - sentPlain)
+              sentPlain = plain
+              decodable = plain
+              this.#progress.add('decodable', plain)
+            }
+            if (stored === scheme.n) this.#progress.add('atTarget', plain)
+          },
         },
-        onStored: (stored) => {
-          if (stored === scheme.k) {
-            this.#progress.add('sent', plain - sentPlain)
-            sentPlain = plain
-            this.#progress.add('decodable', plain)
-          }
-          if (stored === scheme.n) this.#progress.add('atTarget', plain)
-        },
-      },
-      this.#signal,
-    )
+        this.#signal,
+      )
+    } catch (error) {
+      throwIfCancelled(this.#signal)
+      if (!(await this.#isWorthNarrowing(error, scheme.n))) throw error
+      this.#progress.owe('sent', sentPlain)
+      this.#progress.owe('decodable', decodable)
+      return blobs.flat().map((blob, i) => ({ ...blob, bytes: cutOut(shards, places[i]!) }))
+    } finally {
+      // Nothing of them is under way any more.
+      dataPath.release(shards)
+    }
     this.#job.sealStripe(id)
     const { safety } = this
     safety.survives = Math.min(safety.survives, outcome.stored - outcome.k)
@@ -266,7 +318,12 @@ export class Uploader {
       this.#waiting.delete(key)
       for (const report of waiting ?? []) report()
     }
+    return undefined
   }
+}
+
+function cutOut(shards: readonly Uint8Array[], [, index, offset, length]: BlobPlace): Uint8Array {
+  return shards[index]!.slice(offset, offset + length)
 }
 
 function placesOf(shards: readonly (readonly UploadBlob[])[]): BlobPlace[] {

@@ -5,7 +5,8 @@
  * - one set of blobs in one order has one encoding: the shard's id depends on nothing else.
  * The index stands behind the blobs so that a shard can be written while blobs are still coming.
  */
-import { MalformedError, UntrustedError } from './errors.ts'
+import { MalformedError, UntrustedError, UsageError } from './errors.ts'
+import { allocateBytes } from './free-bytes.ts'
 import { ID_BYTES } from './objects/suite.ts'
 import type { Primitives } from './primitives.ts'
 import { MAX_SHARD_BYTES, MAX_SHARD_PAYLOAD_BYTES } from './stripe.ts'
@@ -61,10 +62,18 @@ export function layoutDataShard(lengths: readonly number[]): DataShardLayout {
   return { offsets, payloadBytes, bytes }
 }
 
-/** Encodes blobs, in their order, into a fresh buffer; throws MalformedError beyond the limits. */
-export function encodeDataShard(blobs: readonly Blob[]): Uint8Array {
+/**
+ * Encodes blobs, in their order, to the start of `into`, of which a view is returned, or to bytes that may be given back with
+ * `freeBytes`; throws MalformedError beyond the limits, UsageError when `into` is too short.
+ */
+export function encodeDataShard(blobs: readonly Blob[], into?: Uint8Array): Uint8Array {
   const layout = layoutDataShard(blobs.map((blob) => blob.bytes.length))
-  const shard = new Uint8Array(layout.bytes)
+  if (into !== undefined && into.length < layout.bytes)
+    throw new UsageError('a buffer too short for this data shard', {
+      length: into.length,
+      needed: layout.bytes,
+    })
+  const shard = into?.subarray(0, layout.bytes) ?? allocateBytes(layout.bytes)
   for (const [i, blob] of blobs.entries()) shard.set(blob.bytes, layout.offsets[i]!)
   writeDataShardIndex(
     shard,

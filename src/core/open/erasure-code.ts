@@ -11,6 +11,7 @@ import {
 } from '../../kernels/reed-solomon-kernel.ts'
 import { generatorMatrix, invert, type Matrix, multiply, selectRows } from './erasure-code-matrix.ts'
 import { NotEnoughShardsError, UsageError } from './errors.ts'
+import { allocateBytes } from './free-bytes.ts'
 import { MAX_SHARD_BYTES, MAX_STRIPE_SHARDS, type Scheme } from './stripe.ts'
 
 /** Patterns of loss change when providers come and go: a few hundred cover a pool's; the largest takes 4 KiB. */
@@ -55,9 +56,9 @@ function longestOf(lengths: readonly number[]): number {
   return lengths.reduce((longest, length) => Math.max(longest, length), 0)
 }
 
-/** Buffers for the output: the caller's, to save allocating, or new ones. */
+/** Buffers for the output: the caller's, to save allocating, or some that may be given back with `freeBytes`. */
 function outputs(lengths: readonly number[], into: readonly Uint8Array[] | undefined): Uint8Array[] {
-  if (into === undefined) return lengths.map((length) => new Uint8Array(length))
+  if (into === undefined) return lengths.map(allocateBytes)
   return lengths.map((length, index) => {
     const buffer = into[index]
     if (buffer === undefined || buffer.length < length)

@@ -13,6 +13,9 @@ interface AbortSignal {
   removeEventListener(type: 'abort', listener: () => void): void
   throwIfAborted(): void
 }
+declare const AbortSignal: {
+  any(signals: readonly AbortSignal[]): AbortSignal
+}
 declare class AbortController {
   readonly signal: AbortSignal
   abort(reason?: unknown): void

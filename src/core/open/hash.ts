@@ -1,7 +1,7 @@
 import { concatBytes, utf8 } from './bytes.ts'
 import type { Primitives } from './primitives.ts'
 
-/** `H(t, x)` of SECURITY.md section 2: SHA-256("allmend/1/" + t + 0 + x), 32 bytes. */
+/** `H(t, x)` of docs/spec/primitives.md: SHA-256("allmend/1/" + t + 0 + x), 32 bytes. */
 export function taggedHash(
   primitives: Pick<Primitives, 'sha256'>,
   tag: string,

@@ -68,7 +68,7 @@ function encodeValue(value: ErrorFacts[string]): number[] | undefined {
 function decodeValue(reader: Reader): ErrorFacts[string] {
   const kind = reader.number(1)
   if (kind === KIND.text) return reader.text(reader.number(2), MAX_VALUE_BYTES)
-  if (kind === KIND.bytes) return reader.bytes(reader.number(2), MAX_VALUE_BYTES).slice()
+  if (kind === KIND.bytes) return new Uint8Array(reader.bytes(reader.number(2), MAX_VALUE_BYTES))
   if (kind === KIND.number) {
     const bytes = reader.bytes(8, 8)
     return new DataView(bytes.buffer, bytes.byteOffset, 8).getFloat64(0)

@@ -1,10 +1,15 @@
 import type { Command } from 'commander'
+import type { CheckResult } from '../../../client/check.ts'
 import { check } from '../../../client/check.ts'
 import { formatBytes } from '../byte-size.ts'
+import { count } from '../count.ts'
 import type { RunCommand } from '../context.ts'
 import { EXIT } from '../exit-codes.ts'
 import { printable } from '../printable.ts'
 import { createProgressBar } from '../progress-bar.ts'
+
+/** Files named in text. */
+const MAX_NAMES = 50
 
 export function registerCheck(program: Command, run: RunCommand): void {
   program
@@ -29,14 +34,33 @@ export function registerCheck(program: Command, run: RunCommand): void {
         ).finally(() => bar.end())
         const { stripes, healthy, degraded, atRisk, lost, checkedBytes, problems, files } = result
         output.result(result, [
-          `${stripes} stripes: ${healthy} healthy, ${degraded} degraded, ${atRisk} at risk, ${lost} lost` +
+          `${count(stripes, 'stripe')}: ${healthy} healthy, ${degraded} degraded, ${atRisk} at risk, ${lost} lost` +
             (options.readData === true ? `; ${formatBytes(checkedBytes)} read and verified.` : '.'),
-          ...problems.map(({ provider, shard, what }) => `${what}: shard ${shard} at ${printable(provider)}`),
-          ...files.map((path) => `can't be read now: ${output.name(path)}`),
+          ...problemLines(problems),
+          ...files.slice(0, MAX_NAMES).map((path) => `can't be read now: ${output.name(path)}`),
+          ...(files.length > MAX_NAMES
+            ? [`and ${files.length - MAX_NAMES} more: --json names them all`]
+            : []),
         ])
         const wrong = problems.some(({ what }) => what !== 'unreachable')
         if (lost > 0 || files.length > 0) setExitCode(wrong ? EXIT.untrusted : EXIT.notEnough)
         else if (healthy < stripes) setExitCode(EXIT.failed)
       }),
     )
+}
+
+/** Shards that are away by provider; those that are damaged or gone one by one. */
+function problemLines(problems: CheckResult['problems']): string[] {
+  const away = Map.groupBy(
+    problems.filter(({ what }) => what === 'unreachable'),
+    ({ provider }) => provider,
+  )
+  return [
+    ...[...away].map(
+      ([provider, { length }]) => `unreachable: ${count(length, 'shard')} at provider ${printable(provider)}`,
+    ),
+    ...problems
+      .filter(({ what }) => what !== 'unreachable')
+      .map(({ provider, shard, what }) => `${what}: shard ${shard} at provider ${printable(provider)}`),
+  ]
 }

@@ -2,11 +2,12 @@ import type { Command } from 'commander'
 import type { GetProgress } from '../../../client/get.ts'
 import { get } from '../../../client/get.ts'
 import { formatBytes } from '../byte-size.ts'
+import { count } from '../count.ts'
 import type { RunCommand } from '../context.ts'
 import { exitCodeOfAll } from '../exit-codes.ts'
+import { failureLines } from '../failure-lines.ts'
 import type { BarState } from '../progress-bar.ts'
 import { createProgressBar } from '../progress-bar.ts'
-import { printable } from '../printable.ts'
 
 export function registerGet(program: Command, run: RunCommand): void {
   program
@@ -24,15 +25,14 @@ export function registerGet(program: Command, run: RunCommand): void {
             get(client, { sources, target, signal, onProgress: (progress) => bar.show(barState(progress)) }),
           )
           bar.end()
-          for (const { path, error } of result.failed)
-            output.note(`allmend: not fetched: ${printable(path)}: ${printable(error.message)}`)
+          for (const line of failureLines('not fetched', result.failed)) output.note(line)
           const { files, folders, symlinks, bytes, failed, damagedShards } = result
           const lines = [
-            `${files} files (${formatBytes(bytes)}), ${folders} folders, ${symlinks} symlinks fetched` +
+            `${count(files, 'file')} (${formatBytes(bytes)}), ${count(folders, 'folder')}, ${count(symlinks, 'symlink')} fetched` +
               (failed.length > 0 ? `; ${failed.length} could not be: nothing was left in their place.` : '.'),
           ]
           if (damagedShards > 0)
-            lines.push(`${damagedShards} damaged shards were met, worked around and reported.`)
+            lines.push(`Damaged shards met, worked around and reported: ${damagedShards}.`)
           output.result(result, lines)
           const code = exitCodeOfAll(failed.map(({ error }) => error))
           if (code !== 0) setExitCode(code)

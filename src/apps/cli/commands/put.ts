@@ -3,10 +3,12 @@ import { CancelledError } from '../../../core/open/errors.ts'
 import type { PutProgress, PutResult } from '../../../client/put.ts'
 import { put } from '../../../client/put.ts'
 import { formatBytes } from '../byte-size.ts'
+import { count } from '../count.ts'
 import type { RunCommand } from '../context.ts'
 import { EXIT } from '../exit-codes.ts'
 import type { BarState } from '../progress-bar.ts'
 import { createProgressBar } from '../progress-bar.ts'
+import { failureLines } from '../failure-lines.ts'
 import { printable } from '../printable.ts'
 
 export function registerPut(program: Command, run: RunCommand): void {
@@ -28,10 +30,9 @@ export function registerPut(program: Command, run: RunCommand): void {
             put(client, { sources, target, signal, onProgress: (progress) => bar.show(barState(progress)) }),
           )
           bar.end()
-          for (const { path, error } of result.problems)
-            output.note(`allmend: left out: ${printable(path)}: ${printable(error.message)}`)
+          for (const line of failureLines('left out', result.problems)) output.note(line)
           for (const warning of result.warnings) output.note(`allmend: ${printable(warning)}`)
-          output.result(result, [summary(result)])
+          output.result(result, summary(result))
           if (result.problems.length > 0) setExitCode(EXIT.failed)
         } catch (error) {
           bar.end()
@@ -47,15 +48,15 @@ export function registerPut(program: Command, run: RunCommand): void {
 }
 
 function barState(progress: PutProgress): BarState {
-  const { phase, files, totalFiles, totalBytes, sent, decodable, atTarget } = progress
+  const { phase, totalFiles, totalBytes, sent, decodable, atTarget } = progress
   const text =
     phase === 'scan'
-      ? `looking: ${totalFiles} files, ${formatBytes(totalBytes)}`
-      : `${files}/${totalFiles} files, ${formatBytes(sent)} sent, ${formatBytes(decodable)} decodable, ${formatBytes(atTarget)} at target`
+      ? `looking: ${count(totalFiles, 'file')}, ${formatBytes(totalBytes)}`
+      : `${formatBytes(sent)} sent, ${formatBytes(decodable)} decodable, ${formatBytes(atTarget)} at target`
   return { part: totalBytes === 0 ? 0 : atTarget / totalBytes, done: atTarget, total: totalBytes, text }
 }
 
-function summary(result: PutResult): string {
+function summary(result: PutResult): string[] {
   const { files, folders, symlinks, unchanged, bytes, sentBytes, problems, safety } = result
   const parts = [
     `${count(files, 'file')} (${formatBytes(bytes)})`,
@@ -64,17 +65,17 @@ function summary(result: PutResult): string {
   ]
   const what = `${parts.join(', ')} stored; ${unchanged} unchanged, ${formatBytes(sentBytes)} sent to providers`
   const left = problems.length > 0 ? `; ${count(problems.length, 'entry', 'entries')} left out` : ''
-  return `${what}${left}.\n${safetyText(safety)}`
+  return [`${what}${left}.`, ...safetyLines(safety)]
 }
 
-function safetyText({ survives, target, missingShards }: PutResult['safety']): string {
+/** What was stored now survives; nothing where nothing needed a stripe. */
+function safetyLines({ survives, target, missingShards }: PutResult['safety']): string[] {
   const losses = (number: number) =>
     number === 1 ? 'the loss of any one provider' : `the loss of any ${number} providers`
-  if (survives >= target && missingShards === 0) return `Safe against ${losses(target)}.`
+  if (target === 0) return []
+  if (survives >= target && missingShards === 0) return [`Safe against ${losses(target)}.`]
   const now = survives === 0 ? 'Not safe against any loss yet' : `Safe against ${losses(survives)}`
-  return `${now}, not yet ${target}: ${count(missingShards, 'shard')} still missing, to be repaired when providers are back.`
-}
-
-function count(number: number, one: string, many = `${one}s`): string {
-  return `${number} ${number === 1 ? one : many}`
+  return [
+    `${now}, not yet ${target}: ${count(missingShards, 'shard')} still missing; put the same again when the providers are back.`,
+  ]
 }

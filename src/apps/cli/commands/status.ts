@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import type { PoolStatus } from '../../../client/status.ts'
 import { status } from '../../../client/status.ts'
 import { formatBytes } from '../byte-size.ts'
+import { count } from '../count.ts'
 import type { RunCommand } from '../context.ts'
 import { printable } from '../printable.ts'
 
@@ -23,7 +24,7 @@ function statusLines(pool: PoolStatus): string[] {
     printable(name),
     state,
     `${formatBytes(used)} of ${formatBytes(capacity)}`,
-    `${shards} shards`,
+    count(shards, 'shard'),
     transport,
     pid === undefined ? '' : `pid ${pid}`,
   ])
@@ -32,7 +33,7 @@ function statusLines(pool: PoolStatus): string[] {
   return [
     `${up} of ${providers.length} providers up`,
     ...rows.map((row) => `  ${row.map((cell, i) => cell.padEnd(widths[i]!)).join('  ')}`.trimEnd()),
-    `${pool.files} files, ${formatBytes(pool.logicalBytes)}; ${formatBytes(pool.uniqueBytes)} without duplicates, ${formatBytes(pool.storedBytes)} stored`,
+    `${count(pool.files, 'file')}, ${formatBytes(pool.logicalBytes)}; ${formatBytes(pool.uniqueBytes)} without duplicates, ${formatBytes(pool.storedBytes)} stored`,
     `stripes: ${stripes.healthy} healthy, ${stripes.degraded} degraded, ${stripes.atRisk} at risk, ${stripes.lost} lost`,
     ...damaged.map(
       ({ provider, shard, found, what }) => `damaged: shard ${shard} at ${provider}: ${what}, found ${found}`,

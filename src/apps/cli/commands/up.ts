@@ -14,6 +14,7 @@ interface Options {
   readonly capacity: string
   readonly members: string
   readonly restart: 'always' | 'never'
+  readonly lease?: number
 }
 
 const MAX_PROVIDERS = 64
@@ -35,6 +36,11 @@ export function registerUp(program: Command, run: RunCommand): void {
         .choices(['always', 'never'])
         .default('always'),
     )
+    .option(
+      '--lease <seconds>',
+      'life of shards that were sent but not committed; by default a day',
+      wholeNumber,
+    )
     .action(
       run(async ({ output, signal }, options: Options) => {
         if (options.providers < 1 || options.providers > MAX_PROVIDERS)
@@ -47,6 +53,7 @@ export function registerUp(program: Command, run: RunCommand): void {
           capacity: parseByteSize(options.capacity),
           members,
           restart: options.restart,
+          ...(options.lease === undefined ? {} : { leaseSeconds: options.lease }),
           signal,
           note: (text) => output.note(text),
         })

@@ -1,5 +1,5 @@
 /**
- * One change within an operation (SECURITY.md sections 4 and 5). Invariants:
+ * One change within an operation (docs/spec/operation.md). Invariants:
  * - a node's versions rise by one from 1; `base` is the id of its previous change (absent at version 1).
  * - `gen` is the node's generation after the change; only create (1), move and rotate (previous + 1) set it.
  * - `meta` is boxed under the generation's mk and `manifest` under its ck, with (space, node, gen, version, author device)

@@ -1,4 +1,4 @@
-/** Who is who: the pool's genesis, members' records, devices' certificates, admission (SECURITY.md section 3). */
+/** Who is who: the pool's genesis, members' records, devices' certificates, admission (docs/spec/identity.md). */
 import { taggedHash } from '../hash.ts'
 import type { Primitives } from '../primitives.ts'
 import type { ValueOf } from '../schema.ts'
@@ -14,7 +14,7 @@ export const genesisField = struct({
   logKey: [2, publicKey],
   /** Member ids of the first admins. */
   admins: [3, array(id, 16)],
-  /** 0: a quorum of the witnessing operators as SECURITY.md section 6 computes it. */
+  /** 0: a quorum of the witnessing operators, each counted once. */
   witnessPolicy: [4, uint(0)],
   minimumSuite: [5, suiteField],
   nonce: [6, bytes(32)],
@@ -96,7 +96,6 @@ export const admitField = struct({
   by: [4, id],
   device: [5, deviceId],
 })
-export type Admit = ValueOf<typeof admitField>
 export const admitCodec = codec('admit', admitField, 512)
 export const signedAdmitField = signedField(512)
 

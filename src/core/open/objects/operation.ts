@@ -1,5 +1,5 @@
 /**
- * Operations: every change to a space, signed by a device (SECURITY.md section 5). Invariants:
+ * Operations: every change to a space, signed by a device (docs/spec/operation.md). Invariants:
  * - counter rises by one per device; prevOp is the hash of that device's previous operation (zeros at first).
  * - `root` is the RFC 9162 root (SHA-256) of the changes' encodings, so a change is proven by its path alone.
  * - changes are atomic: all are applied, or none.

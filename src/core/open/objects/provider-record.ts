@@ -16,7 +16,6 @@ export const providerInviteField = struct({
   /** Unix seconds. */
   notAfter: [5, uint()],
 })
-export type ProviderInvite = ValueOf<typeof providerInviteField>
 export const providerInviteCodec = codec('provider invite', providerInviteField, 512)
 export const signedProviderInviteField = signedField(512)
 

@@ -1,6 +1,6 @@
 import { bytes, oneOf } from '../schema.ts'
 
-/** The cryptographic suite of every object: never negotiated. Suite 1 is SECURITY.md section 2. */
+/** The cryptographic suite of every object: never negotiated. Suite 1 is docs/spec/primitives.md. */
 export const SUITE = 1
 export const suiteField = oneOf([SUITE])
 

@@ -1,5 +1,5 @@
 /**
- * Tickets: what the tracker lets one net key do at one provider for at most 15 minutes (SECURITY.md section 4).
+ * Tickets: what the tracker lets one net key do at one provider for at most 15 minutes (docs/spec/ticket.md).
  * Invariants: signed by the pool's log key; good for the named net key and provider only; names each shard.
  */
 import type { ValueOf } from '../schema.ts'
