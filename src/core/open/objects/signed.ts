@@ -18,6 +18,7 @@ export type SignatureTag =
   | 'provider-invite'
   | 'provider'
   | 'ticket'
+  | 'promise'
 
 export type Signed = readonly [body: Uint8Array, signature: Uint8Array]
 
