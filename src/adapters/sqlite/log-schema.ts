@@ -1,6 +1,8 @@
+import type { DatabaseFormat } from './database.ts'
+
 /** Version and mark of a file that holds a log store alone, "AMLG". */
-export const LOG_SCHEMA_VERSION = 1
-export const LOG_APPLICATION_ID = 0x414d_4c47
+const LOG_SCHEMA_VERSION = 1
+const LOG_APPLICATION_ID = 0x414d_4c47
 
 /**
  * A tile's row id is level * 2^50 + index. Pages are up to 30 KiB and replaced often, so they don't stand in an index's tree;
@@ -16,3 +18,11 @@ CREATE TABLE log_saved (
 ) STRICT;
 CREATE TABLE checkpoints (size INTEGER PRIMARY KEY, note BLOB NOT NULL) STRICT;
 `
+
+/** A log store by itself. */
+export const LOG_DATABASE: DatabaseFormat = {
+  what: 'a log store',
+  applicationId: LOG_APPLICATION_ID,
+  version: LOG_SCHEMA_VERSION,
+  schema: LOG_SCHEMA,
+}

@@ -1,17 +1,12 @@
 import type { LogStore } from '../../ports/log-store.ts'
 import { openDatabase } from './database.ts'
-import { LOG_APPLICATION_ID, LOG_SCHEMA, LOG_SCHEMA_VERSION } from './log-schema.ts'
+import { LOG_DATABASE } from './log-schema.ts'
 import { logStorageTables } from './log-storage-tables.ts'
 import { transaction } from './transaction.ts'
 
 /** Opens (or makes) a log store in one SQLite file; throws FolderError when it can't be ours alone. */
 export function openSqliteLogStore(path: string): LogStore {
-  const db = openDatabase(path, {
-    what: 'a log store',
-    applicationId: LOG_APPLICATION_ID,
-    version: LOG_SCHEMA_VERSION,
-    schema: LOG_SCHEMA,
-  })
+  const db = openDatabase(path, LOG_DATABASE)
   const tables = logStorageTables(db)
   return {
     // One connection, synchronous work: nothing can change between two statements.

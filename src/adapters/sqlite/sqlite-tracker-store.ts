@@ -1,24 +1,18 @@
 import type { TrackerStore, TrackerWriter } from '../../ports/tracker-store.ts'
 import { openDatabase } from './database.ts'
-import { LOG_SCHEMA } from './log-schema.ts'
 import { logStorageTables } from './log-storage-tables.ts'
 import { logTables } from './log-tables.ts'
 import { memberTables } from './member-tables.ts'
 import { providerTables } from './provider-tables.ts'
 import { rowNumbers } from './row-numbers.ts'
-import { APPLICATION_ID, SCHEMA, SCHEMA_VERSION } from './schema.ts'
+import { TRACKER_DATABASE } from './schema.ts'
 import { spaceTables } from './space-tables.ts'
 import { stripeTables } from './stripe-tables.ts'
 import { transaction } from './transaction.ts'
 
 /** Opens (or makes) the tracker's store in one SQLite file; throws FolderError when it can't be ours alone. */
 export function openSqliteTrackerStore(path: string): TrackerStore {
-  const db = openDatabase(path, {
-    what: 'a tracker',
-    applicationId: APPLICATION_ID,
-    version: SCHEMA_VERSION,
-    schema: SCHEMA + LOG_SCHEMA,
-  })
+  const db = openDatabase(path, TRACKER_DATABASE)
   const spaces = rowNumbers(db, 'spaces')
   const providers = rowNumbers(db, 'providers')
   const tables: TrackerWriter = {

@@ -8,7 +8,7 @@ import { pageOfPrefix, pointRange, prefixRange, proveMap } from './map-proof.ts'
 import type { MapUpdate } from './map-tree.ts'
 import { MapTree } from './map-tree.ts'
 import type { NaiveLeaf } from '../../../../test/fixtures/naive-log.ts'
-import { naiveMapRoot } from '../../../../test/fixtures/naive-log.ts'
+import { naiveMapProof, naiveMapRoot } from '../../../../test/fixtures/naive-log.ts'
 import { verifyMapPoint, verifyMapProof } from './verify-map-proof.ts'
 
 const hash = nodePrimitives.sha256
@@ -129,6 +129,7 @@ describe('map', () => {
             if (isFree) ranges.push(range)
           }
           const proof = proveMap(hash, tree, ranges)
+          expect(toHex(proof)).toBe(toHex(naiveMapProof(leaves, ranges)))
           const wanted = inOrder(leaves.filter((leaf) => ranges.some((range) => within(range, leaf))))
           expect(plain(verifyMapProof(hash, tree.root, ranges, proof))).toEqual(plain(wanted))
         },
