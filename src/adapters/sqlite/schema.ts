@@ -7,6 +7,9 @@ const SCHEMA_VERSION = 2
 /** Marks the file as ours: SQLite's application_id, "AMTK". */
 const APPLICATION_ID = 0x414d_544b
 
+/** The first version had no log: the tracker builds it from the entries. */
+const UPGRADES = { 1: LOG_SCHEMA }
+
 /**
  * `entries` and `changes` hold exact bytes in order: all other tables can be made again from them, but for what isn't
  * logged (waiting newcomers, stripes and where they are). A change's row id is entry * 4096 + place.
@@ -107,4 +110,5 @@ export const TRACKER_DATABASE: DatabaseFormat = {
   applicationId: APPLICATION_ID,
   version: SCHEMA_VERSION,
   schema: SCHEMA + LOG_SCHEMA,
+  upgrades: UPGRADES,
 }

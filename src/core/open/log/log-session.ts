@@ -122,9 +122,19 @@ export class LogSession {
   admit(object: Submission): Logged {
     this.#open()
     const time = Math.max(object.time, this.#time)
-    const replayed = this.#replay({ ...object, time })
-    const touched = this.#touches(replayed.touched)
-    const { kind, body, signatures } = object
+    return this.#log({ ...object, time }, this.#replay({ ...object, time }))
+  }
+
+  /** Logs an object that was acknowledged before there was a log: one that the rules refuse stands there void. */
+  adopt(object: Submission): { readonly logged: Logged; readonly isVoid: boolean } {
+    this.#open()
+    const time = Math.max(object.time, this.#time)
+    const replayed = this.#replayOrVoid({ ...object, time })
+    return { logged: this.#log({ ...object, time }, replayed), isVoid: replayed === undefined }
+  }
+
+  #log({ kind, time, body, signatures }: Submission, replayed: Replayed | undefined): Logged {
+    const touched = this.#touches(replayed?.touched ?? [])
     const logged = this.#encode({ kind, time, body, signatures }, touched)
     this.#storage.putLeaf(this.size, { leaf: logged.leaf, touches: touchesCodec.encode(touched) })
     this.#append(logged, replayed)

@@ -26,6 +26,8 @@ export interface MapBranch {
   hash: Uint8Array | undefined
   /** Whether its page holds it as it is. */
   isSaved: boolean
+  /** When it was made, see `MapTree`; 0 for what came from a page. */
+  readonly epoch: number
 }
 
 /** A branch that stands in a stored page. */
@@ -37,6 +39,14 @@ export interface MapReference {
 }
 
 export type MapNode = MapLeaf | MapBranch | MapReference
+
+/** A map as it is read: today's, or one of before that is still in memory. */
+export interface MapNodes {
+  /** The topmost node; undefined in an empty map. */
+  readonly top: MapNode | undefined
+  /** The left (0) or right (1) child of a branch. */
+  child(node: MapBranch | MapReference, side: 0 | 1): MapNode
+}
 
 export function hashOf(hash: HashFunction, node: MapNode): Uint8Array {
   if (node.kind === LEAF) return mapLeafHash(hash, node.key, node.value)

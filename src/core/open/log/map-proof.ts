@@ -11,9 +11,8 @@ import { compareBytes } from '../bytes.ts'
 import { CapacityError, UsageError } from '../errors.ts'
 import type { HashFunction } from '../merkle.ts'
 import { MAP_KEY_BYTES, MAP_PREFIX_BYTES } from './map-key.ts'
-import type { MapBranch, MapLeaf, MapNode, MapReference } from './map-node.ts'
+import type { MapBranch, MapLeaf, MapNode, MapNodes, MapReference } from './map-node.ts'
 import { LEAF, hashOf } from './map-node.ts'
-import type { MapTree } from './map-tree.ts'
 
 export const PART_HASH = 0
 export const PART_BRANCH = 1
@@ -89,14 +88,14 @@ export function reachOf(ranges: readonly MapRange[], path: Uint8Array, depth: nu
 }
 
 /** Throws UsageError for ranges that are none, CapacityError when the ranges hold more leaves than a proof may. */
-export function proveMap(hash: HashFunction, tree: MapTree, ranges: readonly MapRange[]): Uint8Array {
+export function proveMap(hash: HashFunction, tree: MapNodes, ranges: readonly MapRange[]): Uint8Array {
   const prover = new Prover(hash, tree, orderRanges(ranges))
   return prover.prove()
 }
 
 /** At most `limit` leaves of a prefix from `from` on, and the last key that they decide: the next page begins behind it. */
 export function pageOfPrefix(
-  tree: MapTree,
+  tree: MapNodes,
   prefix: Uint8Array,
   limit: number,
   from?: Uint8Array,
@@ -125,13 +124,13 @@ export function pageOfPrefix(
 
 class Prover {
   readonly #hash: HashFunction
-  readonly #tree: MapTree
+  readonly #tree: MapNodes
   readonly #ranges: readonly MapRange[]
   #out = new Uint8Array(4_096)
   #at = 0
   #leaves = 0
 
-  constructor(hash: HashFunction, tree: MapTree, ranges: readonly MapRange[]) {
+  constructor(hash: HashFunction, tree: MapNodes, ranges: readonly MapRange[]) {
     this.#hash = hash
     this.#tree = tree
     this.#ranges = ranges

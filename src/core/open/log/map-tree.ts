@@ -6,18 +6,13 @@
  * - a page that isn't the one its reference names is damage (FolderError), never served.
  */
 import { equalBytes, toHex } from '../bytes.ts'
-import { FolderError } from '../errors.ts'
 import type { HashFunction } from '../merkle.ts'
 import { EMPTY_MAP_ROOT, bitAt, sharedBits } from './map-hash.ts'
-import type { MapBranch, MapLeaf, MapNode, MapReference } from './map-node.ts'
+import type { MapBranch, MapLeaf, MapNode, MapNodes, MapReference } from './map-node.ts'
 import { BRANCH, LEAF, REFERENCE, hashOf, pathOf } from './map-node.ts'
-import { decodePage, decodeTop, encodePage, encodeTop, isInPage, pageOf } from './map-page.ts'
-
-/** Where pages come from. */
-export interface MapPageReader {
-  /** The page of this prefix (0 to 31 bytes). */
-  page(prefix: Uint8Array): Uint8Array | undefined
-}
+import { decodeTop, encodePage, encodeTop, isInPage, pageOf } from './map-page.ts'
+import type { MapPageReader, MapReader } from './map-view.ts'
+import { MapView, findLeaf, loadBranch } from './map-view.ts'
 
 export interface MapUpdate {
   readonly key: Uint8Array
@@ -55,13 +50,16 @@ const MAX_RESIDENT = 400_000
 /** Depth from which on pages are let go: the two topmost levels are on every path. */
 const KEPT_BITS = 16
 
-export class MapTree {
+export class MapTree implements MapNodes {
   readonly #hash: HashFunction
   readonly #pages: MapPageReader
   readonly #maxResident: number
   #top: MapNode | undefined
   #resident = 0
   #updates = 0
+  /** Rises with every snapshot and view: branches made since belong to nobody else, and are changed in place. */
+  #epoch = 0
+  readonly #views = new Set<MapView>()
   /** Pages from which branches vanished since the last save, by prefix. */
   #vanished = new Map<string, Uint8Array>()
 
@@ -83,12 +81,7 @@ export class MapTree {
   }
 
   get(key: Uint8Array): MapLeaf | undefined {
-    let node = this.#top
-    while (node !== undefined && node.kind !== LEAF) {
-      if (sharedBits(node.path, key) < node.depth) return undefined
-      node = this.child(node, bitAt(key, node.depth))
-    }
-    return node !== undefined && equalBytes(node.key, key) ? node : undefined
+    return findLeaf(this, key)
   }
 
   /** The left (0) or right (1) child of a branch, read from its page where necessary. */
@@ -100,6 +93,14 @@ export class MapTree {
     if (side === 0) branch.left = loaded
     else branch.right = loaded
     return loaded
+  }
+
+  /** The map as it is now, however it changes; it must be released. */
+  view(): MapView {
+    this.#epoch++
+    const view = new MapView(this.#hash, this.#pages, this.#top, (released) => this.#views.delete(released))
+    this.#views.add(view)
+    return view
   }
 
   /** Updates since the last save: what would have to be applied again, and what memory holds on to. */
@@ -129,6 +130,7 @@ export class MapTree {
       const top = this.#topOfPage(prefix)
       pages.push({ prefix, bytes: top === undefined ? undefined : encodePage(this.#hash, top) })
     }
+    this.#keepReplaced(pages)
     return { top: encodeTop(this.#hash, this.#top), pages }
   }
 
@@ -144,6 +146,7 @@ export class MapTree {
   }
 
   snapshot(): MapSnapshot {
+    this.#epoch++
     const state: State = { top: this.#top, updates: this.#updates, vanished: new Map(this.#vanished) }
     return state as unknown as MapSnapshot
   }
@@ -158,12 +161,7 @@ export class MapTree {
 
   #load(node: MapBranch | MapReference): MapBranch {
     if (node.kind === BRANCH) return node
-    const prefix = pageOf(node)
-    const bytes = this.#pages.page(prefix)
-    if (bytes === undefined) throw new FolderError('a page of the map is missing', { prefix })
-    const { top, nodes } = decodePage(bytes, node)
-    if (!equalBytes(hashOf(this.#hash, top), node.hash))
-      throw new FolderError('a page of the map is not the one that is referred to', { prefix })
+    const { top, nodes } = loadBranch(this.#hash, this.#pages, node)
     this.#resident += nodes
     return top
   }
@@ -184,30 +182,19 @@ export class MapTree {
         right: isRight ? leaf : other,
         hash: undefined,
         isSaved: false,
+        epoch: this.#epoch,
       }
     }
     if (node.kind === LEAF) return leaf
     const branch = this.#load(node)
-    const { depth, path } = branch
-    return bitAt(leaf.key, depth) === 0
-      ? {
-          kind: BRANCH,
-          depth,
-          path,
-          left: this.#with(branch.left, leaf),
-          right: branch.right,
-          hash: undefined,
-          isSaved: false,
-        }
-      : {
-          kind: BRANCH,
-          depth,
-          path,
-          left: branch.left,
-          right: this.#with(branch.right, leaf),
-          hash: undefined,
-          isSaved: false,
-        }
+    const side = bitAt(leaf.key, branch.depth) === 0 ? 'left' : 'right'
+    const child = this.#with(branch[side], leaf)
+    if (branch.epoch !== this.#epoch)
+      return { ...branch, [side]: child, hash: undefined, isSaved: false, epoch: this.#epoch }
+    branch[side] = child
+    branch.hash = undefined
+    branch.isSaved = false
+    return branch
   }
 
   #without(node: MapNode, key: Uint8Array): MapNode | undefined {
@@ -234,6 +221,7 @@ export class MapTree {
       right: isLeft ? other : rest,
       hash: undefined,
       isSaved: false,
+      epoch: this.#epoch,
     }
   }
 
@@ -262,6 +250,15 @@ export class MapTree {
     return isBelow ? this.#load(node) : undefined
   }
 
+  /** Views go on with the pages that they began with. */
+  #keepReplaced(pages: readonly MapPageWrite[]): void {
+    if (this.#views.size === 0) return
+    for (const { prefix } of pages) {
+      const bytes = this.#pages.page(prefix)
+      if (bytes !== undefined) for (const view of this.#views) view.keep(prefix, bytes)
+    }
+  }
+
   #prune(node: MapNode): MapNode {
     this.#resident++
     if (node.kind !== BRANCH) return node
@@ -273,6 +270,16 @@ export class MapTree {
     node.right = this.#prune(node.right)
     return node
   }
+}
+
+/** What stands at a key of a map. */
+export function leafAt(map: MapNodes, key: Uint8Array): MapLeaf | undefined {
+  let node = map.top
+  while (node !== undefined && node.kind !== LEAF) {
+    if (sharedBits(node.path, key) < node.depth) return undefined
+    node = map.child(node, bitAt(key, node.depth))
+  }
+  return node !== undefined && equalBytes(node.key, key) ? node : undefined
 }
 
 function markSaved(node: MapNode): void {

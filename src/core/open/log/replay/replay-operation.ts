@@ -35,6 +35,9 @@ import { SpaceDraft } from './space-draft.ts'
 export const MAX_GENESIS_CHANGES = 16
 export const MAX_GENESIS_BYTES = 16 * 1024
 
+/** A space's epoch counts its grants, revocations and policy changes: the creator's own grant is the first. */
+const FIRST_EPOCH = 1
+
 interface Step {
   readonly change: Change
   readonly id: Uint8Array
@@ -121,10 +124,15 @@ function beginSpace(
     })
   if (first === undefined) throw new MalformedError('a space begins with its root')
   const grant = rootGrant(first.change, operation.member)
+  const newest = rows.get('member', operation.member)?.enc.at(-1)?.[0]
+  if (grant.encGen !== newest)
+    throw new ConflictError("the grant is sealed to another than the author's newest key", {
+      encGen: grant.encGen,
+    })
   const draft = new SpaceDraft(rows, space, first.change.node, [grant])
   putRoot(replay, draft, first.change, first.id)
   for (const { change, id } of others) replayChange(replay, draft, grant, change, id)
-  rows.put('space', space, { root: first.change.node, epoch: 0 })
+  rows.put('space', space, { root: first.change.node, epoch: FIRST_EPOCH })
   rows.put('grants', space, { grants: [grant] })
   replay.touch(mapSpace(primitives, space))
   replay.touch(mapGrant(primitives, space, grant.node, grant.grantee))
