@@ -10,7 +10,7 @@ import { MAX_CHANGE_BYTES } from '../objects/change.ts'
 import { MAX_CHANGES } from '../objects/operation.ts'
 import { id, publicKey } from '../objects/suite.ts'
 import { MAX_ENTRY_BYTES } from '../log/entry.ts'
-import { MAP_KEY_BYTES, MAP_PREFIX_BYTES } from '../log/map-key.ts'
+import { MAP_KEY_BYTES } from '../log/map-key.ts'
 import { MAX_MAP_PROOF_BYTES, MAX_PROOF_LEAVES } from '../log/map-proof.ts'
 import { MAX_NOTE_BYTES } from '../log/note.ts'
 import { MAX_CONSISTENCY_HASHES } from '../log/verify-consistency.ts'
@@ -87,12 +87,11 @@ export const logInclusion = method(
 export const MAX_MAP_POINTS = 1_024
 export const MAX_MAP_PREFIXES = 64
 const mapKey = bytes(MAP_KEY_BYTES)
-const mapPrefix = bytes(MAP_PREFIX_BYTES)
 
 /**
- * What stands in the map of the served head: at points, and under whole prefixes from a key on. A prefix that is too long for one answer
- * ends at its `last`: the range that is proven goes from `from` to there, and the rest is asked for with the key behind it.
- * Points and prefixes must not overlap.
+ * What stands in the map of the served head: at points, and under whole prefixes. A prefix is asked from a key on (the prefix and zeros
+ * to begin with) and proven up to its `last`, which is the prefix and 0xff where nothing is left out; else the rest is asked for
+ * from the key behind it. Points and prefixes must not overlap.
  */
 export const mapProof = method(
   64,
@@ -102,16 +101,17 @@ export const mapProof = method(
     from: [0, optional(uint())],
     covers: [1, optional(uint())],
     points: [2, array(mapKey, MAX_MAP_POINTS)],
-    prefixes: [3, array(tuple(mapPrefix, optional(mapKey)) /* prefix, first key asked */, MAX_MAP_PREFIXES)],
+    /** First keys; their first 16 bytes are the prefix. */
+    prefixes: [3, array(mapKey, MAX_MAP_PREFIXES)],
     /** With the entries whose hashes the proof shows. */
     entries: [4, bool()],
   }),
   struct({
     head: [0, optional(servedHeadField)],
-    /** As `verifyMapProof` takes it, of the ranges: points, prefixes cut at `lasts`. */
+    /** As `verifyMapProof` takes it, of the ranges: points, and from each prefix' first key to its last. */
     proof: [1, bytesUpTo(MAX_MAP_PROOF_BYTES)],
-    /** By prefix: the last key that is proven where it was cut. */
-    lasts: [2, array(optional(mapKey), MAX_MAP_PREFIXES)],
+    /** By prefix: the last key that is proven. */
+    lasts: [2, array(mapKey, MAX_MAP_PREFIXES)],
     /** Each once, in the order of their indices. */
     entries: [3, array(bytesUpTo(MAX_ENTRY_BYTES), MAX_PROOF_LEAVES)],
   }),
