@@ -153,6 +153,7 @@ function readNode(
     right: right.node,
     hash,
     isSaved: true,
+    epoch: 0,
   }
   return { node, end: right.end, count: 1 + left.count + right.count }
 }

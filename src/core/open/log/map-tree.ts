@@ -50,7 +50,7 @@ const MAX_RESIDENT = 400_000
 /** Depth from which on pages are let go: the two topmost levels are on every path. */
 const KEPT_BITS = 16
 
-export class MapTree implements MapNodes {
+export class MapTree implements MapReader {
   readonly #hash: HashFunction
   readonly #pages: MapPageReader
   readonly #maxResident: number
@@ -266,9 +266,8 @@ export class MapTree implements MapNodes {
       const { depth, path } = node
       return { kind: REFERENCE, depth, path, hash: hashOf(this.#hash, node) }
     }
-    node.left = this.#prune(node.left)
-    node.right = this.#prune(node.right)
-    return node
+    // A copy: views hold on to what they have in memory.
+    return { ...node, left: this.#prune(node.left), right: this.#prune(node.right) }
   }
 }
 
