@@ -8,11 +8,13 @@
 import { equalBytes, toHex } from '../bytes.ts'
 import type { HashFunction } from '../merkle.ts'
 import { EMPTY_MAP_ROOT, bitAt, sharedBits } from './map-hash.ts'
-import type { MapBranch, MapLeaf, MapNode, MapNodes, MapReference } from './map-node.ts'
+import type { MapBranch, MapLeaf, MapNode, MapReference } from './map-node.ts'
 import { BRANCH, LEAF, REFERENCE, hashOf, pathOf } from './map-node.ts'
 import { decodeTop, encodePage, encodeTop, isInPage, pageOf } from './map-page.ts'
 import type { MapPageReader, MapReader } from './map-view.ts'
-import { MapView, findLeaf, loadBranch } from './map-view.ts'
+import { MapView, leafAt, loadBranch } from './map-view.ts'
+
+export { leafAt } from './map-view.ts'
 
 export interface MapUpdate {
   readonly key: Uint8Array
@@ -81,7 +83,7 @@ export class MapTree implements MapReader {
   }
 
   get(key: Uint8Array): MapLeaf | undefined {
-    return findLeaf(this, key)
+    return leafAt(this, key)
   }
 
   /** The left (0) or right (1) child of a branch, read from its page where necessary. */
@@ -269,16 +271,6 @@ export class MapTree implements MapReader {
     // A copy: views hold on to what they have in memory.
     return { ...node, left: this.#prune(node.left), right: this.#prune(node.right) }
   }
-}
-
-/** What stands at a key of a map. */
-export function leafAt(map: MapNodes, key: Uint8Array): MapLeaf | undefined {
-  let node = map.top
-  while (node !== undefined && node.kind !== LEAF) {
-    if (sharedBits(node.path, key) < node.depth) return undefined
-    node = map.child(node, bitAt(key, node.depth))
-  }
-  return node !== undefined && equalBytes(node.key, key) ? node : undefined
 }
 
 function markSaved(node: MapNode): void {

@@ -2,7 +2,7 @@ import { equalBytes, toHex } from '../bytes.ts'
 import { FolderError } from '../errors.ts'
 import type { HashFunction } from '../merkle.ts'
 import { EMPTY_MAP_ROOT, bitAt, sharedBits } from './map-hash.ts'
-import type { MapBranch, MapLeaf, MapNode, MapReference } from './map-node.ts'
+import type { MapBranch, MapLeaf, MapNode, MapNodes, MapReference } from './map-node.ts'
 import { BRANCH, LEAF, REFERENCE, hashOf } from './map-node.ts'
 import { decodePage, pageOf } from './map-page.ts'
 
@@ -12,13 +12,9 @@ export interface MapPageReader {
   page(prefix: Uint8Array): Uint8Array | undefined
 }
 
-/** One state of the map, to be read and proven. */
-export interface MapReader {
+/** A map with its root. */
+export interface MapReader extends MapNodes {
   readonly root: Uint8Array
-  /** Undefined in an empty map. */
-  readonly top: MapNode | undefined
-  /** The left (0) or right (1) child of a branch, read from its page where necessary. */
-  child(node: MapBranch | MapReference, side: 0 | 1): MapNode
   get(key: Uint8Array): MapLeaf | undefined
 }
 
@@ -37,8 +33,8 @@ export function loadBranch(
   return loaded
 }
 
-/** Walks down to a key. */
-export function findLeaf(map: Pick<MapReader, 'top' | 'child'>, key: Uint8Array): MapLeaf | undefined {
+/** What stands at a key of a map. */
+export function leafAt(map: MapNodes, key: Uint8Array): MapLeaf | undefined {
   let node = map.top
   while (node !== undefined && node.kind !== LEAF) {
     if (sharedBits(node.path, key) < node.depth) return undefined
@@ -77,7 +73,7 @@ export class MapView implements MapReader {
   }
 
   get(key: Uint8Array): MapLeaf | undefined {
-    return findLeaf(this, key)
+    return leafAt(this, key)
   }
 
   /** Keeps a page that is about to be replaced or dropped. */
