@@ -1,0 +1,8 @@
+#!/usr/bin/env node
+// The compiler of npm (soljson) with the command line that forge expects: `--version`, and standard JSON on standard input.
+import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+
+const solc = createRequire(import.meta.url)('solc')
+if (process.argv.includes('--version')) console.log(`solc, the solidity compiler\nVersion: ${solc.version()}`)
+else process.stdout.write(solc.compile(readFileSync(0, 'utf8')))
