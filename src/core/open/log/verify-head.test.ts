@@ -27,8 +27,8 @@ const NONE = new Uint8Array(0)
 beforeEach(async () => {
   pool = new TrackerPool()
   twin = new LogTwin(pool)
-  alice = await pool.found()
-  home = await alice.createSpace('home')
+  alice = await twin.found()
+  home = twin.createSpace(alice, 'home')
   witnesses = ['w1', 'w2', 'w3', 'w4'].map((name) => new TestWitness(name))
   trust = {
     log: twin.identity,
@@ -42,8 +42,7 @@ let serial = 0
 
 /** One more entry and a checkpoint that the given witnesses sign. */
 async function advance(by = witnesses): Promise<Checkpoint> {
-  await alice.commit(home.id, [create(`n${serial++}`, home.root)])
-  twin.feed()
+  twin.commit(alice, home.id, [create(`n${serial++}`, home.root)])
   const checkpoint = twin.seal()
   return withSignatures(
     checkpoint,
@@ -127,8 +126,7 @@ describe('head of the log', () => {
       { path: [] },
     ])
       expect(() => verify(undefined, { ...served, ...bad })).toThrow(UntrustedError)
-    await alice.commit(home.id, [create('x', home.root)])
-    twin.feed()
+    twin.commit(alice, home.id, [create('x', home.root)])
     trust = { ...trust, witnesses: [] }
     expect(() => verify(undefined, twin.serve(twin.sign(), undefined))).toThrow(UntrustedError)
   })
