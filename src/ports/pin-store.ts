@@ -6,7 +6,7 @@
  * - evidence is on disk when `saveEvidence` returns, under a name of its own; nothing ever replaces it.
  */
 import type { Witness } from '../core/open/log/cosignature.ts'
-import { compareBytes, equalBytes, toHex } from '../core/open/bytes.ts'
+import { equalBytes, toHex } from '../core/open/bytes.ts'
 import { UntrustedError } from '../core/open/errors.ts'
 
 /** The largest checkpoint that was verified. */
@@ -28,17 +28,25 @@ export interface PinnedHead {
 
 /** An operation of this device that the tracker promised to log, until log and map have shown it. */
 export interface OwnEntry {
+  /** Id of the operation. */
+  readonly operation: Uint8Array
+  /** As promised: place, time (Unix milliseconds) and leaf hash of the entry, and the log key's signature. */
   readonly index: number
-  /** Of the log's entry, Unix milliseconds. */
   readonly time: number
-  /** Leaf hash of the entry. */
   readonly hash: Uint8Array
-  /** The log key's signature of the promise. */
   readonly promise: Uint8Array
   /** Our clock when it was acknowledged, Unix milliseconds. */
   readonly acknowledged: number
-  /** Map keys of which each must name this entry or a later one. */
-  readonly keys: readonly Uint8Array[]
+  readonly space: Uint8Array
+  /** The nodes that it changed, and where they stand since. */
+  readonly places: readonly OwnPlace[]
+}
+
+export interface OwnPlace {
+  readonly node: Uint8Array
+  /** Zeros for a space's root. */
+  readonly parent: Uint8Array
+  readonly isDeleted: boolean
 }
 
 export interface PinnedChain {
@@ -63,6 +71,8 @@ export interface Pins {
   readonly pool: Uint8Array
   readonly head?: PinnedHead | undefined
   readonly witnesses: readonly Witness[]
+  /** The operator that runs the log, whose witnesses never count; zeros until it was named. */
+  readonly tracker: Uint8Array
   readonly minimumSuite: number
   readonly chain?: PinnedChain | undefined
   /** Members that were met: the sequence number of their newest record. */
@@ -95,8 +105,8 @@ export interface PinStore {
 export const MAX_SEEN_VERSIONS = 65_536
 /** Contacts and spaces that are remembered. */
 export const MAX_PINNED = 4_096
-/** Own operations under way at once; a put of a million files has 250. */
-export const MAX_OWN_ENTRIES = 1_024
+/** Own operations that aren't proven yet: the client proves them long before there are so many. */
+export const MAX_OWN_ENTRIES = 64
 
 /** Throws UntrustedError for pins that take something back. */
 export function requireForwards(before: Pins | undefined, after: Pins): void {
@@ -110,6 +120,8 @@ export function requireForwards(before: Pins | undefined, after: Pins): void {
     else if (after.head.size === before.head.size && !equalBytes(after.head.root, before.head.root))
       refuse('another root at one size')
   }
+  if (!isZero(before.tracker) && !equalBytes(before.tracker, after.tracker))
+    refuse('another operator of the log')
   if (after.minimumSuite < before.minimumSuite) refuse('a lower suite')
   if (before.chain !== undefined && !sameChain(before.chain, after.chain)) refuse('another chain')
   if (before.forked !== undefined && after.forked === undefined) refuse('a fork stays known')
@@ -124,12 +136,16 @@ export function requireForwards(before: Pins | undefined, after: Pins): void {
     if ((numbers.get(name) ?? number) < number) refuse('an older record or epoch')
 }
 
-export function sameChain(a: PinnedChain, b: PinnedChain | undefined): boolean {
+function sameChain(a: PinnedChain, b: PinnedChain | undefined): boolean {
   return (
     b !== undefined &&
     a.chainId === b.chainId &&
-    compareBytes(a.directory, b.directory) === 0 &&
-    compareBytes(a.codeHash, b.codeHash) === 0 &&
-    compareBytes(a.anchor, b.anchor) === 0
+    equalBytes(a.directory, b.directory) &&
+    equalBytes(a.codeHash, b.codeHash) &&
+    equalBytes(a.anchor, b.anchor)
   )
+}
+
+function isZero(bytes: Uint8Array): boolean {
+  return bytes.every((byte) => byte === 0)
 }

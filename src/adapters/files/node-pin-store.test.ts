@@ -26,6 +26,7 @@ pinStoreConformance('node:fs', async () => {
 const plain = {
   pool: new Uint8Array(32),
   witnesses: [],
+  tracker: new Uint8Array(32),
   minimumSuite: 1,
   contacts: [],
   spaces: [],

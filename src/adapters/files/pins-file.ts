@@ -3,15 +3,15 @@ import { createHash } from 'node:crypto'
 import { equalBytes } from '../../core/open/bytes.ts'
 import { MalformedError, UntrustedError } from '../../core/open/errors.ts'
 import { MAX_NOTE_BYTES } from '../../core/open/log/note.ts'
-import { NODE_ID_BYTES, id } from '../../core/open/objects/suite.ts'
+import { MAX_CHANGES } from '../../core/open/objects/operation.ts'
+import { NODE_ID_BYTES, id, nodeId, signature } from '../../core/open/objects/suite.ts'
 import { array, bool, bytes, codec, bytesUpTo, optional, struct, text, uint } from '../../core/open/schema.ts'
 import type { Pins, SeenVersion } from '../../ports/pin-store.ts'
 import { MAX_OWN_ENTRIES, MAX_PINNED, MAX_SEEN_VERSIONS } from '../../ports/pin-store.ts'
 
 const CHECKSUM_BYTES = 32
-/** Own entries touch a key for each change. */
+/** Own entries name each node that they changed. */
 const MAX_PINS_BYTES = 16 * 1024 * 1024
-const MAX_OWN_KEYS = 16_384
 const MAX_WITNESSES = 1_024
 const address = bytes(20)
 
@@ -48,16 +48,22 @@ const pinsCodec = codec(
       7,
       array(
         struct({
-          index: [0, uint()],
-          time: [1, uint()],
-          hash: [2, id],
-          promise: [3, bytes(64)],
-          acknowledged: [4, uint()],
-          keys: [5, array(id, MAX_OWN_KEYS)],
+          operation: [0, id],
+          index: [1, uint()],
+          time: [2, uint()],
+          hash: [3, id],
+          promise: [4, signature],
+          acknowledged: [5, uint()],
+          space: [6, id],
+          places: [
+            7,
+            array(struct({ node: [0, nodeId], parent: [1, nodeId], isDeleted: [2, bool()] }), MAX_CHANGES),
+          ],
         }),
         MAX_OWN_ENTRIES,
       ),
     ],
+    tracker: [9, id],
     forked: [
       8,
       optional(struct({ since: [0, uint()], reason: [1, text(1_024)], evidence: [2, text(4_096)] })),

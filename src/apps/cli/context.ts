@@ -12,6 +12,7 @@ export interface GlobalOptions {
   readonly home?: string
   readonly json?: boolean
   readonly passphraseFile?: string
+  readonly stale?: boolean
 }
 
 export interface CommandContext {
@@ -41,6 +42,7 @@ export function commandContext(command: Command, signal: AbortSignal): CommandCo
     async withClient(use) {
       const client = await openClient({
         home,
+        acceptStale: options.stale === true,
         passphrase: () =>
           readSecret({ what: 'Passphrase', file: options.passphraseFile, variable: 'ALLMEND_PASSPHRASE' }),
       })

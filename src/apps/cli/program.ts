@@ -31,6 +31,7 @@ export function createProgram(version: string, signal: AbortSignal): Command {
     .version(version)
     .option('--home <folder>', "the member's home (default: ALLMEND_HOME or ~/.allmend)")
     .option('--passphrase-file <file>', "the home's passphrase (default: ALLMEND_PASSPHRASE, or asked for)")
+    .option('--stale', 'read on though no quorum of witnesses has confirmed the log for a day')
     .option('--json', 'print JSON: one document, or one a line for lists')
     .configureHelp({ showGlobalOptions: true })
     .addHelpText('after', EXIT_CODES)

@@ -1,0 +1,118 @@
+/**
+ * Served operations held against the map: a key names the entry of exactly this operation, and a prefix nothing else. What differs
+ * may have changed between the two answers, so the caller asks a few times before he believes that he was lied to.
+ */
+import { equalBytes, toHex } from '../../core/open/bytes.ts'
+import type { AllmendError } from '../../core/open/errors.ts'
+import { NotEnoughProvidersError } from '../../core/open/errors.ts'
+import { encodeCheckpoint } from '../../core/open/log/checkpoint.ts'
+import type { LogEntry } from '../../core/open/log/entry.ts'
+import { ENTRY_KIND, entryCodec } from '../../core/open/log/entry.ts'
+import type { OperationView } from '../../core/open/protocol/tracker-methods.ts'
+import type { Evidence } from './log-evidence.ts'
+import type { LogClient, Proven } from './log-client.ts'
+
+/** Says that the operation is the newest that touched the key. */
+export interface Claim {
+  readonly key: Uint8Array
+  readonly newest: OperationView
+}
+
+export interface Claims {
+  readonly points: readonly Claim[]
+  /** All claims under each of these prefixes: a key of the map without one was left out. */
+  readonly prefixes: readonly { readonly prefix: Uint8Array; readonly claims: readonly Claim[] }[]
+}
+
+/** What the map says otherwise. */
+export interface Mismatch {
+  readonly reason: string
+  readonly evidence: Partial<Evidence>
+  /** Witnesses haven't signed so far yet: nobody lied. */
+  readonly isUncovered: boolean
+}
+
+/** How often an answer is asked again before a mismatch is believed: others may write meanwhile. */
+export const MAX_ANSWERS = 5
+
+/** Undefined when the map confirms every claim. */
+export async function confirmClaims(log: LogClient, claims: Claims): Promise<Mismatch | undefined> {
+  const all = [...claims.points, ...claims.prefixes.flatMap((list) => list.claims)]
+  const covers = Math.max(0, ...all.map(({ newest }) => newest.index + 1))
+  const proven = await log.prove({
+    points: claims.points.map(({ key }) => key),
+    prefixes: claims.prefixes.map(({ prefix }) => prefix),
+    ...(covers === 0 ? {} : { covers }),
+  })
+  const found = new Map(proven.found.map((item) => [toHex(item.key), item.entry]))
+  const { size } = proven.view.checkpoint
+  for (const { key, newest } of all) {
+    const entry = found.get(toHex(key))
+    if (entry !== undefined && isEntryOf(entry, newest)) continue
+    return mismatch(log, proven, key, entry, {
+      isUncovered: newest.index >= size,
+      reason:
+        entry === undefined
+          ? 'the tracker serves what the map does not hold'
+          : entry.index > newest.index
+            ? 'the tracker serves an older version than the newest'
+            : 'the tracker serves another operation than the map names',
+    })
+  }
+  for (const { prefix, claims: listed } of claims.prefixes) {
+    const served = new Set(listed.map(({ key }) => toHex(key)))
+    for (const { key, entry } of proven.found)
+      if (equalBytes(key.subarray(0, prefix.length), prefix) && !served.has(toHex(key)))
+        return mismatch(log, proven, key, entry, {
+          isUncovered: false,
+          reason: 'the tracker leaves out what the map lists',
+        })
+  }
+  return undefined
+}
+
+function isEntryOf({ kind, index, time, body, signatures }: LogEntry, view: OperationView): boolean {
+  return (
+    kind === ENTRY_KIND.operation &&
+    index === view.index &&
+    time === view.time &&
+    equalBytes(body, view.signed[0]) &&
+    equalBytes(signatures, view.signed[1])
+  )
+}
+
+function mismatch(
+  log: LogClient,
+  { view, proof }: Proven,
+  key: Uint8Array,
+  entry: LogEntry | undefined,
+  what: Pick<Mismatch, 'reason' | 'isUncovered'>,
+): Mismatch {
+  const evidence: Partial<Evidence> = {
+    served: encodeCheckpoint(log.parts.primitives, log.identity, view.checkpoint),
+    proof,
+    keys: [key],
+    entries: entry === undefined ? [] : [entryCodec.encode(entry)],
+  }
+  return { ...what, evidence }
+}
+
+/** Asks and confirms until both agree; throws UntrustedError with evidence when they never do, NotEnoughProvidersError while witnesses lag. */
+export async function confirmed<T>(
+  log: LogClient,
+  ask: () => Promise<T>,
+  claimsOf: (answer: T) => Claims,
+): Promise<T> {
+  for (let answers = 1; ; answers++) {
+    const answer = await ask()
+    const wrong = await confirmClaims(log, claimsOf(answer))
+    if (wrong === undefined) return answer
+    if (answers === MAX_ANSWERS) throw await refusal(log, wrong)
+  }
+}
+
+async function refusal(log: LogClient, { reason, evidence, isUncovered }: Mismatch): Promise<AllmendError> {
+  if (isUncovered && (await log.view()).isWitnessed)
+    return new NotEnoughProvidersError('too few witnesses have confirmed the newest changes yet')
+  return log.mistrust(reason, evidence)
+}
