@@ -87,7 +87,7 @@ function allows(model: readonly ModelNode[], what: string, at: ModelNode, under:
     case 'file':
       return holds(under)
     case 'write':
-      return isSound(at) && !at.isFolder
+      return isSound(at) && !at.isFolder && parent !== undefined
     case 'meta':
       return isSound(at)
     case 'delete':
@@ -156,7 +156,7 @@ describe('log session', () => {
           expect(isAdmitted, `${what} ${flaw}`).toBe(isHarmless && allows(model, what, at, under))
           if (!isAdmitted) continue
           const target = isNew || what === 'move' ? under : above
-          if (target !== at) target.isFolder = true
+          if (isNew || target !== at) target.isFolder = true
           const next = nodeOf(change, isNew ? undefined : at.node)
           if (isNew) model.push({ node: next, isDeleted: false, isFile: what === 'file', isFolder: false })
           else

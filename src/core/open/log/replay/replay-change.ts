@@ -63,7 +63,7 @@ export function replayChange(
       node: change.node,
       gen: row.gen,
     })
-  if (change.manifest !== undefined && row.isFolder)
+  if (change.manifest !== undefined && (row.isFolder || draft.isRoot(change.node)))
     throw new ConflictError('a folder has no contents', { node: change.node })
   if (isNewGeneration) changeKeys(draft, grant, row, change)
   else if (change.kind === CHANGE_KIND.delete) {
