@@ -201,6 +201,8 @@ export const ledgerStatus = method(
     operators: [3, uint()],
     quorum: [4, uint()],
     fresh: [5, uint()],
+    /** Why the ledger can't be opened now, where the pool has one. */
+    problem: [6, optional(text(1_024))],
   }),
 )
 
