@@ -15,6 +15,7 @@ import { nodeClock } from '../../adapters/native/node-clock.ts'
 import { nodePrimitives } from '../../adapters/native/node-primitives.ts'
 import { nodeRandom } from '../../adapters/native/node-random.ts'
 import { createTlsTransport } from '../../adapters/tls/tls-transport.ts'
+import { openWitness } from './open-witness.ts'
 import { joinPool, poolAccess } from './join-pool.ts'
 import { listenAt } from './listen-at.ts'
 import { openProviderFolder } from './provider-folder.ts'
@@ -90,7 +91,10 @@ export async function startProvider(options: StartProviderOptions): Promise<Runn
     })
     undo.push(() => listener.close())
 
-    const settings = settingsAt(wanted, folder.settings(), listener.address)
+    const witness = openWitness(folder.witness, wanted.pool, logger)
+    undo.push(() => witness?.close())
+    const named = witness === undefined ? wanted : { ...wanted, witness: witness.key }
+    const settings = settingsAt(named, folder.settings(), listener.address)
     await folder.save(settings)
     const access = poolAccess(nodePrimitives, transport, folder.netSeed, settings)
     const logKey = 'logKey' in proof ? proof.logKey : await joinPool(access, settings, proof.secret)
@@ -124,6 +128,7 @@ export async function startProvider(options: StartProviderOptions): Promise<Runn
         onFirstReport: reported.resolve,
       },
       abort.signal,
+      witness?.witness,
     )
     undo.push(async () => {
       abort.abort()
