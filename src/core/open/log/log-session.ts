@@ -6,11 +6,19 @@
  * - a tracker keeps leaves, so it saves the map now and then; a witness keeps none and saves at every head.
  */
 import { AllmendError, FolderError, ForkedError, InternalError, UntrustedError } from '../errors.ts'
-import { equalBytes, toHex } from '../bytes.ts'
+import { equalBytes, nameOf } from '../bytes.ts'
 import { ZERO_ID } from '../objects/suite.ts'
 import type { Primitives } from '../primitives.ts'
 import type { Anchor, LogEntry, Touch } from './entry.ts'
-import { ENTRY_KIND, entryCodec, entryHash, headsCodec, touchedRoot, touchesCodec } from './entry.ts'
+import {
+  ENTRY_KIND,
+  encodeTouches,
+  entryCodec,
+  entryHash,
+  headsCodec,
+  touchedRoot,
+  touchesCodec,
+} from './entry.ts'
 import type { LogStorageWriter } from './log-storage.ts'
 import { LogTree } from './log-tree.ts'
 import type { MapSnapshot, MapUpdate } from './map-tree.ts'
@@ -136,7 +144,7 @@ export class LogSession {
   #log({ kind, time, body, signatures }: Submission, replayed: Replayed | undefined): Logged {
     const touched = this.#touches(replayed?.touched ?? [])
     const logged = this.#encode({ kind, time, body, signatures }, touched)
-    this.#storage.putLeaf(this.size, { leaf: logged.leaf, touches: touchesCodec.encode(touched) })
+    this.#storage.putLeaf(this.size, { leaf: logged.leaf, touches: encodeTouches(touched) })
     this.#append(logged, replayed)
     return logged
   }
@@ -148,7 +156,7 @@ export class LogSession {
     this.#settle()
     const body = headsCodec.encode({ v: 1, map: this.map.root, ...(anchor === undefined ? {} : { anchor }) })
     const logged = this.#encode({ kind: ENTRY_KIND.heads, time, body, signatures: new Uint8Array(0) }, [])
-    this.#storage.putLeaf(this.size, { leaf: logged.leaf, touches: touchesCodec.encode([]) })
+    this.#storage.putLeaf(this.size, { leaf: logged.leaf, touches: encodeTouches([]) })
     this.#append(logged, undefined)
     this.#storage.putTiles(this.tree.unsaved())
     isSaved.tree = true
@@ -216,7 +224,7 @@ export class LogSession {
   /** What stands at these keys now, which is what the entry's touches name. */
   #touches(touched: readonly MapTouch[]): Touch[] {
     return touched.map(({ key, isRemoved }) => {
-      const waiting = this.#waiting.get(toHex(key))
+      const waiting = this.#waiting.get(nameOf(key))
       const before = waiting ?? this.map.get(key)
       return before?.value === undefined
         ? [key, 0, ZERO_ID, isRemoved]
@@ -244,7 +252,7 @@ export class LogSession {
 
   #wait(touched: readonly Touch[], hash: Uint8Array, index: number): void {
     for (const [key, , , isRemoved] of touched) {
-      const name = toHex(key)
+      const name = nameOf(key)
       this.#mark?.undo.push({ name, before: this.#waiting.get(name) })
       this.#waiting.set(name, { key, value: isRemoved ? undefined : hash, index })
     }

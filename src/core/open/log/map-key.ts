@@ -14,7 +14,21 @@ type Letter = 'a' | 'n' | 'c' | 'g' | 'm' | 's' | 'p'
 type Hasher = Pick<Primitives, 'sha256'>
 
 function part(primitives: Hasher, letter: Letter, ...parts: readonly (Uint8Array | string | number)[]) {
-  return taggedHash(primitives, letter, encodeCbor(parts)).subarray(0, MAP_PREFIX_BYTES)
+  const [only] = parts
+  const encoded =
+    only instanceof Uint8Array && parts.length === 1 && only.length < 24
+      ? shortArray(only)
+      : encodeCbor(parts)
+  return taggedHash(primitives, letter, encoded).subarray(0, MAP_PREFIX_BYTES)
+}
+
+/** CBOR of [bytes] for the ids of nodes, of which there are many: an array of one, a short byte string. */
+function shortArray(bytes: Uint8Array): Uint8Array {
+  const out = new Uint8Array(2 + bytes.length)
+  out[0] = 0x81
+  out[1] = 0x40 | bytes.length
+  out.set(bytes, 2)
+  return out
 }
 
 /** Names; the first holder's record. */
@@ -24,7 +38,13 @@ export const mapName = (primitives: Hasher, name: string): Uint8Array =>
 
 /** A node's placement and key record. */
 export const mapNode = (primitives: Hasher, space: Uint8Array, node: Uint8Array): Uint8Array =>
-  concatBytes(part(primitives, 'n', space), part(primitives, 'n', node))
+  concatBytes(mapNodes(primitives, space), placeOfNode(primitives, 'n', node))
+
+/** The list of a space's placements. */
+export const mapNodes = (primitives: Hasher, space: Uint8Array): Uint8Array => part(primitives, 'n', space)
+/** The place of a node in lists of this kind: the second half of their keys. */
+export const placeOfNode = (primitives: Hasher, letter: 'n' | 'c', node: Uint8Array): Uint8Array =>
+  part(primitives, letter, node)
 
 /** The newest versions of a folder's children; the parent of a root is zeros. */
 export const mapChildren = (primitives: Hasher, space: Uint8Array, parent: Uint8Array): Uint8Array =>
@@ -34,7 +54,7 @@ export const mapChild = (
   space: Uint8Array,
   parent: Uint8Array,
   node: Uint8Array,
-): Uint8Array => concatBytes(mapChildren(primitives, space, parent), part(primitives, 'c', node))
+): Uint8Array => concatBytes(mapChildren(primitives, space, parent), placeOfNode(primitives, 'c', node))
 
 /** A space's grants, by the node that they are of and the grantee. */
 export const mapGrants = (primitives: Hasher, space: Uint8Array): Uint8Array => part(primitives, 'g', space)

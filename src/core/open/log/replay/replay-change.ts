@@ -7,7 +7,6 @@ import { ConflictError, DeniedError, MalformedError } from '../../errors.ts'
 import type { Change, KeyRecord } from '../../objects/change.ts'
 import { ALL_RIGHTS, CHANGE_KIND, FORM_RANDOM, RIGHT } from '../../objects/change.ts'
 import { NODE_ID_BYTES } from '../../objects/suite.ts'
-import { mapChild, mapNode } from '../map-key.ts'
 import type { Replay } from './replay-entry.ts'
 import { requireRight } from './require-right.ts'
 import type { GrantState, NodeState } from './rows.ts'
@@ -147,12 +146,11 @@ function requireSoundAbove(draft: SpaceDraft, node: Uint8Array, row: NodeState):
 /** Takes a row over and touches the map: the placement when it changed, the newest version where it stands and stood. */
 function put(replay: Replay, draft: SpaceDraft, change: Change, row: NodeState, before?: NodeState): void {
   const { primitives } = replay
-  const { space } = draft
   draft.put(change.node, row)
-  if (change.keyRecord !== undefined || row.deleted) replay.touch(mapNode(primitives, space, change.node))
+  if (change.keyRecord !== undefined || row.deleted) replay.touch(draft.placementKey(primitives, change.node))
   if (before !== undefined && !equalBytes(before.parent, row.parent))
-    replay.touch(mapChild(primitives, space, before.parent, change.node), true)
-  replay.touch(mapChild(primitives, space, row.parent, change.node), row.deleted)
+    replay.touch(draft.versionKey(primitives, before.parent, change.node), true)
+  replay.touch(draft.versionKey(primitives, row.parent, change.node), row.deleted)
 }
 
 function firstRow(change: Change, head: Uint8Array, parent: Uint8Array, parentGen: number): NodeState {

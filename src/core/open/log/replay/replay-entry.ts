@@ -5,7 +5,7 @@
  * - the verdict follows from the entries before, the object's bytes and the entry's time: no clock, no configuration.
  * - a refusal is an AllmendError and leaves no trace: such an entry is void and touches nothing.
  */
-import { equalBytes, toHex } from '../../bytes.ts'
+import { equalBytes, nameOf } from '../../bytes.ts'
 import { MalformedError, UntrustedError } from '../../errors.ts'
 import { genesisCodec, poolIdOf } from '../../objects/identity.ts'
 import { SIGNATURE_BYTES } from '../../objects/suite.ts'
@@ -77,7 +77,7 @@ export function replayEntry(
   const rows = new RowDraft(below)
   const touched = new Map<string, MapTouch>()
   const touch = (key: Uint8Array, isRemoved = false): void => {
-    touched.set(toHex(key), { key, isRemoved })
+    touched.set(nameOf(key), { key, isRemoved })
   }
   if (object.kind !== ENTRY_KIND.operation && object.changes.length > 0)
     throw new MalformedError('only operations have changes')
@@ -89,7 +89,7 @@ export function replayEntry(
     const seconds = Math.floor(object.time / 1_000)
     dispatch({ primitives, pool, genesis, log, rows, seconds, history, touch }, object)
   }
-  // Hexadecimal sorts as the bytes do.
+  // Names sort as the bytes do.
   const names = [...touched.keys()].sort()
   return { rows: rows.writes(), touched: names.map((name) => touched.get(name)!) }
 }

@@ -1,4 +1,4 @@
-import { toHex } from '../../bytes.ts'
+import { nameOf } from '../../bytes.ts'
 import type { RowReader, RowWrite, Rows, Table } from './rows.ts'
 import { encodeRow, rowKey } from './rows.ts'
 
@@ -13,7 +13,7 @@ export class RowDraft implements RowReader {
   }
 
   get<T extends Table>(table: T, key: Uint8Array): Rows[T] | undefined {
-    const name = table + toHex(key)
+    const name = table + nameOf(key)
     let row = this.#rows.get(name)
     if (row === undefined) {
       row = { table, key, value: this.#below.get(table, key) }
@@ -23,7 +23,7 @@ export class RowDraft implements RowReader {
   }
 
   put<T extends Table>(table: T, key: Uint8Array, value: Rows[T]): void {
-    const name = table + toHex(key)
+    const name = table + nameOf(key)
     this.#rows.set(name, { table, key, value })
     this.#written.add(name)
   }

@@ -3,8 +3,10 @@
  * alone, in its order; they have one encoding each, so any key-value store holds them.
  */
 import type { Codec, ValueOf } from '../../schema.ts'
-import { array, bool, bytesUpTo, codec, optional, struct, text, tuple, uint } from '../../schema.ts'
+import { array, bytesUpTo, codec, optional, struct, text, tuple, uint } from '../../schema.ts'
 import { ALL_RIGHTS } from '../../objects/change.ts'
+import type { NodeState } from './node-state.ts'
+import { nodeStateCodec } from './node-state.ts'
 import { grantId, id, nodeId, publicKey } from '../../objects/suite.ts'
 
 /** Grants of one space that rules look through. */
@@ -46,21 +48,6 @@ const grantField = struct({
   notAfter: [7, optional(uint())],
 })
 const grantsRow = struct({ grants: [0, array(grantField, MAX_GRANTS)] })
-const nodeRow = struct({
-  parent: [0, nodeId],
-  parentGen: [1, uint()],
-  gen: [2, uint()],
-  version: [3, uint()],
-  /** Id of the newest change. */
-  head: [4, id],
-  /** Deleted itself. */
-  deleted: [5, bool()],
-  /** Has contents: a file. */
-  isFile: [6, bool()],
-  /** Has or had children: a folder. */
-  isFolder: [7, bool()],
-})
-
 const fields = {
   /** Of the pool; no key. */
   pool: poolRow,
@@ -84,14 +71,15 @@ const fields = {
   space: spaceRow,
   /** By space id. */
   grants: grantsRow,
-  /** By space id + node id. */
-  node: nodeRow,
 }
 
-export type Rows = { readonly [T in keyof typeof fields]: ValueOf<(typeof fields)[T]> }
+export type Rows = { readonly [T in keyof typeof fields]: ValueOf<(typeof fields)[T]> } & {
+  /** By space id + node id. */
+  readonly node: NodeState
+}
 export type Table = keyof Rows
+export type { NodeState } from './node-state.ts'
 export type GrantState = ValueOf<typeof grantField>
-export type NodeState = Rows['node']
 
 /** The number of each table, the first byte of a stored key. */
 const NUMBERS: Readonly<Record<Table, number>> = {
@@ -112,12 +100,15 @@ const NUMBERS: Readonly<Record<Table, number>> = {
 /** A space's grants, 200 bytes each, are the largest. */
 const MAX_ROW_BYTES = 256 * 1024
 
-const codecs = Object.fromEntries(
-  Object.entries(fields).map(([table, field]) => [
-    table,
-    codec(`row of ${table}`, field as never, MAX_ROW_BYTES),
-  ]),
-) as unknown as { readonly [T in Table]: Codec<Rows[T]> }
+const codecs = {
+  ...Object.fromEntries(
+    Object.entries(fields).map(([table, field]) => [
+      table,
+      codec(`row of ${table}`, field as never, MAX_ROW_BYTES),
+    ]),
+  ),
+  node: nodeStateCodec,
+} as unknown as { readonly [T in Table]: Codec<Rows[T]> }
 
 /** Rows as they are after all entries so far. */
 export interface RowReader {

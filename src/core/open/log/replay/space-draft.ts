@@ -3,8 +3,10 @@
  * - a path that was found sound (live, shallow enough, no stale edge) is remembered until a change could make it unsound.
  * - a root is its own parent's child: `parent` is zeros, and nothing above it is looked for.
  */
-import { concatBytes, equalBytes, toHex } from '../../bytes.ts'
+import { concatBytes, equalBytes, nameOf } from '../../bytes.ts'
 import { CapacityError, ConflictError, NotFoundError } from '../../errors.ts'
+import type { Primitives } from '../../primitives.ts'
+import { mapChildren, mapNodes, placeOfNode } from '../map-key.ts'
 import type { RowDraft } from './row-draft.ts'
 import type { GrantState, NodeState } from './rows.ts'
 
@@ -12,6 +14,8 @@ import type { GrantState, NodeState } from './rows.ts'
 export const MAX_TREE_DEPTH = 1_024
 
 export class SpaceDraft {
+  /** First halves of map keys, by parent (or of all placements): an operation has many changes in few folders. */
+  readonly #lists = new Map<string, Uint8Array>()
   readonly space: Uint8Array
   readonly root: Uint8Array
   readonly grants: readonly GrantState[]
@@ -49,6 +53,27 @@ export class SpaceDraft {
       this.#rows.put('node', concatBytes(this.space, row.parent), { ...parent, isFolder: true })
   }
 
+  /** The map key of a node's placement. */
+  placementKey(primitives: Primitives, node: Uint8Array): Uint8Array {
+    const list = this.#list('', () => mapNodes(primitives, this.space))
+    return concatBytes(list, placeOfNode(primitives, 'n', node))
+  }
+
+  /** The map key of a node's newest version in a folder. */
+  versionKey(primitives: Primitives, parent: Uint8Array, node: Uint8Array): Uint8Array {
+    const list = this.#list(nameOf(parent), () => mapChildren(primitives, this.space, parent))
+    return concatBytes(list, placeOfNode(primitives, 'c', node))
+  }
+
+  #list(name: string, make: () => Uint8Array): Uint8Array {
+    let list = this.#lists.get(name)
+    if (list === undefined) {
+      list = make()
+      this.#lists.set(name, list)
+    }
+    return list
+  }
+
   isRoot(node: Uint8Array): boolean {
     return equalBytes(node, this.root)
   }
@@ -74,7 +99,7 @@ export class SpaceDraft {
     let depth: number | undefined
     for (;;) {
       const row = this.get(at)
-      depth = this.#sound.get(toHex(at))
+      depth = this.#sound.get(nameOf(at))
       if (depth !== undefined) break
       walked.push(at)
       if (this.isRoot(at)) {
@@ -93,7 +118,7 @@ export class SpaceDraft {
         })
       depth++
       if (depth > MAX_TREE_DEPTH) throw tooDeep()
-      this.#sound.set(toHex(id), depth)
+      this.#sound.set(nameOf(id), depth)
     }
   }
 }
