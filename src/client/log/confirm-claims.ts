@@ -35,22 +35,26 @@ export interface Mismatch {
 /** How often an answer is asked again before a mismatch is believed: others may write meanwhile. */
 export const MAX_ANSWERS = 5
 
-/** Undefined when the map confirms every claim. */
-export async function confirmClaims(log: LogClient, claims: Claims): Promise<Mismatch | undefined> {
+/** Undefined when the map confirms every claim; `size` is that of a head that can't be older than the answer. */
+export async function confirmClaims(
+  log: LogClient,
+  claims: Claims,
+  size: number,
+): Promise<Mismatch | undefined> {
   const all = [...claims.points, ...claims.prefixes.flatMap((list) => list.claims)]
-  const covers = Math.max(0, ...all.map(({ newest }) => newest.index + 1))
+  const covers = all.reduce((most, { newest }) => Math.max(most, newest.index + 1), size)
   const proven = await log.prove({
     points: claims.points.map(({ key }) => key),
     prefixes: claims.prefixes.map(({ prefix }) => prefix),
     ...(covers === 0 ? {} : { covers }),
   })
   const found = new Map(proven.found.map((item) => [toHex(item.key), item.entry]))
-  const { size } = proven.view.checkpoint
+  const isUncovered = proven.view.checkpoint.size < covers
   for (const { key, newest } of all) {
     const entry = found.get(toHex(key))
     if (entry !== undefined && isEntryOf(entry, newest)) continue
     return mismatch(log, proven, key, entry, {
-      isUncovered: newest.index >= size,
+      isUncovered,
       reason:
         entry === undefined
           ? 'the tracker serves what the map does not hold'
@@ -64,7 +68,7 @@ export async function confirmClaims(log: LogClient, claims: Claims): Promise<Mis
     for (const { key, entry } of proven.found)
       if (equalBytes(key.subarray(0, prefix.length), prefix) && !served.has(toHex(key)))
         return mismatch(log, proven, key, entry, {
-          isUncovered: false,
+          isUncovered,
           reason: 'the tracker leaves out what the map lists',
         })
   }
@@ -103,9 +107,12 @@ export async function confirmed<T>(
   ask: () => Promise<T>,
   claimsOf: (answer: T) => Claims,
 ): Promise<T> {
+  // What an answer shows tells how new it is, unless it lacks what was just taken away.
+  let size = await log.ownSize()
   for (let answers = 1; ; answers++) {
     const answer = await ask()
-    const wrong = await confirmClaims(log, claimsOf(answer))
+    if (answers > 1) size = await log.size()
+    const wrong = await confirmClaims(log, claimsOf(answer), size)
     if (wrong === undefined) return answer
     if (answers === MAX_ANSWERS) throw await refusal(log, wrong)
   }

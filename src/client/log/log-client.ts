@@ -23,6 +23,7 @@ import { ZERO_ID } from '../../core/open/objects/suite.ts'
 import {
   listWitnesses,
   logConsistency,
+  logEntries,
   logHead,
   mapProof,
   reportFork,
@@ -112,6 +113,18 @@ export class LogClient {
   async prove(question: MapQuestion): Promise<Proven> {
     await this.#start()
     return this.#prove(question)
+  }
+
+  /** A head of this size holds all that this device has written. */
+  async ownSize(): Promise<number> {
+    const { own } = await this.pins()
+    return Math.max(0, ...own.map(({ index }) => index + 1))
+  }
+
+  /** Entries that the tracker has now, as it says. */
+  async size(): Promise<number> {
+    const from = this.#view?.checkpoint.size ?? 0
+    return (await this.tracker.call(logEntries, { from, count: 0, changes: false })).size
   }
 
   /** The view on which an operation may be written, as operations name it; throws ForkedError, NotEnoughProvidersError, UntrustedError. */
@@ -240,9 +253,9 @@ export class LogClient {
   /** Before anything else a command looks at what was promised to earlier ones. */
   #start(): Promise<void> {
     this.#starting ??= (async () => {
-      const { own, head } = await this.pins()
+      const { head } = await this.pins()
       if (head !== undefined) this.#view = viewOfPin(this.parts.primitives, this.identity, head)
-      const covers = Math.max(0, ...own.map(({ index }) => index + 1))
+      const covers = await this.ownSize()
       await this.#prove({ points: [], prefixes: [], ...(covers === 0 ? {} : { covers }) })
       await settleOwnEntries(this, (asked) => this.#prove(asked))
     })().catch((error: unknown) => {
@@ -266,7 +279,8 @@ export class LogClient {
   async #whole(question: MapQuestion): Promise<Proven> {
     for (let restart = 0; ; restart++) {
       const open: MapPart[] = partsOf(question)
-      if (open.length === 0) open.push({ points: [], prefixes: [] })
+      if (open.length === 0)
+        return { view: await this.#head(question.covers), found: [], proof: new Uint8Array(0) }
       const found: ProvenEntry[] = []
       let under: SeenView | undefined
       let proof = new Uint8Array(0)
@@ -287,6 +301,23 @@ export class LogClient {
     }
   }
 
+  /** The newest head alone. */
+  async #head(covers: number | undefined): Promise<SeenView> {
+    const begin = this.#now()
+    for (;;) {
+      const before = this.#view
+      const { head } = await this.tracker.call(logHead, { from: before?.checkpoint.size, covers })
+      const view = await this.#accept(before, head, begin)
+      if (view !== undefined && this.#isEnough(view, covers, begin)) return view
+      await this.parts.clock.sleep(AGAIN_MS)
+    }
+  }
+
+  /** Nobody keeps an unwitnessed tracker from signing what it has; with witnesses the caller decides what isn't covered. */
+  #isEnough({ checkpoint }: SeenView, covers = 0, begin: number): boolean {
+    return checkpoint.size >= covers || this.#now() - begin >= QUORUM_PATIENCE_MS
+  }
+
   async #part(
     part: MapPart,
     covers: number | undefined,
@@ -303,9 +334,7 @@ export class LogClient {
         entries: true,
       })
       const view = await this.#accept(before, answer.head, begin)
-      const isCovered = view !== undefined && view.checkpoint.size >= (covers ?? 0)
-      // Nobody keeps an unwitnessed tracker from signing what it has; with witnesses the caller decides what isn't covered.
-      if (view !== undefined && (isCovered || this.#now() - begin >= QUORUM_PATIENCE_MS))
+      if (view !== undefined && this.#isEnough(view, covers, begin))
         return { view, ...verifyPart(primitives, view.map, part, answer), proof: answer.proof }
       await this.parts.clock.sleep(AGAIN_MS)
     }

@@ -107,7 +107,11 @@ export async function confirmedSpaces(
       }),
     )
     const ids = new Set(served.map(({ view }) => toHex(view.space)))
-    const { found, view, proof } = await log.prove({ points: [], prefixes: [mapSpaces(primitives)] })
+    const { found, view, proof } = await log.prove({
+      points: [],
+      prefixes: [mapSpaces(primitives)],
+      covers: served.reduce((most, { view: space }) => Math.max(most, space.genesis.index + 1), 0),
+    })
     const missing = found.find(({ entry }) => {
       if (entry.kind !== ENTRY_KIND.operation) return false
       const operation = operationCodec.decode(entry.body)

@@ -28,6 +28,8 @@ export async function confirmedMember(
     } = await log.prove({
       points: [],
       prefixes: [mapMember(primitives, member)],
+      // The record may be newer than the newest head.
+      ...(answers > 1 ? { covers: await log.size() } : {}),
     })
     const listed = new Set(found.map(({ entry }) => nameOf(entry.kind, entry.body, entry.signatures)))
     const served = new Set([
