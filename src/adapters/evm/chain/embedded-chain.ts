@@ -24,8 +24,9 @@ import { readSnapshot, writeSnapshot } from './chain-snapshot.ts'
 import { Sequencer, chainFault } from './sequencer.ts'
 import { standardCall } from './standard-methods.ts'
 
-/** Executing so many blocks again takes less than half a second. */
+/** Executing so many blocks, or transactions, again takes less than half a second. */
 const SNAPSHOT_BLOCKS = 256
+const SNAPSHOT_TRANSACTIONS = 512
 /** An engine that fails at the same block again and again won't do better later. */
 const ENGINE_ATTEMPTS = 3
 
@@ -85,6 +86,8 @@ class Chain implements EmbeddedChain {
   #head: BlockRef = { number: 0, hash: new Uint8Array(32) }
   #time = 0
   #snapshotAt = 0
+  /** Transactions. */
+  #sinceSnapshot = 0
   #closing = false
   #closed = false
 
@@ -175,7 +178,12 @@ class Chain implements EmbeddedChain {
     await this.#journal.append(record)
     this.#positions.push(position)
     const block = await this.#executeSurely(record)
-    if (block.number - this.#snapshotAt >= (this.#options.snapshotBlocks ?? SNAPSHOT_BLOCKS))
+    this.#sinceSnapshot += transactions.length
+    const behind = block.number - this.#snapshotAt
+    if (
+      behind >= (this.#options.snapshotBlocks ?? SNAPSHOT_BLOCKS) ||
+      this.#sinceSnapshot >= SNAPSHOT_TRANSACTIONS
+    )
       await this.#snapshot()
     return block
   }
@@ -281,6 +289,7 @@ class Chain implements EmbeddedChain {
 
   async #snapshot(): Promise<void> {
     const { number, hash } = this.#head
+    this.#sinceSnapshot = 0
     try {
       const engine = await this.#alive()
       await writeSnapshot(this.#files, this.#options.folder, { number, hash, dump: await engine.dump() })
