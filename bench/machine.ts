@@ -1,5 +1,4 @@
 import { execFile } from 'node:child_process'
-import { readFile } from 'node:fs/promises'
 import { availableParallelism, cpus, freemem, loadavg, release, totalmem, type } from 'node:os'
 import { promisify } from 'node:util'
 
@@ -37,9 +36,7 @@ async function disk(folder: string): Promise<string> {
   try {
     const { stdout } = await run('df', ['--output=source,fstype', folder])
     const [source = '', fileSystem = ''] = stdout.trim().split('\n').at(-1)!.split(/\s+/)
-    const device = source.split('/').at(-1)!
-    const rotational = await readFile(`/sys/class/block/${device}/queue/rotational`, 'utf8')
-    return `${fileSystem} on ${device} (${rotational.trim() === '0' ? 'solid state or virtual' : 'rotating'})`
+    return `${fileSystem} on ${source.split('/').at(-1)!}`
   } catch {
     return 'unknown'
   }

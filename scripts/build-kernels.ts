@@ -16,6 +16,7 @@ const COMMON = ['-O3', '--runtime', 'stub', '--noAssert', '--use', 'abort=', '--
 const RELAXED = [...COMMON, '--enable', 'relaxed-simd']
 
 const KERNELS = [
+  { name: 'blake3-tree', source: 'blake3-tree.ts', options: COMMON },
   { name: 'chunker', source: 'chunker.ts', options: COMMON },
   { name: 'chunker-relaxed', source: 'chunker.ts', options: RELAXED },
   { name: 'reed-solomon', source: 'reed-solomon.ts', options: COMMON },

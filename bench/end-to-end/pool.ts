@@ -4,7 +4,8 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { Contender } from './contender.ts'
-import { peakMemory } from './peak-memory.ts'
+import { processUsage } from './process-usage.ts'
+import type { CommandOutcome } from './run-command.ts'
 import { runCommand } from './run-command.ts'
 
 const LAUNCHER = join(import.meta.dirname, '../../bin/allmend.js')
@@ -56,16 +57,22 @@ async function readyLine(up: ChildProcess): Promise<ReadyLine> {
 function poolOf(home: string, processes: ReadyLine['processes']): Pool {
   const allmend = (...args: readonly string[]) =>
     runCommand(process.execPath, [LAUNCHER, ...args], { env: { ALLMEND_HOME: home } })
+  const serving = () => processes.reduce((sum, { pid }) => sum + processUsage(pid).cpu, 0)
+  const counted = async (...args: readonly string[]): Promise<CommandOutcome> => {
+    const before = serving()
+    const outcome = await allmend(...args)
+    return { ...outcome, cpu: outcome.cpu + serving() - before }
+  }
   return {
     name: 'allmend',
     async store(source, label) {
       await allmend('mkdir', `/home/${label}`)
-      return allmend('put', source, `/home/${label}/`)
+      return counted('put', source, `/home/${label}/`)
     },
     async restore(label, into) {
       const { stdout } = await allmend('ls', '--json', `/home/${label}`)
       const { name } = JSON.parse(stdout.split('\n')[0]!) as { readonly name: string }
-      return allmend('get', `/home/${label}/${name}`, into)
+      return counted('get', `/home/${label}/${name}`, into)
     },
     forget: () => Promise.resolve(),
     async status() {
@@ -73,6 +80,8 @@ function poolOf(home: string, processes: ReadyLine['processes']): Pool {
       return JSON.parse(stdout) as PoolBytes
     },
     peakOf: (role) =>
-      Math.max(...processes.filter((process) => process.role === role).map(({ pid }) => peakMemory(pid))),
+      Math.max(
+        ...processes.filter((process) => process.role === role).map(({ pid }) => processUsage(pid).peak),
+      ),
   }
 }

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { text } from 'node:stream/consumers'
-import { peakMemory } from './peak-memory.ts'
+import { processUsage } from './process-usage.ts'
 
 /** A poll costs 20 µs; what a process takes in its last 20 ms isn't seen. */
 const POLL_MS = 20
@@ -15,6 +15,8 @@ export interface CommandOutcome {
   readonly seconds: number
   /** Peak resident bytes of the process, without its children; 0 where the system doesn't tell. */
   readonly peak: number
+  /** CPU seconds of the process and of those that serve it. */
+  readonly cpu: number
   readonly stdout: string
 }
 
@@ -31,8 +33,12 @@ export async function runCommand(
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   let peak = 0
+  let cpu = 0
   const poll = setInterval(() => {
-    if (child.pid !== undefined) peak = Math.max(peak, peakMemory(child.pid))
+    if (child.pid === undefined) return
+    const usage = processUsage(child.pid)
+    peak = Math.max(peak, usage.peak)
+    cpu = Math.max(cpu, usage.cpu)
   }, POLL_MS)
   try {
     const output = Promise.all([text(child.stdout), text(child.stderr)])
@@ -41,7 +47,7 @@ export async function runCommand(
     const [stdout, stderr] = await output
     if (code !== 0)
       throw new Error(`${program} ${args.join(' ')} ended with ${code ?? signal}:\n${stderr}${stdout}`)
-    return { seconds, peak, stdout }
+    return { seconds, peak, cpu, stdout }
   } finally {
     clearInterval(poll)
   }

@@ -35,6 +35,8 @@ export interface EndToEndOptions {
 interface Result {
   store: number
   restore: number
+  storeCpu: number
+  restoreCpu: number
   storePeak: number
   restorePeak: number
 }
@@ -111,6 +113,8 @@ function resultOf(store: CommandOutcome, restore: CommandOutcome): Result {
   return {
     store: store.seconds,
     restore: restore.seconds,
+    storeCpu: store.cpu,
+    restoreCpu: restore.cpu,
     storePeak: store.peak,
     restorePeak: restore.peak,
   }
@@ -121,6 +125,8 @@ function merge(a: Result | undefined, b: Result): Result {
   return {
     store: Math.min(a.store, b.store),
     restore: Math.min(a.restore, b.restore),
+    storeCpu: Math.min(a.storeCpu, b.storeCpu),
+    restoreCpu: Math.min(a.restoreCpu, b.restoreCpu),
     storePeak: Math.max(a.storePeak, b.storePeak),
     restorePeak: Math.max(a.restorePeak, b.restorePeak),
   }
@@ -144,7 +150,7 @@ function largeRows(results: ReadonlyMap<Contender, Result>, contenders: readonly
         beside: `${other.name} ${rate(theirs[direction])}`,
         ratio: times(ratio),
         ...(other.name.startsWith('restic') ? atLeast(ratio, minimum, times(minimum)) : {}),
-        note: `${ours[direction].toFixed(2)} s, ${theirs[direction].toFixed(2)} s`,
+        note: `${ours[direction].toFixed(2)} s and ${theirs[direction].toFixed(2)} s; ${cpu(ours, direction)} and ${cpu(theirs, direction)} CPU-s`,
       })
     }
     if (others.length === 0)
@@ -167,9 +173,16 @@ function smallRows(results: ReadonlyMap<Contender, Result>, contenders: readonly
         .map((other) => `${other.name} ${filesPerSecond(results.get(other)![direction])}`)
         .join(', '),
       ...atLeast(rate, minimum, `${minimum} files/s`),
-      note: `${ours[direction].toFixed(2)} s`,
+      note: [ours, ...others.map((other) => results.get(other)!)]
+        .map((result) => `${result[direction].toFixed(2)} s`)
+        .join(', '),
     }
   })
+}
+
+/** CPU seconds, those of the pool's processes included. */
+function cpu(result: Result, direction: 'store' | 'restore'): string {
+  return (direction === 'store' ? result.storeCpu : result.restoreCpu).toFixed(1)
 }
 
 function filesPerSecond(seconds: number): string {

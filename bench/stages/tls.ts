@@ -101,7 +101,7 @@ async function usage(peer: ChildProcess): Promise<{ cpu: number; rss: number }> 
 
 /** The same bytes, 256 KiB a write, over one socket to a process that drops them. */
 async function bareTls(bodies: number): Promise<number> {
-  const { key, cert } = makeNetCertificate(new Uint8Array(32).fill(3))
+  const { key, cert } = await makeNetCertificate(new Uint8Array(32).fill(3))
   const sink = fork(new URL('tls-sink.ts', import.meta.url), { serialization: 'advanced' })
   sink.send({ key, cert })
   const [{ port }] = (await once(sink, 'message')) as [{ port: number }]

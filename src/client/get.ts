@@ -1,3 +1,4 @@
+import { ByteBudget } from '../core/open/byte-budget.ts'
 import { AllmendError, ConflictError, NotFoundError, UsageError } from '../core/open/errors.ts'
 import { freeBytes } from '../core/open/free-bytes.ts'
 import type { Manifest } from '../core/secret/manifest.ts'
@@ -52,8 +53,10 @@ const BATCH_CHUNKS = 1_024
 const BATCHES_AHEAD = 3
 /** Writes to the disk at the same time. */
 const WRITING = 24
-/** Writes that may wait for their turn, holding their bytes. */
-const QUEUED = 1_024
+/** Bytes of all writes that are under way or wait for their turn. */
+const QUEUED_BYTES = 32 * 1024 * 1024
+/** What a write takes beside its bytes: 2,048 of the smallest may wait. */
+const WRITE_OVERHEAD_BYTES = 16 * 1024
 
 /** A file to be written: known before its first byte. */
 interface FileJob {
@@ -92,6 +95,7 @@ class Get {
   readonly #parameters: GetParameters
   readonly #readers = new Map<unknown, BlobReader>()
   readonly #writing = new Semaphore(WRITING)
+  readonly #queued = new ByteBudget(QUEUED_BYTES)
   /** Folders whose times are set once everything in them is written, outermost first. */
   readonly #folders: { readonly folder: TargetFolder; readonly metadata: Metadata; readonly path: string }[] =
     []
@@ -122,8 +126,7 @@ class Get {
     try {
       for await (const done of orderedAhead(grouped, BATCHES_AHEAD, (batch) => this.#fetch(batch))) {
         throwIfCancelled(signal)
-        this.#deliver(done)
-        while (this.#writes.size >= QUEUED) await Promise.race(this.#writes)
+        await this.#deliver(done)
         if (this.#broken !== undefined) throw this.#broken.error
       }
     } finally {
@@ -310,23 +313,31 @@ class Get {
     }
   }
 
-  #deliver(results: readonly { piece: Piece; plain: Uint8Array | undefined }[]): void {
+  /** Waits while too much is queued for the disk. */
+  async #deliver(results: readonly { piece: Piece; plain: Uint8Array | undefined }[]): Promise<void> {
     for (const { piece, plain } of results) {
       const { job, chunk } = piece
       if (chunk === undefined) {
         job.allListed = true
-        if (job.left === 0) this.#background(() => this.#finish(job))
-      } else this.#background(() => this.#write(job, chunk, plain))
+        if (job.left === 0) await this.#background(0, () => this.#finish(job))
+      } else await this.#background(plain?.length ?? 0, () => this.#write(job, chunk, plain))
     }
   }
 
-  #background(work: () => Promise<void>): void {
+  /** Runs `work`, which holds so many bytes, when its turn comes; resolves when there is room for it to wait. */
+  async #background(bytes: number, work: () => Promise<void>): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const room = this.#queued.reserve(bytes + WRITE_OVERHEAD_BYTES, resolve)
+    if (!room.granted) await promise
     const running: Promise<void> = this.#writing
       .with(work)
       .catch((error: unknown) => {
         this.#broken ??= { error }
       })
-      .finally(() => this.#writes.delete(running))
+      .finally(() => {
+        this.#writes.delete(running)
+        room.release()
+      })
     this.#writes.add(running)
   }
 

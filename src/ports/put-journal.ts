@@ -16,7 +16,7 @@ export interface JournalJob {
   /** Local paths whose files were committed by this job, by path, with the fingerprint they had. */
   readonly committed: ReadonlyMap<string, string>
   planStripe(plan: PlannedStripe): void
-  /** The stripe is sealed at the tracker. */
+  /** The stripe is sealed at the tracker and lacks nothing. */
   sealStripe(stripe: Uint8Array): void
   commitFiles(files: readonly { readonly path: string; readonly fingerprint: string }[]): void
   /** The job is done: its records are deleted. */

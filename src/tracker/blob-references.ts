@@ -36,6 +36,8 @@ export class BlobReferences {
       const list = this.#tables.stripes.list(this.#space, id)
       if (list === undefined) throw new NotFoundError('a list of blobs was not put before', { list: id })
       this.#take(decodePublicList(list.bytes))
+      // The list is a blob itself, stored so that references can be counted again from the pool alone.
+      this.#take([id])
       this.#tables.stripes.commitList(this.#space, id)
     }
   }

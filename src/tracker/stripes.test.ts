@@ -328,14 +328,21 @@ test('a version keeps the references of the one before, and lists count like the
   const second = write(nodeOf(first, undefined), contents([], [list.id]))
   await expect(alice.commit(home.id, [second])).rejects.toBeInstanceOf(NotFoundError)
   await alice.call(methods.putLists, { space: home.id, lists: [list.bytes] })
+  // The list is a blob like others: it must be stored as well, and stays as long as what it names.
+  await expect(alice.commit(home.id, [second])).rejects.toBeInstanceOf(NotFoundError)
+  const three = testStripe('three', 1, 3)
+  const [, index, offset, length] = three.blobs[0]!
+  const listed = { ...three, blobs: [[list.id, index, offset, length] as const] }
+  await pool.storeStripe(alice, home, listed)
   await alice.commit(home.id, [second])
   pool.store.read(({ stripes }) => {
-    for (const blob of [...ids(one), ...ids(two)]) expect(stripes.references(home.id, blob)).toBe(1)
+    for (const blob of [...ids(one), ...ids(two), list.id]) expect(stripes.references(home.id, blob)).toBe(1)
   })
-  expect((await alice.call(methods.poolStatus, {})).uniqueBytes).toBe(4_000)
+  expect((await alice.call(methods.poolStatus, {})).uniqueBytes).toBe(4_000 + length)
   pool.clock.advance(LEASE_MS + LEASE_GRACE_MS + 1)
   await reportAll()
   expect(await has(two)).toEqual(new Set([true]))
+  expect(await has(listed)).toEqual(new Set([true]))
   expect(pool.store.read(({ stripes }) => stripes.list(home.id, list.id)?.committed)).toBe(true)
 })
 

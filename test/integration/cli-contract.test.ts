@@ -174,22 +174,22 @@ describe('the command line on a pool', () => {
   test.skipIf(!fs.existsSync('/usr/bin/script'))(
     'a terminal shows progress, without colour where that is unwanted',
     () => {
-      fs.writeFileSync(pool.at('shown'), randomFrom(5).bytes(20_000_000))
-      const show = (target: string, env: Record<string, string>) =>
-        spawnSync(
-          'script',
-          ['-qec', `'${process.execPath}' '${launcher}' put '${pool.at('shown')}' ${target}`, '/dev/null'],
-          {
-            env: { ...process.env, TERM: 'xterm', ALLMEND_HOME: pool.home(), ...env },
-            encoding: 'utf8',
-            input: '',
-          },
-        )
-      const colourful = show('/home/shown', { NO_COLOR: '' })
+      const random = seededRandom()
+      const show = (name: string, env: Record<string, string>) => {
+        // New bytes, or there would be nothing to send and to show.
+        fs.writeFileSync(pool.at(name), random.bytes(50_000_000))
+        const put = `'${process.execPath}' '${launcher}' put '${pool.at(name)}' /home/`
+        return spawnSync('script', ['-qec', put, '/dev/null'], {
+          env: { ...process.env, TERM: 'xterm', ALLMEND_HOME: pool.home(), ...env },
+          encoding: 'utf8',
+          input: '',
+        })
+      }
+      const colourful = show('colourful', { NO_COLOR: '' })
       expect(colourful.status).toBe(0)
       expect(colourful.stdout).toContain('\u001b[32m')
       expect(colourful.stdout).toMatch(/sent, .* decodable, .* at target/)
-      const plain = show('/home/plain', { NO_COLOR: '1' })
+      const plain = show('plain', { NO_COLOR: '1' })
       expect(plain.stdout).not.toContain('\u001b[32m')
       expect(plain.stdout).not.toContain('\u001b[0m')
       expect(plain.stdout).toMatch(/at target/)

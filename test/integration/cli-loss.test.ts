@@ -1,9 +1,10 @@
 /** Providers killed with -9 under a pool of real processes: what a person sees, types and gets back. */
 import * as fs from 'node:fs'
+import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { CheckResult } from '../../src/client/check.ts'
 import type { PutResult } from '../../src/client/put.ts'
-import { differences, makeMixedTree, recordTree } from '../fixtures/mixed-tree.ts'
+import { differences, makeMixedTree, recordTree, strangers } from '../fixtures/mixed-tree.ts'
 import { ProcessPool } from '../fixtures/process-pool.ts'
 import { randomFrom, seededRandom } from '../fixtures/seeded-random.ts'
 import { bytesOnDisk, startPut } from '../fixtures/start-put.ts'
@@ -19,6 +20,29 @@ describe('get', () => {
     expect(safety).toEqual({ survives: 2, target: 2, missingShards: 0 })
   })
   afterAll(() => pool.close())
+
+  test('leaves nothing at its target when it is killed or interrupted, and works after that', async () => {
+    const target = pool.at('cut off')
+    fs.mkdirSync(target)
+    const parts = () =>
+      fs.readdirSync(target, { recursive: true }).filter((name) => String(name).endsWith('.part'))
+    for (const signal of ['SIGKILL', 'SIGINT'] as const) {
+      const left = parts().length
+      const { child, finished } = pool.spawn(['get', '/home/tree', target])
+      const state = { over: false }
+      void finished.then(() => (state.over = true))
+      while (!state.over && parts().length === left) await delay(1)
+      child.kill(signal)
+      const { code, stderr } = await finished
+      if (signal === 'SIGINT' && code === 1) expect(parts(), stderr).toHaveLength(left)
+      // Under its name a file is whole or not there; what a kill cut off lies beside, as `.part`.
+      const seen = strangers(recordTree(pool.at('tree')), recordTree(`${target}/tree`))
+      expect(seen.filter((line) => !line.includes('.part: absent became'))).toEqual([])
+    }
+    expect((await pool.run('get', '/home/tree', target)).code).toBe(0)
+    for (const name of parts()) fs.rmSync(`${target}/${name.toString()}`)
+    expect(fs.readdirSync(`${target}/tree`).sort()).toEqual(fs.readdirSync(pool.at('tree')).sort())
+  })
 
   test('works without any two providers; without a third it says which files need whom, and leaves nothing', async () => {
     const random = seededRandom()

@@ -1,6 +1,7 @@
 /** Homes, words, invites: how people and providers come to a pool, each command a process of its own. */
-import * as fs from 'node:fs'
 import { once } from 'node:events'
+import * as fs from 'node:fs'
+import * as path from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { toHex } from '../../src/core/open/bytes.ts'
 import { ProcessPool, until } from '../fixtures/process-pool.ts'
@@ -59,6 +60,21 @@ describe('a pool that others come to', () => {
     const there = await pool.spawn(['recover', '--tracker', first.tracker], { env, stdin: `${words()}\n` })
       .finished
     expect(there.code).toBe(5)
+  })
+
+  test('a home whose making was cut short is made anew and works', async () => {
+    const { tracker } = await pool.json<Identity>('whoami')
+    const env = { ALLMEND_HOME: pool.at('cut short') }
+    const recover = () =>
+      pool.spawn(['recover', '--tracker', tracker, '--unattended'], { env, stdin: `${words()}\n` }).finished
+    expect((await recover()).code).toBe(0)
+    expect((await pool.spawn(['mkdir', '/home/before'], { env }).finished).code).toBe(0)
+    // Written last of all: this is how a home looks that was killed just before.
+    fs.rmSync(path.join(env.ALLMEND_HOME, 'config.json'))
+    expect((await pool.spawn(['ls', '/home'], { env }).finished).code).toBe(3)
+    expect((await recover()).code).toBe(0)
+    const { code, stderr } = await pool.spawn(['mkdir', '/home/after'], { env }).finished
+    expect(code, stderr).toBe(0)
   })
 
   test('words that are none make no home', async () => {

@@ -1,12 +1,11 @@
 /** A pool as processes: killed whole, killed in its head, started twice, its ports taken, stopped. */
 import { once } from 'node:events'
-import * as fs from 'node:fs'
 import * as net from 'node:net'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { isAlive, waitForExit } from '../../src/apps/up/process-alive.ts'
 import type { RunningProcess } from '../../src/apps/up/run-file.ts'
 import { differences, makeMixedTree, recordTree } from '../fixtures/mixed-tree.ts'
-import { ProcessPool } from '../fixtures/process-pool.ts'
+import { ProcessPool, processesWith } from '../fixtures/process-pool.ts'
 import { randomFrom } from '../fixtures/seeded-random.ts'
 
 const PROVIDERS = 4
@@ -90,15 +89,7 @@ describe('a pool in its folder', () => {
     expect(ended.code).toBe(0)
     expect(ended.stdout.trimEnd().split('\n')).toHaveLength(1)
     expect(before.filter(({ pid }) => isAlive(pid))).toEqual([])
-    const mine = fs.readdirSync('/proc').filter((name) => /^\d+$/.test(name))
-    const left = mine.filter((pid) => {
-      try {
-        return fs.readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(pool.dir)
-      } catch {
-        return false
-      }
-    })
-    expect(left).toEqual([])
+    expect(processesWith(pool.dir)).toEqual([])
     expect((await pool.run('down', '--dir', pool.dir)).stdout).toMatch(/^Nothing runs/)
     await pool.up()
     await sameData('after down')

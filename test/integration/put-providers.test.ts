@@ -120,7 +120,7 @@ test('a provider that leaves in the middle: success, what is missing is told, th
   await expectSame(source, '/home/large')
   const healed = await put(await fresh(), { sources: [source], target: '/home/' })
   expect(healed.safety.missingShards).toBe(0)
-  expect(healed.unchanged).toBe(1)
+  expect(healed.problems).toEqual([])
   expect(healed.sentBytes).toBeGreaterThan(0)
   const again = await put(await fresh(), { sources: [source], target: '/home/' })
   expect(again.sentBytes).toBe(0)
@@ -164,7 +164,8 @@ test('all but two leave in the middle: no success, nothing half-visible, the sam
   expect(await names()).toEqual([])
   await pool.start([0, 1, 2])
   const { sentBytes } = await put(await fresh(), { sources: [source], target: '/home/' })
-  expect(sentBytes).toBeLessThan(60_000_000 * (5 / 3) - 5_000_000)
+  // Two stripes at least were whole but for what the three had not acknowledged yet.
+  expect(sentBytes).toBeLessThan(60_000_000 * (5 / 3) - 8_000_000)
   await expectSame(source, '/home/large')
 }, 120_000)
 

@@ -16,8 +16,9 @@ import {
   UsageError,
 } from '../../core/open/errors.ts'
 import { freeBytes } from '../../core/open/free-bytes.ts'
-import { merkleRoot, shardLeaves } from '../../core/open/merkle.ts'
+import { shardLeaves } from '../../core/open/merkle.ts'
 import type { Primitives } from '../../core/open/primitives.ts'
+import { shardRoot } from '../../core/open/shard-root.ts'
 import type {
   CompactionReport,
   ScrubReport,
@@ -234,7 +235,7 @@ class DiskShardStore implements ShardStore {
   async #put(id: Uint8Array, bytes: Uint8Array): Promise<void> {
     const { hash, index } = this.#table
     const leaves = shardLeaves(hash, bytes)
-    if (!equalBytes(merkleRoot(hash, leaves), id)) {
+    if (!equalBytes(shardRoot({ blake3: hash }, leaves), id)) {
       throw new UntrustedError("these bytes are not the shard's", { shard: id })
     }
     const entry = index.get(id)

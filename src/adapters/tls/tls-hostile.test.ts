@@ -5,7 +5,7 @@ import { generateKeyPairSync, hash, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import * as net from 'node:net'
 import * as tls from 'node:tls'
-import '../tls/reflect-metadata.ts'
+import 'reflect-metadata'
 import { X509CertificateGenerator } from '@peculiar/x509'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { AllmendError } from '../../core/open/errors.ts'
@@ -95,7 +95,7 @@ describe('a TLS listener under attack', () => {
 
   /** A raw TLS connection with a fresh net key, or the given one. */
   async function raw(seed: Uint8Array = hash('sha256', `peer ${peers++}`, 'buffer')): Promise<tls.TLSSocket> {
-    const { key, cert } = makeNetCertificate(seed)
+    const { key, cert } = await makeNetCertificate(seed)
     return connectWith({ key, cert })
   }
 
@@ -191,7 +191,7 @@ describe('a TLS listener under attack', () => {
 
   it('holds few connections of one key, and bans it for insisting', async () => {
     const seed = hash('sha256', 'thousand', 'buffer')
-    const { key, cert } = makeNetCertificate(seed)
+    const { key, cert } = await makeNetCertificate(seed)
     const sockets: tls.TLSSocket[] = []
     const spent = await cost(async () => {
       for (let i = 0; i < 50; i++) {
@@ -272,7 +272,7 @@ describe('a TLS listener under attack', () => {
       key: `-----BEGIN PRIVATE KEY-----\n${pkcs8}\n-----END PRIVATE KEY-----\n`,
       cert: certificate.toString('pem'),
     }
-    const { key, cert } = makeNetCertificate(hash('sha256', 'other', 'buffer'))
+    const { key, cert } = await makeNetCertificate(hash('sha256', 'other', 'buffer'))
     // The certificate of another's key cannot be used without that key.
     const { privateKey } = generateKeyPairSync('ed25519')
     expect(() =>
@@ -292,7 +292,7 @@ describe('a TLS listener under attack', () => {
   })
 
   it('never resumes a session, so that every connection proves its key', async () => {
-    const { key, cert } = makeNetCertificate(hash('sha256', 'resumer', 'buffer'))
+    const { key, cert } = await makeNetCertificate(hash('sha256', 'resumer', 'buffer'))
     const first = await connectWith({ key, cert })
     const sessions: Buffer[] = []
     first.on('session', (session) => sessions.push(session))
@@ -313,11 +313,11 @@ describe('a dialler', () => {
   const sockets = new Set<net.Socket>()
   let mine: TlsTransport
   let id: Uint8Array
-  let certificate: ReturnType<typeof makeNetCertificate>
+  let certificate: Awaited<ReturnType<typeof makeNetCertificate>>
 
   beforeAll(async () => {
     mine = await createTlsTransport({ seed: hash('sha256', 'mine', 'buffer') })
-    certificate = makeNetCertificate(seed)
+    certificate = await makeNetCertificate(seed)
     id = sha256PeerId(certificate.publicKey)
   })
   afterAll(async () => {

@@ -2,6 +2,7 @@ import type { TLSSocket } from 'node:tls'
 import type { ByteLink } from '../wire/link.ts'
 import type { Session } from '../wire/session.ts'
 import { formatAddress } from './address.ts'
+import type { Inlet } from './inlet.ts'
 
 /** How long a silent connection may be dead before the system notices, ms; busy ones are watched by the session. */
 const KEEPALIVE_MS = 30_000
@@ -10,9 +11,12 @@ const KEEPALIVE_MS = 30_000
 export class TlsLink implements ByteLink {
   readonly remoteAddress: string
   readonly #socket: TLSSocket
+  readonly #inlet: Inlet | undefined
 
-  constructor(socket: TLSSocket) {
+  /** `inlet` is the dialled socket's; an accepted one has none. */
+  constructor(socket: TLSSocket, inlet?: Inlet) {
     this.#socket = socket
+    this.#inlet = inlet
     this.remoteAddress = formatAddress(socket.remoteAddress ?? '', socket.remotePort ?? 0)
     socket.setNoDelay(true)
     socket.setKeepAlive(true, KEEPALIVE_MS)
@@ -27,8 +31,10 @@ export class TlsLink implements ByteLink {
     })
     this.#socket.on('close', () => session.lost(cause))
     this.#socket.on('end', () => session.lost())
+    const receive = (bytes: Uint8Array): void => session.receive(bytes)
     // Not freed at once: Node cuts several chunks from one buffer.
-    this.#socket.on('data', (chunk: Buffer) => session.receive(chunk))
+    if (this.#inlet === undefined) this.#socket.on('data', receive)
+    else this.#inlet.open(this.#socket, receive)
   }
 
   write(bytes: Uint8Array, done: () => void): void {

@@ -9,7 +9,7 @@
  */
 import { constants } from 'node:crypto'
 import { once } from 'node:events'
-import type { AddressInfo, Socket } from 'node:net'
+import type { AddressInfo, OnReadOpts, Socket } from 'node:net'
 import type { ConnectionOptions, TLSSocket } from 'node:tls'
 import * as tls from 'node:tls'
 import type { AllmendError } from '../../core/open/errors.ts'
@@ -26,6 +26,7 @@ import { SessionHost } from '../wire/session-host.ts'
 import { Session } from '../wire/session.ts'
 import { formatAddress, parseAddress } from './address.ts'
 import { HANDSHAKE_TIMEOUT_MS, HandshakeGate } from './handshake-gate.ts'
+import { Inlet } from './inlet.ts'
 import type { NetCertificate } from './net-certificate.ts'
 import { makeNetCertificate, netKeyOf } from './net-certificate.ts'
 import { sha256PeerId } from '../wire/peer-id.ts'
@@ -43,7 +44,7 @@ export interface TlsTransportOptions extends SessionHostOptions {
 
 /** Makes a transport with its certificate; UsageError for a bad seed or limits that don't hold one message. */
 export async function createTlsTransport(options: TlsTransportOptions): Promise<TlsTransport> {
-  return new TlsTransport(makeNetCertificate(options.seed), options)
+  return new TlsTransport(await makeNetCertificate(options.seed), options)
 }
 
 export class TlsTransport implements Transport {
@@ -142,13 +143,15 @@ export class TlsTransport implements Transport {
       throw new CancelledError('cancelled before dialling', {}, { cause: signal.reason })
     const refused = this.#host.refused(peerId)
     if (refused !== undefined) throw refused
-    const connect: ConnectionOptions = {
+    const inlet = new Inlet()
+    const connect: ConnectionOptions & { readonly onread: OnReadOpts } = {
       host,
       port,
       secureContext: this.#context,
       rejectUnauthorized: false,
       checkServerIdentity: () => undefined,
       ALPNProtocols: [ALPN],
+      onread: inlet.onread,
     }
     const socket = tls.connect(connect)
     const gaveUp = Promise.withResolvers<never>()
@@ -159,7 +162,7 @@ export class TlsTransport implements Transport {
       gaveUp.reject(new CancelledError('cancelled while dialling', {}, { cause: signal?.reason }))
     signal?.addEventListener('abort', onAbort, { once: true })
     try {
-      return await Promise.race([this.#greet(socket, address, peerId, options), gaveUp.promise])
+      return await Promise.race([this.#greet({ socket, inlet }, address, peerId, options), gaveUp.promise])
     } catch (error) {
       socket.destroy()
       throw error
@@ -170,7 +173,7 @@ export class TlsTransport implements Transport {
   }
 
   async #greet(
-    socket: TLSSocket,
+    { socket, inlet }: { readonly socket: TLSSocket; readonly inlet: Inlet },
     address: string,
     peerId: Uint8Array,
     options: DialOptions,
@@ -188,7 +191,7 @@ export class TlsTransport implements Transport {
     const session = this.#host.adopt(
       peerKey,
       { handler: options.handler, owner: this.#dialled },
-      () => new TlsLink(socket),
+      () => new TlsLink(socket, inlet),
     )
     if (!(session instanceof Session)) throw session
     await session.ready

@@ -6,3 +6,10 @@ export function wholeNumber(text: string): number {
   if (!Number.isSafeInteger(value)) throw new InvalidArgumentError('It must be a whole number from 0.')
   return value
 }
+
+/** A whole number from 1. */
+export function countingNumber(text: string): number {
+  const value = wholeNumber(text)
+  if (value === 0) throw new InvalidArgumentError('It must be a whole number from 1.')
+  return value
+}

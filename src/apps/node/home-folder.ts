@@ -46,6 +46,8 @@ export class HomeFolder {
       })
     try {
       await fs.mkdir(home.path, { recursive: true, mode: 0o700 })
+      // A half-made home counted the operations of a device whose keys nobody will use again.
+      await fs.rm(home.device, { recursive: true, force: true })
       for (const part of [home.device, home.journal]) await fs.mkdir(part, { recursive: true, mode: 0o700 })
     } catch (error) {
       throw fileError(home.path, error)

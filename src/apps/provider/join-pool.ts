@@ -34,11 +34,14 @@ export function poolAccess(
   }
 }
 
-/** Joins with an invite's secret; returns the pool's log key. Throws UnreachableError that says where the tracker should be. */
+/**
+ * Joins with an invite's secret, or goes on without one where the pool took these settings' invite already; returns the pool's
+ * log key. Throws UnreachableError that says where the tracker should be, DeniedError for an invite that it doesn't take.
+ */
 export async function joinPool(
   access: PoolAccess,
   settings: ProviderSettings,
-  secret: Uint8Array,
+  secret?: Uint8Array,
 ): Promise<Uint8Array> {
   const { address } = settings.tracker
   let connection: Connection | undefined

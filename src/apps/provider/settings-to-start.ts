@@ -17,8 +17,13 @@ export interface JoinRequest {
 
 export interface SettingsToStart {
   readonly settings: ProviderSettings
-  /** The pool's log key, or, while this provider has not joined, the secret to join with. */
-  readonly proof: { readonly logKey: Uint8Array } | { readonly secret: Uint8Array }
+  /**
+   * The pool's log key, or, while this provider has not joined, the secret to join with, and the invite of an earlier try:
+   * the pool may have taken that before a kill.
+   */
+  readonly proof:
+    | { readonly logKey: Uint8Array }
+    | { readonly secret: Uint8Array; readonly earlier?: Uint8Array | undefined }
 }
 
 /**
@@ -51,12 +56,14 @@ export function settingsToStart(
     throw new UsageError('this provider is in no pool yet: give it a token of `allmend provider invite`')
   const lent = capacity ?? saved?.capacity
   if (lent === undefined) throw new UsageError('say how much this provider lends: a capacity')
+  const invite = inviteHash(primitives, token.secret)
+  const tried = saved !== undefined && equalBytes(saved.pool, token.pool) && !equalBytes(saved.invite, invite)
   return {
-    proof: { secret: token.secret },
+    proof: { secret: token.secret, earlier: tried ? saved.invite : undefined },
     settings: {
       pool: token.pool,
       tracker: { address: token.address, peerId: token.peerId },
-      invite: inviteHash(primitives, token.secret),
+      invite,
       inviter: token.inviter,
       name: name ?? saved?.name ?? '',
       capacity: lent,

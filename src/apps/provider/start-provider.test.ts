@@ -68,6 +68,8 @@ async function startTracker(address = '127.0.0.1:0'): Promise<void> {
           return Promise.reject(new DeniedError('no such invite'))
         if (last !== undefined && last.seq > record.seq)
           return Promise.reject(new ConflictError('an old record'))
+        if (last !== undefined && toHex(last.invite) !== toHex(record.invite))
+          return Promise.reject(new ConflictError('another invite'))
         registered.push({ record, secret: request.secret && toHex(request.secret) })
         return Promise.resolve({ value: { genesis: shown } })
       }),
@@ -208,6 +210,19 @@ describe('startProvider', () => {
     const provider = await first()
     expect(new Set(registered.map(({ record }) => toHex(record.net))).size).toBe(1)
     await provider.reported
+  })
+
+  it('goes on with the invite that the tracker took, when it was killed before it knew that', async () => {
+    await (await first()).close()
+    const file = path.join(folder, 'p', 'provider.json')
+    const { logKey, ...before } = JSON.parse(await fs.readFile(file, 'utf8')) as Record<string, unknown>
+    await fs.writeFile(file, JSON.stringify(before))
+    await expect(start()).rejects.toThrow(/invite/)
+    // A new token is all that a person can give it; the pool knows it by the old one.
+    const again = await start({ join: token({ secret: seedOf('another invite') }) })
+    await again.reported
+    expect(registered.at(-1)!.record).toEqual(registered[0]!.record)
+    expect(JSON.parse(await fs.readFile(file, 'utf8'))).toEqual({ ...before, logKey })
   })
 
   it('says what is wrong with how it is started', async () => {

@@ -15,11 +15,11 @@ import { nodeClock } from '../../adapters/native/node-clock.ts'
 import { nodePrimitives } from '../../adapters/native/node-primitives.ts'
 import { nodeRandom } from '../../adapters/native/node-random.ts'
 import { createTlsTransport } from '../../adapters/tls/tls-transport.ts'
-import { openWitness } from './open-witness.ts'
-import { joinPool, poolAccess } from './join-pool.ts'
+import { enterPool } from './enter-pool.ts'
 import { listenAt } from './listen-at.ts'
+import { openWitness } from './open-witness.ts'
 import { openProviderFolder } from './provider-folder.ts'
-import { settingsAt, settingsToStart } from './settings-to-start.ts'
+import { settingsToStart } from './settings-to-start.ts'
 
 /** Bodies in memory, in and out: with the rest of the process they stay under 150 MB. */
 const TRANSPORT_LIMITS = { requestBytes: 16 * 1024 * 1024, answerBytes: 16 * 1024 * 1024 }
@@ -63,14 +63,14 @@ export async function startProvider(options: StartProviderOptions): Promise<Runn
   try {
     const folder = await openProviderFolder(options.store, nodeRandom)
     undo.push(() => folder.release())
-    const { proof, settings: wanted } = settingsToStart(nodePrimitives, folder.settings(), {
+    const wanted = settingsToStart(nodePrimitives, folder.settings(), {
       join: options.join,
       capacity: options.capacity,
       name: options.name ?? (folder.settings() === undefined ? hostname().slice(0, 64) : undefined),
     })
     const store = await openDiskShardStore({
       folder: folder.shards,
-      capacity: wanted.capacity,
+      capacity: wanted.settings.capacity,
       primitives: nodePrimitives,
     })
     undo.push(() => store.close())
@@ -91,17 +91,19 @@ export async function startProvider(options: StartProviderOptions): Promise<Runn
     })
     undo.push(() => listener.close())
 
-    const witness = openWitness(folder.witness, wanted.pool, logger)
+    const witness = openWitness(folder.witness, wanted.settings.pool, logger)
     undo.push(() => witness?.close())
-    const named = witness === undefined ? wanted : { ...wanted, witness: witness.key }
-    const settings = settingsAt(named, folder.settings(), listener.address)
-    await folder.save(settings)
-    const access = poolAccess(nodePrimitives, transport, folder.netSeed, settings)
-    const logKey = 'logKey' in proof ? proof.logKey : await joinPool(access, settings, proof.secret)
-    if ('secret' in proof) {
-      await folder.save({ ...settings, logKey })
+    const { settings, access, logKey, joined } = await enterPool(
+      nodePrimitives,
+      folder,
+      transport,
+      listener.address,
+      witness === undefined
+        ? wanted
+        : { ...wanted, settings: { ...wanted.settings, witness: witness.key } },
+    )
+    if (joined)
       logger.info({ pool: toHex(settings.pool), tracker: settings.tracker.address }, 'joined the pool')
-    }
     const provider = createProvider({
       primitives: nodePrimitives,
       clock: nodeClock,

@@ -307,7 +307,8 @@ export class Uploader {
       // Nothing of them is under way any more.
       dataPath.release(shards)
     }
-    this.#job.sealStripe(id)
+    // One that lacks shards stays planned: a put that resumes sends just those.
+    if (outcome.stored === outcome.n) this.#job.sealStripe(id)
     const { safety } = this
     safety.survives = Math.min(safety.survives, outcome.stored - outcome.k)
     safety.target = Math.max(safety.target, outcome.n - outcome.k)

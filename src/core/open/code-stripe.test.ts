@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash as blake3 } from 'blake3-jit'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { BLOCK_BYTES } from '../../kernels/reed-solomon-kernel.ts'
@@ -6,7 +6,7 @@ import { codeStripe } from './code-stripe.ts'
 import { encodeParity } from './erasure-code.ts'
 import { SHARD_LEAF_BYTES, shardId } from './merkle.ts'
 
-const hash = (bytes: Uint8Array): Uint8Array => createHash('sha256').update(bytes).digest()
+const hash = (bytes: Uint8Array): Uint8Array => blake3(bytes)
 
 test('the blocks of the code are the leaves of the tree', () => {
   expect(BLOCK_BYTES).toBe(SHARD_LEAF_BYTES)

@@ -3,8 +3,8 @@
  * leaf's prefix already in front.
  */
 import { encodeParity } from './erasure-code.ts'
-import { merkleRoot } from './merkle.ts'
 import type { Primitives } from './primitives.ts'
+import { shardRoot } from './shard-root.ts'
 import type { Scheme } from './stripe.ts'
 
 export interface CodedStripe {
@@ -19,14 +19,14 @@ export interface CodedStripe {
  * parity. Throws a UsageError for a scheme, count or size beyond the limits.
  */
 export function codeStripe(
-  { blake3 }: Pick<Primitives, 'blake3'>,
+  primitives: Pick<Primitives, 'blake3'>,
   scheme: Scheme,
   dataShards: readonly Uint8Array[],
   into?: readonly Uint8Array[],
 ): CodedStripe {
   const leaves = Array.from({ length: scheme.n }, (): Uint8Array[] => [])
   const parity = encodeParity(scheme, dataShards, into, (shard, block) => {
-    leaves[shard]!.push(blake3(block))
+    leaves[shard]!.push(primitives.blake3(block))
   })
-  return { parity, ids: leaves.map((hashes) => merkleRoot(blake3, hashes)) }
+  return { parity, ids: leaves.map((hashes) => shardRoot(primitives, hashes)) }
 }

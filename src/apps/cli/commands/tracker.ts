@@ -4,7 +4,7 @@ import { startTracker } from '../../tracker/start-tracker.ts'
 import type { RunCommand } from '../context.ts'
 import { roleLogger } from '../role-logger.ts'
 import { runRole } from '../run-role.ts'
-import { wholeNumber } from '../whole-number.ts'
+import { countingNumber } from '../whole-number.ts'
 
 interface StartOptions {
   readonly dir: string
@@ -27,7 +27,7 @@ export function registerTracker(program: Command, run: RunCommand): void {
     .option(
       '--lease <seconds>',
       'life of shards that were sent but not committed; by default a day',
-      wholeNumber,
+      countingNumber,
     )
     .option('--log-file <file>', 'write the log there instead of standard error')
     .action(

@@ -6,7 +6,7 @@ import { startPool } from '../../up/start-pool.ts'
 import { parseByteSize } from '../byte-size.ts'
 import type { RunCommand } from '../context.ts'
 import { upText } from '../up-text.ts'
-import { wholeNumber } from '../whole-number.ts'
+import { countingNumber, wholeNumber } from '../whole-number.ts'
 
 interface Options {
   readonly dir: string
@@ -39,7 +39,7 @@ export function registerUp(program: Command, run: RunCommand): void {
     .option(
       '--lease <seconds>',
       'life of shards that were sent but not committed; by default a day',
-      wholeNumber,
+      countingNumber,
     )
     .action(
       run(async ({ output, signal }, options: Options) => {
