@@ -68,7 +68,14 @@ async function loadCompiler(): Promise<Compiler> {
 
 function compile(solc: Compiler, files: Record<string, { content: string }>): Output {
   const outputSelection = {
-    '*': { '*': ['abi', 'evm.bytecode.object', 'evm.deployedBytecode.object', 'evm.deployedBytecode.immutableReferences'] },
+    '*': {
+      '*': [
+        'abi',
+        'evm.bytecode.object',
+        'evm.deployedBytecode.object',
+        'evm.deployedBytecode.immutableReferences',
+      ],
+    },
   }
   const output: Output = JSON.parse(
     solc.compile(

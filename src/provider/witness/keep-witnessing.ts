@@ -52,7 +52,7 @@ export async function keepWitnessing(
       connection = await options.dial(signal)
       const tracker = connection
       let signed: Signed | undefined
-      for (;;) {
+      while (!signal.aborted) {
         signed = await witnessNext(state, witness, tracker, signed, signal)
         retryMs = FIRST_RETRY_MS
       }

@@ -5,12 +5,13 @@
  * - an engine that ends is started again from snapshot and journal before the next request is answered.
  */
 import { compareBytes, toHex } from '../../../core/open/bytes.ts'
-import { MalformedError, UnreachableError } from '../../../core/open/errors.ts'
+import { FolderError, MalformedError, UnreachableError } from '../../../core/open/errors.ts'
 import type { Clock } from '../../../ports/clock.ts'
 import type { BlockRef } from '../../../ports/ledger-chain.ts'
 import type { Logger } from '../../../ports/logger.ts'
 import type { DiskFiles } from '../../disk/disk-files.ts'
 import { nodeFiles } from '../../disk/disk-files.ts'
+import { readFolderFormat, writeFolderFormat } from '../../disk/folder-format.ts'
 import { lockFolder } from '../../disk/folder-lock.ts'
 import type { FolderLock } from '../../disk/folder-lock.ts'
 import type { JsonRpc } from '../json-rpc.ts'
@@ -56,6 +57,7 @@ export async function openEmbeddedChain(options: EmbeddedChainOptions): Promise<
   const lock = lockFolder(options.folder)
   let journal: ChainJournal | undefined
   try {
+    await checkFormat(files, options.folder)
     const snapshot = await readSnapshot(files, options.folder)
     const positions: number[] = []
     const settings = { chainId: options.chainId, genesisTime: Math.floor(options.clock.now() / 1_000) }
@@ -70,6 +72,19 @@ export async function openEmbeddedChain(options: EmbeddedChainOptions): Promise<
     lock.release()
     throw error
   }
+}
+
+const KIND = 'chain'
+const VERSION = 1
+
+/** Marks a new folder; FolderError for one that is of another kind or version, or has lost its mark. */
+async function checkFormat(files: DiskFiles, folder: string): Promise<void> {
+  const format = await readFolderFormat(files, folder, KIND, VERSION)
+  if (format === 'known') return
+  const names = await files.readdir(folder)
+  if (format === 'damaged' || names.some((name) => name !== 'lock' && !name.endsWith('.tmp')))
+    throw new FolderError(`the folder ${folder} does not say that it is a chain’s`, { folder })
+  await writeFolderFormat(files, folder, KIND, VERSION)
 }
 
 class Chain implements EmbeddedChain {
