@@ -98,9 +98,7 @@ export async function startProvider(options: StartProviderOptions): Promise<Runn
       folder,
       transport,
       listener.address,
-      witness === undefined
-        ? wanted
-        : { ...wanted, settings: { ...wanted.settings, witness: witness.key } },
+      witness === undefined ? wanted : { ...wanted, settings: { ...wanted.settings, witness: witness.key } },
     )
     if (joined)
       logger.info({ pool: toHex(settings.pool), tracker: settings.tracker.address }, 'joined the pool')
