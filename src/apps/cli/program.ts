@@ -6,11 +6,14 @@ import { registerCheck } from './commands/check.ts'
 import { registerDown } from './commands/down.ts'
 import { registerGet } from './commands/get.ts'
 import { registerInit } from './commands/init.ts'
+import { registerLedger } from './commands/ledger.ts'
+import { registerLog } from './commands/log.ts'
 import { registerLs } from './commands/ls.ts'
 import { registerMember } from './commands/member.ts'
 import { registerMkdir } from './commands/mkdir.ts'
 import { registerMv } from './commands/mv.ts'
 import { registerProvider } from './commands/provider.ts'
+import { registerProviders } from './commands/providers.ts'
 import { registerPut } from './commands/put.ts'
 import { registerRecover } from './commands/recover.ts'
 import { registerRm } from './commands/rm.ts'
@@ -58,6 +61,9 @@ export function createProgram(version: string, signal: AbortSignal): Command {
     registerRm,
     registerStatus,
     registerCheck,
+    registerLog,
+    registerLedger,
+    registerProviders,
     registerInit,
     registerRecover,
     registerWhoami,

@@ -85,7 +85,7 @@ export async function verifyBundle(
   primitives: Primitives,
   { header, entries }: BundleReader,
   known: { readonly pool?: Uint8Array | undefined; readonly chain?: ChainHeads | undefined } = {},
-): Promise<{ readonly verdict: LogVerdict; readonly note: Uint8Array; readonly pool: Uint8Array }> {
+): Promise<{ readonly verdict: LogVerdict; readonly note: Uint8Array; readonly audit: LogAudit }> {
   const audit = new LogAudit(primitives)
   for await (const { leaf, changes } of entries) audit.add(leaf, changes)
   const { genesis, identity } = audit
@@ -95,5 +95,5 @@ export async function verifyBundle(
     throw new UntrustedError('entry 0: this bundle is of another pool', { index: 0 })
   const checkpoint = openCheckpoint(primitives, identity, header.note)
   const verdict = audit.verdict(checkpoint, header.tracker, known.chain ?? header.receipts)
-  return { verdict, note: header.note, pool }
+  return { verdict, note: header.note, audit }
 }
