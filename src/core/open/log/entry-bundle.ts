@@ -4,7 +4,7 @@ import { MAX_ENTRY_BYTES } from './entry.ts'
 import { TILE_WIDTH } from './tile.ts'
 
 const LENGTH_BYTES = 2
-export const MAX_BUNDLE_BYTES = TILE_WIDTH * (LENGTH_BYTES + MAX_ENTRY_BYTES)
+const MAX_BUNDLE_BYTES = TILE_WIDTH * (LENGTH_BYTES + MAX_ENTRY_BYTES)
 
 /** Throws MalformedError for more than 256 entries or one that is too long. */
 export function encodeEntryBundle(entries: readonly Uint8Array[]): Uint8Array {
@@ -23,6 +23,7 @@ export function encodeEntryBundle(entries: readonly Uint8Array[]): Uint8Array {
 
 /** The entries of a bundle, as views of it; throws MalformedError. */
 export function decodeEntryBundle(bytes: Uint8Array): Uint8Array[] {
+  if (bytes.length > MAX_BUNDLE_BYTES) throw new MalformedError('a bundle of entries is too long')
   const entries: Uint8Array[] = []
   let at = 0
   while (at < bytes.length) {

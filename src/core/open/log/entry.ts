@@ -141,13 +141,12 @@ export const anchorField = struct({
 })
 export type Anchor = ValueOf<typeof anchorField>
 
-export const headsField = struct({
+const headsField = struct({
   v: [0, oneOf([1])],
   /** Root of the map after all entries before this one. */
   map: [1, id],
   /** What the ledger holds of this log, when it holds anything: the log's size there, and the block. */
   anchor: [2, optional(struct({ size: [0, uint()], root: [1, id], block: [2, uint()], blockHash: [3, id] }))],
 })
-export type Heads = ValueOf<typeof headsField>
 /** The body of an entry of kind `heads`. */
 export const headsCodec = codec('heads', headsField, 256)
