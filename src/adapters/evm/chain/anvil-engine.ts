@@ -19,6 +19,9 @@ export const BLOCK_GAS = 30_000_000
 /** Unpacked; a bomb would take all memory. */
 const MAX_DUMP_BYTES = 512 * 1024 * 1024
 
+/** A dump of a long chain on a busy machine takes a while; an engine that died is noticed by its end. */
+const ENGINE_TIMEOUT_MS = 600_000
+
 const FLAGS = [
   ['--accounts', '0'],
   ['--no-mining'],
@@ -34,7 +37,7 @@ const FLAGS = [
   ['--no-request-size-limit'],
 ].flat()
 
-/** Starts anvil; its scratch files live in a folder of their own below the system's temporary one until it is closed. */
+/** Starts anvil. It reads the dump from a folder that is gone once it runs, and writes nothing. */
 export const startAnvilEngine: StartEngine = async (settings, dump) => {
   const scratch = await mkdtemp(join(tmpdir(), 'allmend-anvil-'))
   try {
@@ -44,6 +47,7 @@ export const startAnvilEngine: StartEngine = async (settings, dump) => {
       String(settings.chainId),
       '--timestamp',
       String(settings.genesisTime),
+      // Not in the user's home; with a pruned history nothing is put there.
       '--cache-path',
       join(scratch, 'cache'),
     ]
@@ -53,15 +57,10 @@ export const startAnvilEngine: StartEngine = async (settings, dump) => {
       args.push('--load-state', file)
     }
     const anvil = await startAnvil(args)
-    await rm(join(scratch, 'state.json'), { force: true })
-    const clean = async (): Promise<void> => {
-      await anvil.stop()
-      await rm(scratch, { recursive: true, force: true })
-    }
-    return engineOn(createJsonRpc({ url: anvil.url, timeoutMs: 600_000 }), settings, anvil.ended, clean)
-  } catch (error) {
+    const rpc = createJsonRpc({ url: anvil.url, timeoutMs: ENGINE_TIMEOUT_MS })
+    return engineOn(rpc, settings, anvil.ended, () => anvil.stop())
+  } finally {
     await rm(scratch, { recursive: true, force: true })
-    throw error
   }
 }
 
@@ -102,7 +101,8 @@ function engineOn(
       await rpc.request('evm_mine', [time])
       const block = blockOf(await rpc.request('eth_getBlockByNumber', ['latest', false]))
       const executed = new Set(block.transactions)
-      for (const hash of sent) if (!executed.has(hash)) await rpc.request('anvil_dropTransaction', [hash])
+      // Dropping them one by one leaves those whose nonce lies ahead.
+      if (sent.some((hash) => !executed.has(hash))) await rpc.request('anvil_dropAllTransactions', [])
       return block
     },
     async dump() {
