@@ -1,4 +1,4 @@
-import { equalBytes, toHex } from '../core/open/bytes.ts'
+import { equalBytes } from '../core/open/bytes.ts'
 import {
   CapacityError,
   ConflictError,
@@ -11,12 +11,12 @@ import {
 } from '../core/open/errors.ts'
 import { entryCodec, entryHash } from '../core/open/log/entry.ts'
 import { promiseCodec } from '../core/open/log/promise.ts'
-import { RIGHT, changeCodec, changeId, checkChange } from '../core/open/objects/change.ts'
+import { decodedChanges, rootOfChanges } from '../core/open/log/replay/decoded-changes.ts'
+import { RIGHT } from '../core/open/objects/change.ts'
 import { memberRecordCodec } from '../core/open/objects/identity.ts'
 import type { Operation } from '../core/open/objects/operation.ts'
 import {
   MAX_OPERATION_BYTES,
-  changesRoot,
   operationCodec,
   operationId,
   spaceIdOf,
@@ -88,7 +88,7 @@ function writeOperation(state: TrackerState, request: CommitRequest, context: Co
       request.operation,
     )
     requireOwn(operation, device)
-    if (!equalBytes(changesRoot(state.primitives, request.changes), operation.root))
+    if (!equalBytes(rootOfChanges(state.primitives, request.changes), operation.root))
       throw new UntrustedError('these are not the changes that the operation names')
     const id = operationId(state.primitives, body)
     const known = tables.log.operationIndex(id)
@@ -164,15 +164,12 @@ function requireForwards(tables: TrackerWriter, { head }: Operation, prevOp: Uin
 }
 
 function decodeChanges(state: TrackerState, changes: readonly Uint8Array[], operation: number): Applied[] {
-  const touched = new Set<string>()
-  return changes.map((encoded, place) => {
-    const change = changeCodec.decode(encoded)
-    checkChange(change)
-    const node = toHex(change.node)
-    if (touched.has(node)) throw new MalformedError('an operation touches a node once', { node: change.node })
-    touched.add(node)
-    return { change, encoded, id: changeId(state.primitives, encoded), at: { operation, place } }
-  })
+  return decodedChanges(state.primitives, changes).map(({ change, id }, place) => ({
+    change,
+    encoded: changes[place]!,
+    id,
+    at: { operation, place },
+  }))
 }
 
 function beginSpace(

@@ -65,7 +65,7 @@ export interface TrackerParts extends Pick<TrackerState, 'primitives' | 'clock' 
   readonly leaseMs?: number
   readonly logger: Logger
   /** Called once the pool's founding is durable. */
-  readonly onFounded?: () => void
+  readonly onFounded?: (pool: Uint8Array) => void
   /** What this pool's log is anchored in. */
   readonly ledger?: () => LedgerAccess | undefined
   /** Keeps an encoded fork proof that somebody handed in. */

@@ -39,7 +39,7 @@ export interface TrackerState {
   readonly expireLeases: () => void
   readonly events: TrackerEvents
   /** Called once the pool's founding is durable. */
-  readonly onFounded: () => void
+  readonly onFounded: (pool: Uint8Array) => void
   /** Keeps an encoded fork proof. */
   readonly onEvidence: (proof: Uint8Array) => void
 }

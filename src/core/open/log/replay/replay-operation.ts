@@ -1,5 +1,5 @@
 /** Operations: rules 1, 2 and 4, the device's order, the head that the author has seen; then change by change. */
-import { equalBytes, toHex } from '../../bytes.ts'
+import { equalBytes } from '../../bytes.ts'
 import {
   CapacityError,
   ConflictError,
@@ -8,13 +8,10 @@ import {
   NotFoundError,
   UntrustedError,
 } from '../../errors.ts'
-import type { Change } from '../../objects/change.ts'
-import { changeCodec, changeId, checkChange } from '../../objects/change.ts'
 import type { Head, Operation } from '../../objects/operation.ts'
 import {
   MAX_CHANGES,
   MAX_OPERATION_BYTES,
-  changesRoot,
   emptyHead,
   operationCodec,
   operationId,
@@ -25,6 +22,8 @@ import { openSigned } from '../../objects/signed.ts'
 import { ZERO_ID } from '../../objects/suite.ts'
 import { isSignedHead } from '../checkpoint.ts'
 import { mapGrant, mapSpace } from '../map-key.ts'
+import type { DecodedChange } from './decoded-changes.ts'
+import { decodedChanges, rootOfChanges } from './decoded-changes.ts'
 import { putRoot, replayChange, rootGrant } from './replay-change.ts'
 import type { Replay } from './replay-entry.ts'
 import { deviceAt } from './replay-members.ts'
@@ -38,11 +37,6 @@ export const MAX_GENESIS_BYTES = 16 * 1024
 /** A space's epoch counts its grants, revocations and policy changes: the creator's own grant is the first. */
 const FIRST_EPOCH = 1
 
-interface Step {
-  readonly change: Change
-  readonly id: Uint8Array
-}
-
 /** Replays a device's operation with its changes, all or none. */
 export function replayOperation(replay: Replay, signed: Signed, changes: readonly Uint8Array[]): void {
   const { primitives, pool, rows } = replay
@@ -54,12 +48,12 @@ export function replayOperation(replay: Replay, signed: Signed, changes: readonl
   const claimed = operationCodec.decode(signed[0])
   const device = deviceAt(replay, claimed.device, claimed.member)
   const operation = openSigned(primitives, 'operation', pool, device.sign, operationCodec, signed)
-  if (!equalBytes(changesRoot(primitives, changes), operation.root))
+  if (!equalBytes(rootOfChanges(primitives, changes), operation.root))
     throw new UntrustedError('these are not the changes that the operation names')
   requireNext(replay, operation)
   requireHead(replay, operation.head)
   if (operation.fence !== undefined) throw new MalformedError('locks cannot be yet: there is no fence')
-  const steps = decodeChanges(replay, changes)
+  const steps = decodedChanges(primitives, changes)
   if (equalBytes(operation.space, ZERO_ID)) {
     const bytes = changes.reduce((sum, change) => sum + change.length, 0)
     beginSpace(replay, operation, spaceIdOf(primitives, signed[0]), steps, bytes)
@@ -95,23 +89,11 @@ function requireHead({ primitives, log, history }: Replay, head: Head): void {
     })
 }
 
-function decodeChanges({ primitives }: Replay, changes: readonly Uint8Array[]): Step[] {
-  const touched = new Set<string>()
-  return changes.map((encoded) => {
-    const change = changeCodec.decode(encoded)
-    checkChange(change)
-    const node = toHex(change.node)
-    if (touched.has(node)) throw new MalformedError('an operation touches a node once', { node: change.node })
-    touched.add(node)
-    return { change, id: changeId(primitives, encoded) }
-  })
-}
-
 function beginSpace(
   replay: Replay,
   operation: Operation,
   space: Uint8Array,
-  [first, ...others]: readonly Step[],
+  [first, ...others]: readonly DecodedChange[],
   bytes: number,
 ): void {
   const { primitives, rows } = replay
@@ -138,7 +120,7 @@ function beginSpace(
   replay.touch(mapGrant(primitives, space, grant.node, grant.grantee))
 }
 
-function continueSpace(replay: Replay, operation: Operation, steps: readonly Step[]): void {
+function continueSpace(replay: Replay, operation: Operation, steps: readonly DecodedChange[]): void {
   const { rows, seconds } = replay
   const space = rows.get('space', operation.space)
   if (space === undefined) throw new NotFoundError('this pool has no such space', { space: operation.space })
