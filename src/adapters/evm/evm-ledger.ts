@@ -26,7 +26,7 @@ export interface EvmNetwork {
   /** Default: by the chain's id (`chainKindOf`). */
   readonly kind?: ChainKind
   readonly clock: Clock
-  /** Replaced in tests. */
+  /** Asks instead of a node at `url`. */
   readonly rpc?: JsonRpc
   /** How long a write may take, ms; default by the kind of network. */
   readonly patienceMs?: number
@@ -63,8 +63,11 @@ interface Network {
   readonly kind: ChainKind
 }
 
-async function connect({ url, kind, rpc }: EvmNetwork): Promise<Network> {
-  const reader = new ChainReader(rpc ?? createJsonRpc({ url }))
+async function connect({ url, kind, rpc }: EvmNetwork, signal?: AbortSignal): Promise<Network> {
+  const node = rpc ?? createJsonRpc({ url })
+  const reader = new ChainReader({
+    request: (method, params) => node.request(method, params, signal),
+  })
   const chainId = await reader.chainId()
   return { reader, chainId, kind: kind ?? chainKindOf(chainId) }
 }
@@ -80,10 +83,12 @@ export async function deployLedger(
 /** UntrustedError when another chain, other code or contracts of another build are found; UnreachableError. */
 export async function openEvmLedger(options: OpenLedgerOptions): Promise<EvmLedger> {
   const { directory, key, primitives } = options
-  const network = await connect(options)
+  const closing = new AbortController()
+  const { signal } = closing
+  const network = await connect(options, signal)
   const { reader, chainId, kind } = network
   const contracts = await openContracts(reader, chainId, directory)
-  const transactor = key === undefined ? undefined : new Transactor({ ...options, ...network, key })
+  const transactor = key === undefined ? undefined : new Transactor({ ...options, ...network, key, signal })
   const writer = (): Transactor => {
     if (transactor === undefined)
       throw new UsageError('this ledger was opened without a key: it can be read only')
@@ -103,6 +108,6 @@ export async function openEvmLedger(options: OpenLedgerOptions): Promise<EvmLedg
     ...nameMethods(contracts, writer),
     ...providerMethods(contracts, writer, reader, primitives),
     ...headMethods(contracts, writer),
-    close: async () => {},
+    close: async () => closing.abort(),
   }
 }

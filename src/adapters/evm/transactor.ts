@@ -50,6 +50,8 @@ export interface TransactorOptions {
   readonly chainId: number
   readonly clock: Clock
   readonly patienceMs?: number
+  /** Ends the waiting of writes: CancelledError; what is sent may still come into a block. */
+  readonly signal?: AbortSignal
 }
 
 export interface Write {
@@ -169,7 +171,7 @@ export class Transactor {
   }
 
   async #settled(write: Write, sent: Sent): Promise<Receipt> {
-    const { clock, kind } = this.#options
+    const { clock, kind, signal } = this.#options
     const patience = this.#options.patienceMs ?? PATIENCE_MS[kind]
     const deadline = clock.monotonic() + patience
     let doubt: string | undefined
@@ -184,7 +186,7 @@ export class Transactor {
         if (error instanceof AllmendError && error.policy !== 'retry') throw error
       }
       if (failure !== undefined) throw failure
-      await clock.sleep(POLL_MS[kind])
+      await clock.sleep(POLL_MS[kind], signal)
     }
     if (doubt !== undefined)
       throw new UntrustedError(`the chain’s node says one thing and shows another: ${doubt}`, {

@@ -6,6 +6,7 @@ import { nodeClock } from '../../adapters/native/node-clock.ts'
 import { UsageError } from '../../core/open/errors.ts'
 import type { BlockRef } from '../../ports/ledger-chain.ts'
 import type { Logger } from '../../ports/logger.ts'
+import { readChainAddress, saveChainAddress } from './chain-address.ts'
 
 /** Far from the ids of public networks, and in what every library takes for a chain id. */
 const FIRST_ID = 2 ** 40
@@ -14,7 +15,7 @@ const IDS = 2 ** 40
 export interface StartChainOptions {
   /** The chain's folder, made when it isn't there. */
   readonly folder: string
-  /** host:port; default 127.0.0.1 and any free port. Another host's address lets everybody there read the chain. */
+  /** host:port; default where it listened last, or 127.0.0.1 and any free port. Another host's address lets everybody there use the chain. */
   readonly listen?: string
   readonly logger: Logger
 }
@@ -22,6 +23,8 @@ export interface StartChainOptions {
 export interface RunningChain {
   /** JSON-RPC. */
   readonly url: string
+  /** host:port. */
+  readonly address: string
   readonly port: number
   readonly chainId: number
   head(): Promise<BlockRef>
@@ -31,15 +34,20 @@ export interface RunningChain {
 /** FolderError: in use; MalformedError: the journal is damaged (`position`); UnreachableError: can't listen there. */
 export async function startChain(options: StartChainOptions): Promise<RunningChain> {
   const { logger } = options
-  const listen = parseListen(options.listen ?? '127.0.0.1:0')
+  if (options.listen !== undefined) parseListen(options.listen)
   const chainId = FIRST_ID + crypto.randomInt(IDS)
   const chain = await openEmbeddedChain({ folder: options.folder, chainId, clock: nodeClock, logger })
   try {
+    // Read when the folder is ours.
+    const listen = parseListen(options.listen ?? (await readChainAddress(options.folder)) ?? '127.0.0.1:0')
     const front = await startChainFront({ chain, ...listen, logger })
+    const address = new URL(front.url).host
+    await saveChainAddress(options.folder, address)
     const head = await chain.head()
     logger.info({ url: front.url, chainId: chain.chainId, block: head.number }, 'the chain is ready')
     return {
       url: front.url,
+      address,
       port: front.port,
       chainId: chain.chainId,
       head: () => chain.head(),

@@ -2,6 +2,7 @@ import { Command } from 'commander'
 import type { CommandContext, RunCommand } from './context.ts'
 import { commandContext } from './context.ts'
 import { registerCat } from './commands/cat.ts'
+import { registerChain } from './commands/chain.ts'
 import { registerCheck } from './commands/check.ts'
 import { registerDown } from './commands/down.ts'
 import { registerGet } from './commands/get.ts'
@@ -70,6 +71,7 @@ export function createProgram(version: string, signal: AbortSignal): Command {
     registerMember,
     registerProvider,
     registerTracker,
+    registerChain,
   ])
     register(program, run)
   return program

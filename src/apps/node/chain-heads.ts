@@ -2,7 +2,6 @@ import { equalBytes } from '../../core/open/bytes.ts'
 import { UntrustedError } from '../../core/open/errors.ts'
 import type { AnchoredSize } from '../../client/log/audit-log.ts'
 import type { EvmLedger } from '../../adapters/evm/evm-ledger.ts'
-import { openEvmLedger } from '../../adapters/evm/evm-ledger.ts'
 import { nodeClock } from '../../adapters/native/node-clock.ts'
 import { nodePrimitives } from '../../adapters/native/node-primitives.ts'
 import type { PinnedChain } from '../../ports/pin-store.ts'
@@ -14,6 +13,8 @@ export async function withChain<T>(
   { chainId, directory, codeHash, anchor }: PinnedChain,
   use: (ledger: EvmLedger) => Promise<T>,
 ): Promise<T> {
+  // Commands that don't ask a chain start without what that takes.
+  const { openEvmLedger } = await import('../../adapters/evm/evm-ledger.ts')
   const ledger = await openEvmLedger({ url, clock: nodeClock, primitives: nodePrimitives, directory })
   try {
     const { binding } = ledger

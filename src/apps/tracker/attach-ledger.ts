@@ -12,8 +12,8 @@ import type { Logger } from '../../ports/logger.ts'
 import type { LedgerAccess, TrackerLedger } from '../../tracker/log/tracker-ledger.ts'
 import type { TrackerLog } from '../../tracker/log/tracker-log.ts'
 
-/** Opens the pool's ledger; throws what keeps it from that. */
-export type LedgerFactory = () => Promise<Ledger>
+/** Opens the ledger of a pool; throws what keeps it from that. */
+export type LedgerFactory = (pool: Uint8Array) => Promise<Ledger>
 
 export interface AnchoringIntervals {
   /** Anchors when so many entries are not anchored; default 1,000. */
@@ -24,6 +24,8 @@ export interface AnchoringIntervals {
 
 export interface AttachOptions extends AnchoringIntervals {
   readonly open: LedgerFactory
+  /** The pool's id, once it is founded. */
+  readonly pool: Promise<Uint8Array>
   readonly log: TrackerLog
   readonly clock: Clock
   readonly logger: Logger
@@ -34,6 +36,7 @@ export interface AttachedLedger {
   close(): Promise<void>
 }
 
+const OPENING = 'the ledger is being opened'
 const FIRST_PAUSE_MS = 1_000
 const LONGEST_PAUSE_MS = 60_000
 
@@ -41,7 +44,7 @@ export function attachLedger(options: AttachOptions): AttachedLedger {
   const abort = new AbortController()
   const access: { ledger: TrackerLedger | undefined; problem: string | undefined } = {
     ledger: undefined,
-    problem: 'the ledger is being opened',
+    problem: OPENING,
   }
   const running = run(options, access, abort.signal)
   return {
@@ -71,20 +74,29 @@ async function run(
   try {
     await follow(options, ledger, anchoring, signal)
   } finally {
-    await anchoring.close()
+    const ended = anchoring.close()
+    // What is under way is not waited for: the next start finds it on the chain, or sends it again.
     await ledger.close()
+    await ended
   }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve()
+  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
 }
 
 /** The ledger, however long that takes; undefined when the signal aborts first. */
 async function openAgain(
-  { open, clock, logger }: AttachOptions,
+  { open, pool, clock, logger }: AttachOptions,
   access: { problem: string | undefined },
   signal: AbortSignal,
 ): Promise<Ledger | undefined> {
+  const founded = await Promise.race([pool, aborted(signal)])
+  if (founded === undefined) return undefined
   for (let pause = FIRST_PAUSE_MS; !signal.aborted; pause = Math.min(2 * pause, LONGEST_PAUSE_MS)) {
     try {
-      return await open()
+      return await open(founded)
     } catch (error) {
       access.problem = error instanceof AllmendError ? error.message : 'the ledger cannot be opened'
       logger.warn({ why: String(error), retryMs: pause }, 'the ledger cannot be opened')
@@ -120,9 +132,7 @@ async function follow(
   anchoring: Anchoring,
   signal: AbortSignal,
 ): Promise<void> {
-  const ended = new Promise<void>((resolve) =>
-    signal.addEventListener('abort', () => resolve(), { once: true }),
-  )
+  const ended = aborted(signal)
   let noted = -1
   while (!signal.aborted) {
     anchoring.noteSize(log.served?.checkpoint.size ?? 0)

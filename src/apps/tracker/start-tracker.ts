@@ -19,6 +19,7 @@ import { createTracker } from '../../tracker/create-tracker.ts'
 import type { LedgerAccess } from '../../tracker/log/tracker-ledger.ts'
 import type { AnchoringIntervals, LedgerFactory } from './attach-ledger.ts'
 import { attachLedger } from './attach-ledger.ts'
+import { readLedgerRecord } from './ledger-record.ts'
 import { openTrackerFolder } from './tracker-folder.ts'
 
 /** All IPv4 addresses, a port of the system's choice. */
@@ -76,6 +77,8 @@ export async function startTracker(options: StartTrackerOptions): Promise<Runnin
           folder: options.folder,
         },
       )
+    const pool = Promise.withResolvers<Uint8Array>()
+    if (genesis !== undefined) pool.resolve(poolIdOf(nodePrimitives, genesis))
     const failed = (error: unknown) => logger.error({ why: stackOf(error) }, 'a fault of this tracker')
     let ledger: LedgerAccess | undefined
     const tracker = createTracker({
@@ -85,7 +88,10 @@ export async function startTracker(options: StartTrackerOptions): Promise<Runnin
       store,
       logger,
       logSeed: folder.logSeed,
-      onFounded: () => void folder.forgetFoundingSecret().catch(failed),
+      onFounded(founded) {
+        pool.resolve(founded)
+        void folder.forgetFoundingSecret().catch(failed)
+      },
       onEvidence: (proof) => void folder.saveEvidence(proof).catch(failed),
       ledger: () => ledger,
       ...(foundingSecret === undefined ? {} : { foundingSecret }),
@@ -99,11 +105,18 @@ export async function startTracker(options: StartTrackerOptions): Promise<Runnin
       await sealing
     })
     if (options.ledger !== undefined) {
-      const { anchoring = {} } = options
-      const attached = attachLedger({ open: options.ledger, log, logger, clock: nodeClock, ...anchoring })
+      const attached = attachLedger({
+        open: options.ledger,
+        pool: pool.promise,
+        log,
+        logger,
+        clock: nodeClock,
+        ...options.anchoring,
+      })
       ledger = attached.access
       undo.push(() => attached.close())
-    }
+    } else if ((await readLedgerRecord(options.folder)) !== undefined)
+      ledger = { ledger: undefined, problem: 'the tracker was started without its chain' }
     const transport = await createTlsTransport({ seed: folder.netSeed, onFault: failed })
     undo.push(() => transport.close())
     const listener = await transport.listen({

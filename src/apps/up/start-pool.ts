@@ -1,6 +1,6 @@
 /**
- * A pool on one machine: (1) the folder is locked, orphans of a killed supervisor are ended; (2) the tracker starts; (3) members
- * that are missing are made; (4) providers start; (5) all of them are kept running until `stop`.
+ * A pool on one machine: (1) the folder is locked, orphans of a killed supervisor are ended; (2) the chain is started, and the
+ * tracker without waiting for it; (3) members that are missing are made; (4) providers start; (5) all of them are kept running until `stop`.
  */
 import * as fs from 'node:fs/promises'
 import { fromHex } from '../../core/open/bytes.ts'
@@ -14,6 +14,8 @@ import { waitForLock } from '../../adapters/files/wait-for-lock.ts'
 import { roleLogger } from '../cli/role-logger.ts'
 import type { HomeConfig } from '../node/home-config.ts'
 import { readIfThere } from '../node/private-file.ts'
+import type { ChainNode } from '../tracker/ledger-record.ts'
+import { readLedgerRecord } from '../tracker/ledger-record.ts'
 import { endOrphans } from './end-orphans.ts'
 import type { PoolLayout } from './pool-layout.ts'
 import { poolLayout } from './pool-layout.ts'
@@ -44,6 +46,11 @@ export interface StartPoolOptions {
   readonly restart: 'always' | 'never'
   /** Life of uncommitted stripes; by default the tracker's own, a day. */
   readonly leaseSeconds?: number
+  /** A chain of the pool's own, a node of another network, or none. */
+  readonly chain: 'embedded' | 'none' | ChainNode
+  /** Entries, and seconds, after which the log's head is anchored; by default the tracker's own. */
+  readonly anchorEvery?: number
+  readonly anchorSeconds?: number
   readonly signal: AbortSignal
   readonly note: (text: string) => void
 }
@@ -80,6 +87,7 @@ class Pool implements RunningPool {
   readonly #logger: Logger
   readonly #roles: SupervisedRole[] = []
   readonly #providers: SupervisedRole[] = []
+  #chain: SupervisedRole | undefined
   #tracker: HomeConfig['tracker'] | undefined
   #writing: Promise<void> = Promise.resolve()
   #stopping: Promise<void> | undefined
@@ -111,12 +119,14 @@ class Pool implements RunningPool {
   async start(): Promise<void> {
     await endOrphans(this.#layout)
     await this.#note()
+    const chain = await this.#startChain()
     const line = await this.#startTracker()
     this.#checkStop()
     const { members } = this.#options
     await ensureMembers(this.#layout, members, line['foundingToken'], this.#knownTracker())
     this.#checkStop()
     await this.#startProviders()
+    await chain.ready
     this.#checkStop()
     await this.#note()
   }
@@ -133,9 +143,55 @@ class Pool implements RunningPool {
   async #end(): Promise<void> {
     // Providers first: what they are writing ends while the tracker still hears of it.
     await Promise.all(this.#providers.map((role) => role.stop()))
-    await Promise.all(this.#roles.map((role) => role.stop()))
+    await Promise.all(this.#roles.filter((role) => role !== this.#chain).map((role) => role.stop()))
+    await this.#chain?.stop()
     await this.#writing
     this.#lock.release()
+  }
+
+  /** Begins to start the pool's own chain, if it has one: the tracker finds it as soon as it is there. */
+  async #startChain(): Promise<{ readonly ready: Promise<unknown> }> {
+    const { restart } = this.#options
+    if (!(await this.#isChainOwn())) return { ready: Promise.resolve() }
+    const log = this.#layout.log('chain')
+    const role = new SupervisedRole({
+      role: 'chain',
+      id: 'chain',
+      restart: restart === 'always',
+      logger: this.#logger,
+      command: (failures) => {
+        // Its tracker finds it by its folder, so another port will do.
+        const listen = failures < PORT_IS_LOST ? [] : [`--listen=${LOOPBACK}`]
+        return {
+          args: ['chain', 'start', `--dir=${this.#layout.chain}`, ...listen, `--log-file=${log}`],
+          log,
+        }
+      },
+      onReady: () => this.#note(),
+    })
+    this.#chain = role
+    this.#roles.push(role)
+    const ready = role.start(START_ATTEMPTS)
+    // Whoever waits for it hears of a failure.
+    ready.catch(() => {})
+    return { ready }
+  }
+
+  /** Whether the chain is this pool's own, and not a node's of another network: named now, or in the first place. */
+  async #isChainOwn(): Promise<boolean> {
+    if (this.#options.chain !== 'embedded') return false
+    return (await readLedgerRecord(this.#layout.tracker))?.node === undefined
+  }
+
+  #chainArgs(): string[] {
+    const { chain, anchorEvery, anchorSeconds } = this.#options
+    if (chain === 'none') return ['--no-chain']
+    return [
+      ...(chain === 'embedded' ? [] : [`--chain-url=${chain.url}`, `--chain-key-file=${chain.keyFile}`]),
+      ...(this.#chain === undefined ? [] : [`--chain-dir=${this.#layout.chain}`]),
+      ...(anchorEvery === undefined ? [] : [`--anchor-every=${anchorEvery}`]),
+      ...(anchorSeconds === undefined ? [] : [`--anchor-seconds=${anchorSeconds}`]),
+    ]
   }
 
   async #startTracker(): Promise<ReadyLine> {
@@ -151,7 +207,8 @@ class Pool implements RunningPool {
         const listen = placed && failures < PORT_IS_LOST ? [] : [`--listen=${LOOPBACK}`]
         const { leaseSeconds } = this.#options
         const lease = leaseSeconds === undefined ? [] : [`--lease=${leaseSeconds}`]
-        const args = ['tracker', 'start', `--dir=${this.#layout.tracker}`, ...listen, ...lease]
+        const dir = `--dir=${this.#layout.tracker}`
+        const args = ['tracker', 'start', dir, ...listen, ...lease, ...this.#chainArgs()]
         return { args: [...args, `--log-file=${log}`], log }
       },
       onReady: (line) => this.#trackerReady(line),
