@@ -31,6 +31,7 @@ import type { Applied } from './apply-change.ts'
 import { applyChange, applyRoot } from './apply-change.ts'
 import { callingDevice, requireRight } from './callers.ts'
 import { BlobReferences } from './blob-references.ts'
+import { keepForeignHead } from './log/keep-foreign-head.ts'
 import { SpaceDraft } from './space-draft.ts'
 import type { TrackerState } from './tracker-state.ts'
 import { poolOf } from './tracker-state.ts'
@@ -108,7 +109,7 @@ function writeOperation(state: TrackerState, request: CommitRequest, context: Co
     try {
       tables.log.appendOperation(state.clock.now(), id, body, signature, request.changes)
     } catch (error) {
-      if (error instanceof ForkedError) state.events.foreignHead(operation.device, operation.head.size)
+      if (error instanceof ForkedError) keepForeignHead(state, operation)
       throw error
     }
     tables.members.setProgress(operation.device, { counter: operation.counter, prevOp: id })

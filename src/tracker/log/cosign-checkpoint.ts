@@ -11,7 +11,7 @@ import { witnessKeyOf } from './witnesses.ts'
 /** How long a witness is kept waiting for a new checkpoint, ms; well under what it waits for an answer. */
 const MAX_WAIT_MS = 10_000
 
-/** The newest checkpoint that the log has signed; waits a while for one larger than `after`. */
+/** The newest checkpoint that the log has signed; while that is the caller's own, waits a while for a larger one. */
 export async function nextCheckpoint(
   state: TrackerState,
   { after }: { readonly after?: number | undefined },
@@ -20,7 +20,7 @@ export async function nextCheckpoint(
   state.store.read((tables) => callingProvider(state, tables, context))
   const { log, clock } = state
   const until = clock.monotonic() + MAX_WAIT_MS
-  while ((log.sealed?.checkpoint.size ?? 0) <= (after ?? 0)) {
+  while ((log.sealed?.checkpoint.size ?? 0) === (after ?? 0)) {
     const left = until - clock.monotonic()
     if (left <= 0 || !(await changedWithin(state, left, context.signal))) break
   }

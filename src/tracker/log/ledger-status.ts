@@ -9,6 +9,7 @@ import { requireInsider } from '../callers.ts'
 import type { TrackerState } from '../tracker-state.ts'
 import { nowSeconds } from '../tracker-state.ts'
 import type { TrackerLedger } from './tracker-ledger.ts'
+import { witnessesOf } from './witnesses.ts'
 
 /** Characters of a problem: four bytes each fit the field. */
 const MAX_PROBLEM = 256
@@ -24,7 +25,7 @@ export async function ledgerStatus(
   requireInsider(state, context)
   const { log, ledgerAccess } = state
   const { ledger, problem } = ledgerAccess() ?? { ledger: undefined, problem: undefined }
-  const { witnesses, tracker } = state.store.read((tables) => log.trust(tables))
+  const { witnesses, tracker } = state.store.read(witnessesOf)
   const quorum = quorumOf(witnesses, tracker)
   const head = log.served ?? log.sealed
   const times =

@@ -4,6 +4,7 @@ import { FRESH_SECONDS, quorumOf } from '../../core/open/log/quorum.ts'
 import type { ServedHead } from '../../core/open/log/verify-head.ts'
 import type { TrackerState } from '../tracker-state.ts'
 import type { SealedHead } from './tracker-log.ts'
+import { witnessesOf } from './witnesses.ts'
 
 /** How long a caller waits for witnesses before it gets what there is, ms. */
 const MAX_WAIT_MS = 5_000
@@ -26,7 +27,8 @@ export async function currentHead(
   const sealed = log.sealed
   if (sealed === undefined || (log.hasBatch && sealed.checkpoint.size < wanted) || isOld(state, sealed))
     log.seal()
-  const until = clock.monotonic() + MAX_WAIT_MS
+  const wait = log.served === undefined || isQuorumUp(state) ? MAX_WAIT_MS : 0
+  const until = clock.monotonic() + wait
   while (log.served === undefined || log.served.checkpoint.size < wanted) {
     const left = until - clock.monotonic()
     if (left <= 0 || !(await changedWithin(state, left, signal))) break
@@ -56,8 +58,15 @@ export function proofOf(
 
 function isOld(state: TrackerState, { time }: SealedHead): boolean {
   if (state.clock.now() - time < RENEW_AFTER_MS) return false
-  const { witnesses, tracker } = state.store.read((tables) => state.log.trust(tables))
+  const { witnesses, tracker } = state.store.read(witnessesOf)
   return quorumOf(witnesses, tracker).needed === 0
+}
+
+/** Whether enough operators' witnesses are up; where they aren't, nobody waits for them. */
+function isQuorumUp({ store, presence }: TrackerState): boolean {
+  const { witnesses, tracker } = store.read(witnessesOf)
+  const up = witnesses.filter(({ provider }) => presence.isUp(provider.id))
+  return quorumOf(up, tracker).operators >= quorumOf(witnesses, tracker).needed
 }
 
 /** Whether the head changed before so many milliseconds were over. */

@@ -11,7 +11,7 @@ import type { Checkpoint } from '../../core/open/log/checkpoint.ts'
 import { logIdentity, openCheckpoint, signCheckpoint } from '../../core/open/log/checkpoint.ts'
 import { ENTRY_KIND, entryCodec, entryHash } from '../../core/open/log/entry.ts'
 import { encodeCheckpoint } from '../../core/open/log/checkpoint.ts'
-import { forkProofCodec, forkProofFrom } from '../../core/open/log/fork-proof.ts'
+import { forkProofCodec, forkProofFrom, verifyForkProof } from '../../core/open/log/fork-proof.ts'
 import { mapChild, mapChildren, mapNode, mapRecord } from '../../core/open/log/map-key.ts'
 import { pointRange } from '../../core/open/log/map-proof.ts'
 import { promiseCodec } from '../../core/open/log/promise.ts'
@@ -163,6 +163,8 @@ describe('the tracker’s log', () => {
         head: { size: foreign.size, root, signature: foreign.signature },
       }),
     ).rejects.toBeInstanceOf(ForkedError)
+    const fork = verifyForkProof(p, identity(), forkProofCodec.decode(pool.evidence[0]!))
+    expect(fork).toMatchObject({ size: foreign.size, larger: checkpoint.size, isAnchored: false })
     await alice.commit(home.id, [create('b', home.root)], { head })
   })
 

@@ -17,7 +17,6 @@ import {
   signCheckpoint,
   withSignatures,
 } from '../../core/open/log/checkpoint.ts'
-import type { Witness } from '../../core/open/log/cosignature.ts'
 import { verifyCosignatures } from '../../core/open/log/cosignature.ts'
 import type { Anchor } from '../../core/open/log/entry.ts'
 import { ENTRY_KIND, entryCodec } from '../../core/open/log/entry.ts'
@@ -28,7 +27,7 @@ import { hasQuorum, operatorTimes, quorumOf } from '../../core/open/log/quorum.t
 import { genesisCodec } from '../../core/open/objects/identity.ts'
 import type { Primitives } from '../../core/open/primitives.ts'
 import type { Clock } from '../../ports/clock.ts'
-import type { TrackerReader, TrackerStore, TrackerWriter } from '../../ports/tracker-store.ts'
+import type { TrackerStore, TrackerWriter } from '../../ports/tracker-store.ts'
 import type { TrackerEvents } from '../tracker-events.ts'
 import { adoptEntries } from './adopt-entries.ts'
 import { loggedTables } from './logged-tables.ts'
@@ -151,12 +150,6 @@ export class TrackerLog {
     return true
   }
 
-  /** The witnesses of the pool, and the operator of the log itself. */
-  trust(tables: TrackerReader): { readonly witnesses: readonly Witness[]; readonly tracker: Uint8Array } {
-    const { witnesses, tracker } = witnessesOf(tables)
-    return { witnesses, tracker }
-  }
-
   /** The newest entry that touched a key, a waiting batch left out. */
   newestIndex(key: Uint8Array): number | undefined {
     return this.session.map.get(key)?.index
@@ -167,7 +160,7 @@ export class TrackerLog {
     const { primitives } = this.#parts
     const sealed = this.#sealed
     if (sealed === undefined) return
-    const { witnesses, tracker } = this.#inner.read((tables) => this.trust(tables))
+    const { witnesses, tracker } = this.#inner.read(witnessesOf)
     const quorum = quorumOf(witnesses, tracker)
     const times = operatorTimes(verifyCosignatures(primitives, sealed.checkpoint, witnesses), tracker)
     if (hasQuorum(times, quorum) && this.#served !== sealed) {
