@@ -88,6 +88,8 @@ class Pool implements RunningPool {
   readonly #roles: SupervisedRole[] = []
   readonly #providers: SupervisedRole[] = []
   #chain: SupervisedRole | undefined
+  #chainUrl: string | undefined
+  #isStarted = false
   #tracker: HomeConfig['tracker'] | undefined
   #writing: Promise<void> = Promise.resolve()
   #stopping: Promise<void> | undefined
@@ -128,6 +130,8 @@ class Pool implements RunningPool {
     await this.#startProviders()
     await chain.ready
     this.#checkStop()
+    await tellMembers(this.#layout, this.#knownTracker(), this.#chainUrl)
+    this.#isStarted = true
     await this.#note()
   }
 
@@ -149,10 +153,17 @@ class Pool implements RunningPool {
     this.#lock.release()
   }
 
-  /** Begins to start the pool's own chain, if it has one: the tracker finds it as soon as it is there. */
+  /** Begins to start the pool's own chain, unless it has another or none: the tracker finds it as soon as it is there. */
   async #startChain(): Promise<{ readonly ready: Promise<unknown> }> {
     const { restart } = this.#options
-    if (!(await this.#isChainOwn())) return { ready: Promise.resolve() }
+    const { chain } = this.#options
+    if (chain === 'none') return { ready: Promise.resolve() }
+    // Without another word it is the one that the pool has had.
+    const node = chain === 'embedded' ? (await readLedgerRecord(this.#layout.tracker))?.node : chain
+    if (node !== undefined) {
+      this.#chainUrl = node.url
+      return { ready: Promise.resolve() }
+    }
     const log = this.#layout.log('chain')
     const role = new SupervisedRole({
       role: 'chain',
@@ -167,7 +178,7 @@ class Pool implements RunningPool {
           log,
         }
       },
-      onReady: () => this.#note(),
+      onReady: (line) => this.#chainReady(line),
     })
     this.#chain = role
     this.#roles.push(role)
@@ -177,10 +188,12 @@ class Pool implements RunningPool {
     return { ready }
   }
 
-  /** Whether the chain is this pool's own, and not a node's of another network: named now, or in the first place. */
-  async #isChainOwn(): Promise<boolean> {
-    if (this.#options.chain !== 'embedded') return false
-    return (await readLedgerRecord(this.#layout.tracker))?.node === undefined
+  async #chainReady(line: ReadyLine): Promise<void> {
+    const before = this.#chainUrl
+    this.#chainUrl = line['url']
+    if (this.#isStarted && before !== this.#chainUrl)
+      await tellMembers(this.#layout, this.#knownTracker(), this.#chainUrl)
+    await this.#note()
   }
 
   #chainArgs(): string[] {
@@ -225,7 +238,7 @@ class Pool implements RunningPool {
     this.#tracker = { address, peerId }
     if (before !== undefined && before.address !== address) {
       this.#logger.warn({ from: before.address, to: address }, 'the tracker moved: its port was taken')
-      await tellMembers(this.#layout, this.#tracker)
+      await tellMembers(this.#layout, this.#tracker, this.#chainUrl)
       for (const provider of this.#providers) await provider.renew()
     }
     await this.#note()

@@ -4,6 +4,7 @@ import { verifyCosignatures } from '../../core/open/log/cosignature.ts'
 import { FRESH_SECONDS, operatorTimes, quorumOf } from '../../core/open/log/quorum.ts'
 import type { anchoredHeadField, ledgerStatus as method } from '../../core/open/protocol/log-methods.ts'
 import type { LedgerStatus } from '../../ports/ledger-chain.ts'
+import type { AnchoredHead } from '../../ports/ledger.ts'
 import type { Context } from '../../ports/rpc.ts'
 import { requireInsider } from '../callers.ts'
 import type { TrackerState } from '../tracker-state.ts'
@@ -69,7 +70,7 @@ async function describe(ledger: TrackerLedger): Promise<NonNullable<Answer['ledg
   }
 }
 
-/** Heads that the ledger holds, from an index on; none where a pool has no ledger. Throws what the chain throws. */
+/** Heads that the ledger holds, from an index on; none where a pool has no ledger, or its chain is away. */
 export async function anchoredHeads(
   state: TrackerState,
   { from, count }: { readonly from: number; readonly count: number },
@@ -78,9 +79,19 @@ export async function anchoredHeads(
   requireInsider(state, context)
   const heads: ValueOf<typeof anchoredHeadField>[] = []
   for (let index = from; index < from + count; index++) {
-    const head = await state.ledgerAccess()?.ledger?.headAt(index)
+    const head = await headAt(state, index)
     if (head === undefined) break
     heads.push(head)
   }
   return { heads }
+}
+
+/** What the chain throws isn't the caller's: `ledgerStatus` tells it. */
+async function headAt(state: TrackerState, index: number): Promise<AnchoredHead | undefined> {
+  try {
+    return await state.ledgerAccess()?.ledger?.headAt(index)
+  } catch (error) {
+    if (error instanceof AllmendError) return undefined
+    throw error
+  }
 }

@@ -7,8 +7,10 @@ import type { LogEvent } from '../../../client/log/log-history.ts'
 import { logHistory } from '../../../client/log/log-history.ts'
 import type { Hasher } from '../../../client/log/log-bundle.ts'
 import { readBundle } from '../../../client/log/log-bundle.ts'
+import type { Client } from '../../../client/client.ts'
+import type { ChainHeads } from '../../../client/log/verify-log.ts'
 import { exportLog, verifyBundle, verifyLog } from '../../../client/log/verify-log.ts'
-import { NotFoundError, UsageError } from '../../../core/open/errors.ts'
+import { NotFoundError, UnreachableError, UsageError } from '../../../core/open/errors.ts'
 import { poolIdOf } from '../../../core/open/objects/identity.ts'
 import { fileError } from '../../../adapters/files/file-error.ts'
 import { NodePinStore } from '../../../adapters/files/node-pin-store.ts'
@@ -62,34 +64,64 @@ export function registerLog(program: Command, run: RunCommand): void {
     .argument('[file]')
     .option(
       '--chain-url <url>',
-      'asks the chain itself (default: ALLMEND_CHAIN_URL); else the tracker says what it holds',
+      "asks the chain itself (default: ALLMEND_CHAIN_URL or the home's); else the tracker says what it holds",
     )
     .action(
       run(async (context, file: string | undefined, options: { chainUrl?: string }) => {
         const url = options.chainUrl ?? (process.env['ALLMEND_CHAIN_URL'] || undefined)
-        const verdict =
+        const { verdict, chainAsked } =
           file === undefined ? await verifyOnline(context, url) : await verifyFile(context, file, url)
-        context.output.result(
-          { verified: true, chainAsked: url !== undefined, ...verdict },
-          verdictLines(verdict, url !== undefined),
-        )
+        context.output.result({ verified: true, chainAsked, ...verdict }, verdictLines(verdict, chainAsked))
       }),
     )
 }
 
-function verifyOnline({ withClient }: CommandContext, url: string | undefined): Promise<LogVerdict> {
-  return withClient(async (client) => {
-    if (url === undefined) return verifyLog(client)
-    const heads = await withChain(url, client.identity.pool, await pinnedChain(client), readChainHeads)
-    return verifyLog(client, heads)
+async function chainUrlOf(path: string): Promise<string | undefined> {
+  try {
+    return (await (await HomeFolder.open(path)).config()).chainUrl
+  } catch (error) {
+    if (error instanceof NotFoundError) return undefined
+    throw error
+  }
+}
+
+interface Verified {
+  readonly verdict: LogVerdict
+  readonly chainAsked: boolean
+}
+
+function verifyOnline(context: CommandContext, named: string | undefined): Promise<Verified> {
+  return context.withClient(async (client) => {
+    const heads = named === undefined ? await headsAtHome(context, client) : await headsAt(named, client)
+    return { verdict: await verifyLog(client, heads), chainAsked: heads !== undefined }
   })
+}
+
+async function headsAt(url: string, client: Client): Promise<ChainHeads> {
+  return withChain(url, client.identity.pool, await pinnedChain(client), readChainHeads)
+}
+
+/** What the chain holds that the home knows of; where it is away, the log is verified all the same. */
+async function headsAtHome(
+  { home, output }: CommandContext,
+  client: Client,
+): Promise<ChainHeads | undefined> {
+  const url = await chainUrlOf(home)
+  if (url === undefined) return undefined
+  try {
+    return await headsAt(url, client)
+  } catch (error) {
+    if (!(error instanceof NotFoundError || error instanceof UnreachableError)) throw error
+    output.note(`The chain was not asked: ${error.message}.`)
+    return undefined
+  }
 }
 
 async function verifyFile(
   { home: path, output }: CommandContext,
   file: string,
   url: string | undefined,
-): Promise<LogVerdict> {
+): Promise<Verified> {
   // Any machine can check a bundle; one with a home of that pool holds it against what it has seen.
   const home = await HomeFolder.open(path).catch((error: unknown) => {
     if (error instanceof NotFoundError) return undefined
@@ -112,7 +144,7 @@ async function verifyFile(
   const verified = await verifyBundle(nodePrimitives, reader, { pool, chain })
   if (pins !== undefined && pinned !== undefined) await holdAgainstPins(pins, pinned, verified)
   else output.note('There is no home of this pool here: whether it is your pool is for you to compare.')
-  return verified.verdict
+  return { verdict: verified.verdict, chainAsked: url !== undefined }
 }
 
 function sha256(): Hasher {
