@@ -8,7 +8,10 @@ import { NotEnoughProvidersError } from '../../core/open/errors.ts'
 import { encodeCheckpoint } from '../../core/open/log/checkpoint.ts'
 import type { LogEntry } from '../../core/open/log/entry.ts'
 import { ENTRY_KIND, entryCodec } from '../../core/open/log/entry.ts'
+import { MAP_PREFIX_BYTES, mapChild } from '../../core/open/log/map-key.ts'
+import { operationId } from '../../core/open/objects/operation.ts'
 import type { OperationView } from '../../core/open/protocol/tracker-methods.ts'
+import type { OwnEntry } from '../../ports/pin-store.ts'
 import type { Evidence } from './log-evidence.ts'
 import type { LogClient, Proven } from './log-client.ts'
 
@@ -50,9 +53,12 @@ export async function confirmClaims(
   })
   const found = new Map(proven.found.map((item) => [toHex(item.key), item.entry]))
   const isUncovered = proven.view.checkpoint.size < covers
+  // Until witnesses confirm it, what this device has written itself counts by the log's promise.
+  const own = isUncovered ? ownOf(log, (await log.pins()).own) : undefined
   for (const { key, newest } of all) {
     const entry = found.get(toHex(key))
     if (entry !== undefined && isEntryOf(entry, newest)) continue
+    if (own?.isPromised(newest) === true) continue
     return mismatch(log, proven, key, entry, {
       isUncovered,
       reason:
@@ -66,13 +72,49 @@ export async function confirmClaims(
   for (const { prefix, claims: listed } of claims.prefixes) {
     const served = new Set(listed.map(({ key }) => toHex(key)))
     for (const { key, entry } of proven.found)
-      if (equalBytes(key.subarray(0, prefix.length), prefix) && !served.has(toHex(key)))
+      if (
+        equalBytes(key.subarray(0, prefix.length), prefix) &&
+        !served.has(toHex(key)) &&
+        own?.isGone(key) !== true
+      )
         return mismatch(log, proven, key, entry, {
           isUncovered,
           reason: 'the tracker leaves out what the map lists',
         })
   }
   return undefined
+}
+
+interface Own {
+  isPromised(operation: OperationView): boolean
+  /** Whether an own operation took the node of this key away from where it was. */
+  isGone(key: Uint8Array): boolean
+}
+
+function ownOf({ parts }: LogClient, entries: readonly OwnEntry[]): Own {
+  const { primitives } = parts
+  // The second half of a child's key names the node alone.
+  const nodePart = (key: Uint8Array) => toHex(key.subarray(MAP_PREFIX_BYTES))
+  const standing = new Map<string, Uint8Array | undefined>()
+  for (const { space, places } of entries)
+    for (const { parent, node, isDeleted } of places) {
+      const key = mapChild(primitives, space, parent, node)
+      standing.set(nodePart(key), isDeleted ? undefined : key)
+    }
+  return {
+    isPromised: ({ index, time, signed }) =>
+      entries.some(
+        (entry) =>
+          entry.index === index &&
+          entry.time === time &&
+          equalBytes(entry.operation, operationId(primitives, signed[0])),
+      ),
+    isGone(key) {
+      const name = nodePart(key)
+      const now = standing.get(name)
+      return standing.has(name) && (now === undefined || !equalBytes(now, key))
+    },
+  }
 }
 
 function isEntryOf({ kind, index, time, body, signatures }: LogEntry, view: OperationView): boolean {
@@ -119,7 +161,12 @@ export async function confirmed<T>(
 }
 
 async function refusal(log: LogClient, { reason, evidence, isUncovered }: Mismatch): Promise<AllmendError> {
-  if (isUncovered && (await log.view()).isWitnessed)
-    return new NotEnoughProvidersError('too few witnesses have confirmed the newest changes yet')
+  if (isUncovered && (await log.view()).isWitnessed) return witnessesLag()
   return log.mistrust(reason, evidence)
+}
+
+export function witnessesLag(): AllmendError {
+  return new NotEnoughProvidersError(
+    'too few witnesses are up to confirm the newest changes: try again later',
+  )
 }

@@ -49,6 +49,8 @@ const WITNESSES_MS = 60_000
 const QUORUM_PATIENCE_MS = 15_000
 /** An honest tracker never serves a smaller head; it is asked once more in case it was just starting, ms. */
 const BEHIND_PATIENCE_MS = 1_000
+/** The tracker waits for its witnesses by itself where a quorum is up; it is asked again for this long, ms. */
+const COVER_PATIENCE_MS = 1_000
 const AGAIN_MS = 200
 /** Reads on an older view than this need the reader's consent, seconds. */
 export const STALE_SECONDS = 24 * 3_600
@@ -72,6 +74,7 @@ export class LogClient {
   #pins: Pins | undefined
   #view: SeenView | undefined
   #asked = -Infinity
+  #isLagging = false
   #witnessesAsked = -Infinity
   #starting: Promise<void> | undefined
 
@@ -313,9 +316,14 @@ export class LogClient {
     }
   }
 
-  /** Nobody keeps an unwitnessed tracker from signing what it has; with witnesses the caller decides what isn't covered. */
-  #isEnough({ checkpoint }: SeenView, covers = 0, begin: number): boolean {
-    return checkpoint.size >= covers || this.#now() - begin >= QUORUM_PATIENCE_MS
+  /** What isn't covered in time is the caller's to decide; once witnesses lag, nobody waits for each answer. */
+  #isEnough({ checkpoint, isWitnessed }: SeenView, covers = 0, begin: number): boolean {
+    const isCovered = checkpoint.size >= covers
+    if (isCovered) this.#isLagging = false
+    const patience = !isWitnessed ? QUORUM_PATIENCE_MS : this.#isLagging ? 0 : COVER_PATIENCE_MS
+    if (isCovered || this.#now() - begin < patience) return isCovered
+    this.#isLagging = true
+    return true
   }
 
   async #part(

@@ -5,14 +5,15 @@
 import { equalBytes, toHex } from '../../core/open/bytes.ts'
 import { AllmendError, NotEnoughProvidersError } from '../../core/open/errors.ts'
 import { entryCodec, entryHash } from '../../core/open/log/entry.ts'
-import { encodeCheckpoint } from '../../core/open/log/checkpoint.ts'
+import type { Checkpoint } from '../../core/open/log/checkpoint.ts'
+import { encodeCheckpoint, openCheckpoint } from '../../core/open/log/checkpoint.ts'
 import { mapChild, mapNode } from '../../core/open/log/map-key.ts'
 import { promiseCodec } from '../../core/open/log/promise.ts'
 import { verifyMerklePath } from '../../core/open/merkle.ts'
 import { operationId } from '../../core/open/objects/operation.ts'
 import type { Signed } from '../../core/open/objects/signed.ts'
 import { openSigned } from '../../core/open/objects/signed.ts'
-import { logInclusion } from '../../core/open/protocol/log-methods.ts'
+import { logInclusion, nextCheckpoint } from '../../core/open/protocol/log-methods.ts'
 import type { OwnEntry, OwnPlace } from '../../ports/pin-store.ts'
 import { MAX_OWN_ENTRIES } from '../../ports/pin-store.ts'
 import type { LogClient, Proven } from './log-client.ts'
@@ -70,10 +71,14 @@ export async function settleOwnEntries(
   if (view === undefined) return
   const { checkpoint } = view
   const due = own.filter(({ index }) => index < checkpoint.size)
-  if (late.some(({ index }) => index >= checkpoint.size) || (isFull && due.length === 0))
-    throw await overdue(log, view)
+  const unproven = late.filter(({ index }) => index >= checkpoint.size)
+  if (unproven.length > 0) await requireLogged(log, view, unproven)
+  if (isFull && due.length === 0)
+    throw new NotEnoughProvidersError(
+      'too few witnesses are there to confirm what was written: nothing more is written until they do',
+    )
   if (due.length === 0) return
-  for (const entry of due) await proveInLog(log, view, entry)
+  for (const entry of due) await proveInLog(log, checkpoint, entry)
   await proveInMap(log, prove, due)
   const settled = new Set(due.map(({ operation }) => toHex(operation)))
   await log.update((pins) => ({
@@ -82,19 +87,20 @@ export async function settleOwnEntries(
   }))
 }
 
-async function overdue(log: LogClient, view: SeenView): Promise<AllmendError> {
-  // Witnesses that are away hold heads back, not the tracker.
-  if (view.isWitnessed && log.freshness(view) !== 'fresh')
-    return new NotEnoughProvidersError(
-      'too few witnesses are there to confirm what was written: it stays to be checked at the next command',
+/** Witnesses that are away hold their quorum's head back, not the tracker: then the log's own newest checkpoint shows the entries. */
+async function requireLogged(log: LogClient, view: SeenView, own: readonly OwnEntry[]): Promise<void> {
+  const { primitives } = log.parts
+  const { note } = await log.tracker.call(nextCheckpoint, {})
+  const newest = note === undefined ? view.checkpoint : openCheckpoint(primitives, log.identity, note)
+  if (!view.isWitnessed || own.some(({ index }) => index >= newest.size))
+    throw await log.mistrust(
+      'the log does not show, after 30 seconds, what it had promised to hold: an operation of this device',
+      { served: note ?? encodeCheckpoint(primitives, log.identity, view.checkpoint) },
     )
-  return log.mistrust(
-    'the log does not show, after 30 seconds, what it had promised to hold: an operation of this device',
-    { served: encodeCheckpoint(log.parts.primitives, log.identity, view.checkpoint) },
-  )
+  for (const entry of own) await proveInLog(log, newest, entry)
 }
 
-async function proveInLog(log: LogClient, { checkpoint }: SeenView, own: OwnEntry): Promise<void> {
+async function proveInLog(log: LogClient, checkpoint: Checkpoint, own: OwnEntry): Promise<void> {
   const { primitives } = log.parts
   const evidence = {
     served: encodeCheckpoint(primitives, log.identity, checkpoint),

@@ -6,7 +6,7 @@ import { mapMember } from '../../core/open/log/map-key.ts'
 import type { MemberView } from '../../core/open/protocol/tracker-methods.ts'
 import { resolveMember } from '../../core/open/protocol/tracker-methods.ts'
 import { MAX_PINNED } from '../../ports/pin-store.ts'
-import { MAX_ANSWERS } from '../log/confirm-claims.ts'
+import { MAX_ANSWERS, witnessesLag } from '../log/confirm-claims.ts'
 import type { LogClient } from '../log/log-client.ts'
 import type { Tracker } from '../tracker.ts'
 
@@ -21,6 +21,8 @@ export async function confirmedMember(
     const { member: view } = await tracker.call(resolveMember, { id: member })
     if (view === undefined)
       throw new UntrustedError('the tracker does not know a member whose operations it serves', { member })
+    // The record may be newer than the newest head.
+    const covers = answers > 1 ? await log.size() : 0
     const {
       found,
       proof,
@@ -28,8 +30,7 @@ export async function confirmedMember(
     } = await log.prove({
       points: [],
       prefixes: [mapMember(primitives, member)],
-      // The record may be newer than the newest head.
-      ...(answers > 1 ? { covers: await log.size() } : {}),
+      covers,
     })
     const listed = new Set(found.map(({ entry }) => nameOf(entry.kind, entry.body, entry.signatures)))
     const served = new Set([
@@ -39,12 +40,13 @@ export async function confirmedMember(
       ),
     ])
     if (listed.size === served.size && [...served].every((name) => listed.has(name))) return view
-    if (answers === MAX_ANSWERS)
-      throw await log.mistrust("the tracker serves other keys of a member than the log's", {
-        served: encodeCheckpoint(primitives, log.identity, head.checkpoint),
-        keys: found.map(({ key }) => key),
-        proof,
-      })
+    if (answers < MAX_ANSWERS) continue
+    if (head.isWitnessed && head.checkpoint.size < covers) throw witnessesLag()
+    throw await log.mistrust("the tracker serves other keys of a member than the log's", {
+      served: encodeCheckpoint(primitives, log.identity, head.checkpoint),
+      keys: found.map(({ key }) => key),
+      proof,
+    })
   }
 }
 
