@@ -7,6 +7,7 @@ import type { Clock } from '../ports/clock.ts'
 import type { Logger } from '../ports/logger.ts'
 import type { Route } from '../ports/rpc.ts'
 import type { ShardStore } from '../ports/shard-store.ts'
+import { Activity } from './activity.ts'
 import { keepCompacting } from './compact.ts'
 import { createDamageList } from './damage-list.ts'
 import { createFreeGuard } from './free-guard.ts'
@@ -67,9 +68,12 @@ export function createProvider(options: ProviderOptions): Provider {
     freed: new Map(),
     intake: new ByteBudget(INTAKE_BYTES),
   }
+  const activity = new Activity(clock)
   return {
     state,
-    routes: [presentTicketRoute, putShardRoute, readShardRoute, statShardsRoute].map((make) => make(state)),
+    routes: [presentTicketRoute, putShardRoute, readShardRoute, statShardsRoute].map((make) =>
+      activity.watch(make(state)),
+    ),
     maxBodyBytes: (method) => (method === putShard.id ? MAX_SHARD_BYTES : MAX_STRUCTURE_BODY_BYTES),
     async run(reporting, signal, witness) {
       const known = Promise.withResolvers<void>()
@@ -82,7 +86,7 @@ export function createProvider(options: ProviderOptions): Provider {
         keepReporting(state, { ...reporting, onFirstReport }, signal),
         keepScrubbing(state, signal),
         keepCompacting(state, signal),
-        witness && keepWitnessing(state, { witness, known: known.promise, dial }, signal),
+        witness && keepWitnessing(state, { witness, known: known.promise, dial, activity }, signal),
       ])
     },
   }

@@ -15,6 +15,7 @@ import {
 } from '../../core/open/protocol/log-methods.ts'
 import { call } from '../../ports/rpc.ts'
 import type { Connection } from '../../ports/transport.ts'
+import type { Activity } from '../activity.ts'
 import type { ProviderState } from '../provider-state.ts'
 import { slept } from '../slept.ts'
 import type { Witness } from './witness.ts'
@@ -23,27 +24,37 @@ import type { Witness } from './witness.ts'
 const SIGN_AGAIN_MS = 60_000
 /** Changes after which others get their turn before the next entry. */
 const MUCH_WORK = 64
+/** Bytes of entries and changes from which on replaying waits until nobody is being served. */
+const MUCH_BYTES = 256 * 1024
+/** A head may be late by so much while this provider serves; readers want it within ten minutes. */
+const LATEST_MS = 10_000
+const QUIET_MS = 1_000
 /** The tracker keeps us waiting for 10 s at most. */
 const WAIT_TIMEOUT_MS = 30_000
 const FIRST_RETRY_MS = 250
 const LAST_RETRY_MS = 30_000
 
-type State = Pick<ProviderState, 'clock' | 'events'>
+interface State extends Pick<ProviderState, 'clock' | 'events'> {
+  readonly activity?: WitnessingOptions['activity'] | undefined
+}
 
 export interface WitnessingOptions {
   readonly witness: Witness
   /** Resolves when this provider is known to the tracker. */
   readonly known: Promise<void>
   readonly dial: (signal: AbortSignal) => Promise<Connection>
+  /** What a large batch waits behind; nothing by default. */
+  readonly activity?: Pick<Activity, 'quiet'>
 }
 
 /** Cosigns each checkpoint of the pool until `signal` aborts; never throws. */
 export async function keepWitnessing(
-  state: State,
+  state: Pick<ProviderState, 'clock' | 'events'>,
   options: WitnessingOptions,
   signal: AbortSignal,
 ): Promise<void> {
-  const { witness } = options
+  const { witness, activity } = options
+  const { clock, events } = state
   await Promise.race([options.known, aborted(signal)])
   let retryMs = FIRST_RETRY_MS
   while (!signal.aborted) {
@@ -53,7 +64,7 @@ export async function keepWitnessing(
       const tracker = connection
       let signed: Signed | undefined
       while (!signal.aborted) {
-        signed = await witnessNext(state, witness, tracker, signed, signal)
+        signed = await witnessNext({ clock, events, activity }, witness, tracker, signed, signal)
         retryMs = FIRST_RETRY_MS
       }
     } catch (error) {
@@ -126,6 +137,7 @@ async function followTo(
     const { value } = await call(tracker, logEntries, request, undefined, { signal })
     if (value.entries.length === 0)
       throw new UntrustedError('the log serves fewer entries than its checkpoint has', { from })
+    if (bytesOf(value.entries) >= MUCH_BYTES) await state.activity?.quiet(QUIET_MS, LATEST_MS, signal)
     for (const entry of value.entries) {
       if (witness.size === checkpoint.size - 1) return entry
       witness.follow(entry)
@@ -137,6 +149,13 @@ async function followTo(
     }
   }
   return undefined
+}
+
+function bytesOf(entries: readonly ServedEntry[]): number {
+  let bytes = 0
+  for (const { leaf, changes } of entries)
+    bytes += changes.reduce((sum, change) => sum + change.length, leaf.length)
+  return bytes
 }
 
 function aborted(signal: AbortSignal): Promise<void> {
