@@ -31,8 +31,9 @@ export interface CommandContext {
 export function commandContext(command: Command, signal: AbortSignal): CommandContext {
   const options = command.optsWithGlobals<GlobalOptions>()
   const home = options.home ?? (process.env['ALLMEND_HOME'] || join(homedir(), '.allmend'))
+  const output = createOutput(options.json === true)
   return {
-    output: createOutput(options.json === true),
+    output,
     home,
     passphraseFile: options.passphraseFile,
     signal,
@@ -47,7 +48,10 @@ export function commandContext(command: Command, signal: AbortSignal): CommandCo
           readSecret({ what: 'Passphrase', file: options.passphraseFile, variable: 'ALLMEND_PASSPHRASE' }),
       })
       try {
-        return await use(client)
+        const result = await use(client)
+        const notice = client.log.notice()
+        if (notice !== undefined) output.note(notice)
+        return result
       } finally {
         await client.close()
       }

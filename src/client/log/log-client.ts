@@ -172,6 +172,18 @@ export class LogClient {
     return this.#view
   }
 
+  /** What people should know about the view that was read, if anything. */
+  notice(): string | undefined {
+    const view = this.#view
+    if (view === undefined || !view.isWitnessed) return undefined
+    if (this.freshness(view) === 'fresh')
+      return this.#isLagging
+        ? 'Too few witnesses are up: what was written last is proven by the log alone so far.'
+        : undefined
+    const since = new Date(view.confirmed.time * 1_000).toISOString()
+    return `No quorum of witnesses has confirmed the log since ${since}: what you see may be old.`
+  }
+
   freshness(view: SeenView): 'fresh' | 'stale' | 'clock' {
     const now = this.#seconds()
     if (view.isWitnessed) return freshness(view.confirmed, view.seen, now)

@@ -1,5 +1,5 @@
 import { equalBytes } from '../../core/open/bytes.ts'
-import { UntrustedError } from '../../core/open/errors.ts'
+import { UntrustedError, UsageError } from '../../core/open/errors.ts'
 import { encodeCheckpoint, openCheckpoint } from '../../core/open/log/checkpoint.ts'
 import { forkProofFrom } from '../../core/open/log/fork-proof.ts'
 import { poolIdOf } from '../../core/open/objects/identity.ts'
@@ -8,7 +8,7 @@ import type { Primitives } from '../../core/open/primitives.ts'
 import type { Client } from '../client.ts'
 import type { AnchoredSize, LogVerdict } from './audit-log.ts'
 import { LogAudit } from './audit-log.ts'
-import type { BundleHeader, BundleReader, Hasher } from './log-bundle.ts'
+import type { BundleEntry, BundleHeader, BundleReader, Hasher } from './log-bundle.ts'
 import { encodeBundle } from './log-bundle.ts'
 import { readEntries } from './read-entries.ts'
 
@@ -60,20 +60,37 @@ async function receipts(client: Client): Promise<AnchoredSize[]> {
   }
 }
 
-/** A bundle of the log up to the newest verified head, which was replayed before it is given out. */
-export async function exportLog(
-  client: Client,
-  hasher: Hasher,
-): Promise<{ readonly verdict: LogVerdict; readonly bytes: AsyncIterable<Uint8Array> }> {
+export interface LogExport {
+  /** Ends with an error where an entry doesn't hold: what came until then is no bundle. */
+  readonly bytes: AsyncIterable<Uint8Array>
+  /** What it proves, once all bytes were taken. */
+  verdict(): LogVerdict
+}
+
+/** A bundle of the log up to the newest verified head, replayed as it is given out; errors are those of `verifyLog`. */
+export async function exportLog(client: Client, hasher: Hasher): Promise<LogExport> {
   const { log, primitives } = client
   const { checkpoint } = await log.view()
-  const verdict = await verifyLog(client)
   const { tracker } = await log.pins()
   const note = encodeCheckpoint(primitives, log.identity, checkpoint)
   const anchors = (await receipts(client)).filter(({ size }) => size <= checkpoint.size)
   const header: BundleHeader = { v: 1, note, tracker, receipts: anchors }
-  const entries = readEntries(client.tracker, checkpoint.size)
-  return { verdict, bytes: encodeBundle(primitives, hasher, header, entries) }
+  const audit = new LogAudit(primitives)
+  let verdict: LogVerdict | undefined
+  const entries = async function* (): AsyncGenerator<BundleEntry> {
+    for await (const entry of readEntries(client.tracker, checkpoint.size)) {
+      audit.add(entry.leaf, entry.changes)
+      yield entry
+    }
+    verdict = audit.verdict(checkpoint, tracker, anchors)
+  }
+  return {
+    bytes: encodeBundle(primitives, hasher, header, entries()),
+    verdict() {
+      if (verdict === undefined) throw new UsageError('take all bytes of the bundle first')
+      return verdict
+    },
+  }
 }
 
 /**

@@ -49,7 +49,7 @@ export function registerLog(program: Command, run: RunCommand): void {
         const verdict = await withClient(async (client) => {
           const made = await exportLog(client, sha256())
           await writeWhole(file, made.bytes)
-          return made.verdict
+          return made.verdict()
         })
         output.result({ file, ...verdict }, [
           `${file}: ${count(verdict.size, 'entry', 'entries')}`,
