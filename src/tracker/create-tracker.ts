@@ -16,6 +16,7 @@ import { deviceState } from './device-state.ts'
 import { enrolDevice } from './enrol-device.ts'
 import { leaseExpiry } from './expire-leases.ts'
 import { cosignCheckpoint, nextCheckpoint } from './log/cosign-checkpoint.ts'
+import { bindLedger } from './log/bind-ledger.ts'
 import { anchoredHeads, ledgerStatus } from './log/ledger-status.ts'
 import { listWitnesses } from './log/list-witnesses.ts'
 import { logEntries } from './log/log-entries.ts'
@@ -180,5 +181,6 @@ function routesOf(state: TrackerState): Route[] {
     wait(logMethods.ledgerStatus, ledgerStatus),
     wait(logMethods.anchoredHeads, anchoredHeads),
     bind(logMethods.reportFork, reportFork),
+    bind(logMethods.bindLedger, bindLedger),
   ]
 }

@@ -3,8 +3,16 @@
  * tracker without waiting for it; (3) members that are missing are made; (4) providers start; (5) all of them are kept running until `stop`.
  */
 import * as fs from 'node:fs/promises'
+import { setTimeout as delay } from 'node:timers/promises'
 import { fromHex } from '../../core/open/bytes.ts'
-import { CancelledError, ConflictError, FolderError, InternalError } from '../../core/open/errors.ts'
+import {
+  CancelledError,
+  ConflictError,
+  FolderError,
+  InternalError,
+  NotFoundError,
+} from '../../core/open/errors.ts'
+import { bindLedger } from '../../client/log/ledger-binding.ts'
 import { nodeFiles } from '../../adapters/disk/disk-files.ts'
 import { readFolderFormat, writeFolderFormat } from '../../adapters/disk/folder-format.ts'
 import type { Logger } from '../../ports/logger.ts'
@@ -19,7 +27,7 @@ import { readLedgerRecord } from '../tracker/ledger-record.ts'
 import { endOrphans } from './end-orphans.ts'
 import type { PoolLayout } from './pool-layout.ts'
 import { poolLayout } from './pool-layout.ts'
-import { ensureMembers, tellMembers } from './pool-members.ts'
+import { ensureMembers, tellMembers, withAdmin } from './pool-members.ts'
 import { existingProviders, providerCommand, providerToken } from './pool-providers.ts'
 import type { ReadyLine } from './role-process.ts'
 import type { RunningProcess } from './run-file.ts'
@@ -35,6 +43,9 @@ const LOCK_WAIT_MS = 1_000
 const PORT_IS_LOST = 3
 /** After a kill of everything, ports and locks may be held for a moment by what is just dying. */
 const START_ATTEMPTS = PORT_IS_LOST + 1
+/** The contracts are deployed within a second of the pool's founding; a network that takes longer is bound at another start. */
+const BINDING_MS = 15_000
+const BINDING_PAUSE_MS = 100
 
 export interface StartPoolOptions {
   readonly dir: string
@@ -127,8 +138,10 @@ class Pool implements RunningPool {
     const { members } = this.#options
     await ensureMembers(this.#layout, members, line['foundingToken'], this.#knownTracker())
     this.#checkStop()
+    const binding = this.#bindLedger()
     await this.#startProviders()
     await chain.ready
+    await binding
     this.#checkStop()
     await tellMembers(this.#layout, this.#knownTracker(), this.#chainUrl)
     this.#isStarted = true
@@ -194,6 +207,25 @@ class Pool implements RunningPool {
     if (this.#isStarted && before !== this.#chainUrl)
       await tellMembers(this.#layout, this.#knownTracker(), this.#chainUrl)
     await this.#note()
+  }
+
+  /** Binds a new pool to its ledger, which the tracker deploys meanwhile; what fails is tried again at the next start. */
+  async #bindLedger(): Promise<void> {
+    if (this.#options.chain === 'none') return
+    try {
+      await withAdmin(this.#layout, async (admin) => {
+        const end = performance.now() + BINDING_MS
+        for (;;)
+          try {
+            return await bindLedger(admin)
+          } catch (error) {
+            if (!(error instanceof NotFoundError) || performance.now() > end) throw error
+            await delay(BINDING_PAUSE_MS, undefined, { signal: this.#options.signal })
+          }
+      })
+    } catch (error) {
+      this.#logger.warn({ why: String(error) }, 'the pool is not bound to its ledger')
+    }
   }
 
   #chainArgs(): string[] {

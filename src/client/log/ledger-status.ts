@@ -1,6 +1,6 @@
-import { equalBytes } from '../../core/open/bytes.ts'
 import { ledgerStatus } from '../../core/open/protocol/log-methods.ts'
 import type { Client } from '../client.ts'
+import { boundLedger, sameChain } from './ledger-binding.ts'
 
 export interface LedgerReport {
   /** Absent where the pool has no ledger, or it can't be opened now (`problem`). */
@@ -13,6 +13,8 @@ export interface LedgerReport {
     readonly directory: Uint8Array
     readonly codeHash: Uint8Array
     readonly anchor: Uint8Array
+    /** Whether an admin has bound the pool to them; until then nothing is compared with them. */
+    readonly bound: boolean
   }
   readonly anchored?: { readonly size: number; readonly root: Uint8Array; readonly block: number }
   readonly log: { readonly size: number; readonly root: Uint8Array }
@@ -26,33 +28,23 @@ export interface LedgerReport {
 }
 
 /**
- * The log as this client has verified it, and what the tracker says of the ledger. The chain's binding is pinned when it is seen first.
+ * The log as this client has verified it, and what the tracker says of the ledger. The binding that an admin signed is pinned.
  *
- * @throws UntrustedError when the tracker names another chain or other contracts than before.
+ * @throws UntrustedError when the tracker names another chain or other contracts than an admin has signed.
  */
 export async function ledgerReport(client: Client): Promise<LedgerReport> {
   const { log, tracker } = client
   const { checkpoint } = await log.view()
   const answer = await tracker.call(ledgerStatus, {})
   const { ledger, lag, lagMs, operators, quorum, fresh } = answer
-  const { forked, chain: pinned } = await log.pins()
-  if (ledger !== undefined) {
-    const { chainId, directory, codeHash, anchor } = ledger
-    const isPinned =
-      pinned === undefined ||
-      (pinned.chainId === chainId &&
-        equalBytes(pinned.directory, directory) &&
-        equalBytes(pinned.codeHash, codeHash) &&
-        equalBytes(pinned.anchor, anchor))
-    if (!isPinned)
-      throw await log.mistrust(
-        'the tracker names another chain, or other contracts, than before',
-        {},
-        { chainId },
-      )
-    if (pinned === undefined)
-      await log.update((pins) => ({ ...pins, chain: { chainId, directory, codeHash, anchor } }))
-  }
+  const bound = await boundLedger(client)
+  const { forked } = await log.pins()
+  if (ledger !== undefined && bound !== undefined && !sameChain(bound, ledger))
+    throw await log.mistrust(
+      'the tracker names another chain, or other contracts, than the pool is bound to',
+      {},
+      { chainId: ledger.chainId },
+    )
   const problem = ledger?.problem ?? answer.problem
   const block = ledger?.block
   const anchored = ledger?.anchored
@@ -65,7 +57,12 @@ export async function ledgerReport(client: Client): Promise<LedgerReport> {
             kind: ledger.kind,
             ...(block === undefined ? {} : { block: { number: block[0], hash: block[1] } }),
           },
-          contracts: { directory: ledger.directory, codeHash: ledger.codeHash, anchor: ledger.anchor },
+          contracts: {
+            directory: ledger.directory,
+            codeHash: ledger.codeHash,
+            anchor: ledger.anchor,
+            bound: bound !== undefined,
+          },
           gasSpent: ledger.gasSpent,
         }),
     ...(anchored === undefined

@@ -17,6 +17,7 @@ import {
 } from '../../core/open/objects/identity.ts'
 import type { Operation } from '../../core/open/objects/operation.ts'
 import { changesRoot, operationCodec, spaceIdOf } from '../../core/open/objects/operation.ts'
+import { ledgerBindingCodec } from '../../core/open/objects/ledger-binding.ts'
 import { providerInviteCodec, providerRecordCodec } from '../../core/open/objects/provider-record.ts'
 import { ZERO_ID } from '../../core/open/objects/suite.ts'
 import type { NodeKeys } from '../../core/secret/key-tree.ts'
@@ -43,6 +44,7 @@ export interface LogEvent {
     | 'admitted'
     | 'enrolled'
     | 'invited-provider'
+    | 'bound-ledger'
     | 'provider'
     | keyof typeof CHANGE_KIND
   /** The path that it was about, or came to be at; absent for what this member can't read. */
@@ -136,6 +138,10 @@ class History {
       case ENTRY_KIND.providerInvite: {
         const { member, device } = providerInviteCodec.decode(entry.body)
         return pool({ what: 'invited-provider', ...this.#by(member, device) })
+      }
+      case ENTRY_KIND.ledgerBinding: {
+        const { member, device } = ledgerBindingCodec.decode(entry.body)
+        return pool({ what: 'bound-ledger', ...this.#by(member, device) })
       }
       case ENTRY_KIND.providerRecord:
         return pool({ what: 'provider', name: providerRecordCodec.decode(entry.body).name })

@@ -1,14 +1,23 @@
 import type { Command } from 'commander'
 import { toHex } from '../../../core/open/bytes.ts'
 import type { LedgerReport } from '../../../client/log/ledger-status.ts'
+import { bindLedger } from '../../../client/log/ledger-binding.ts'
 import { ledgerReport } from '../../../client/log/ledger-status.ts'
 import { count } from '../count.ts'
 import type { RunCommand } from '../context.ts'
 
 export function registerLedger(program: Command, run: RunCommand): void {
-  program
-    .command('ledger')
-    .summary('the chain that holds the log’s heads')
+  const ledger = program.command('ledger').summary('the chain that holds the log’s heads')
+  ledger
+    .command('bind')
+    .summary('as an admin, bind the pool to the ledger that its tracker anchors in; for good')
+    .action(
+      run(async ({ output, withClient }) => {
+        await withClient(bindLedger)
+        output.result({ bound: true }, ['The pool is bound to its ledger: every member’s client pins it.'])
+      }),
+    )
+  ledger
     .command('status')
     .summary('chain, contracts, what is anchored, witnesses')
     .action(
@@ -27,7 +36,7 @@ function ledgerLines(report: LedgerReport): string[] {
       ? ['this pool has no ledger: the log is proven by its signatures and its witnesses alone']
       : [
           `chain ${chain.id} (${chain.kind})${chain.block === undefined ? '' : `, block ${chain.block.number} ${toHex(chain.block.hash)}`}`,
-          `contracts: directory 0x${toHex(contracts.directory)}, anchored by 0x${toHex(contracts.anchor)}`,
+          `contracts: directory 0x${toHex(contracts.directory)}, anchored by 0x${toHex(contracts.anchor)}${contracts.bound ? '' : ', not bound by an admin yet (`allmend ledger bind`)'}`,
           anchored === undefined
             ? 'nothing is anchored yet'
             : `anchored: ${count(anchored.size, 'entry', 'entries')} in block ${anchored.block}, root ${toHex(anchored.root)}`,

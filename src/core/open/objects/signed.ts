@@ -16,6 +16,7 @@ export type SignatureTag =
   | 'certificate-device'
   | 'admit'
   | 'provider-invite'
+  | 'ledger-binding'
   | 'provider'
   | 'ticket'
   | 'promise'

@@ -8,6 +8,7 @@
  */
 import { MAX_CHANGE_BYTES } from '../objects/change.ts'
 import { MAX_CHANGES } from '../objects/operation.ts'
+import { signedLedgerBindingField } from '../objects/ledger-binding.ts'
 import { id, publicKey } from '../objects/suite.ts'
 import { MAX_ENTRY_BYTES } from '../log/entry.ts'
 import { MAP_KEY_BYTES } from '../log/map-key.ts'
@@ -221,3 +222,6 @@ export const reportFork = method(
   struct({ proof: [0, bytesUpTo(2 * MAX_NOTE_BYTES + 8 * 1024)] }),
   empty,
 )
+
+/** An admin's binding of the pool to the ledger that the tracker anchors in. ConflictError: another one, or the pool is bound. */
+export const bindLedger = method(71, 'bind-ledger', struct({ binding: [0, signedLedgerBindingField] }), empty)

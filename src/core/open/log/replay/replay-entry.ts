@@ -17,6 +17,7 @@ import type { EntryKind } from '../entry.ts'
 import { ENTRY_KIND } from '../entry.ts'
 import { POLICY, mapPolicy } from '../map-key.ts'
 import { replayAdmit, replayCertificate, replayRecord } from './replay-members.ts'
+import { replayLedgerBinding } from './replay-ledger.ts'
 import { replayOperation } from './replay-operation.ts'
 import { replayProvider, replayProviderInvite } from './replay-providers.ts'
 import { RowDraft } from './row-draft.ts'
@@ -114,6 +115,8 @@ function dispatch(replay: Replay, object: ReplayObject): void {
       return replayProviderInvite(replay, [body, signed(1)])
     case ENTRY_KIND.providerRecord:
       return replayProvider(replay, [body, signed(1)])
+    case ENTRY_KIND.ledgerBinding:
+      return replayLedgerBinding(replay, [body, signed(1)])
     case ENTRY_KIND.operation:
       return replayOperation(replay, [body, signed(1)], object.changes)
     default:

@@ -35,6 +35,7 @@ const admissionRow = struct({ record: [0, id] })
 const inviteRow = struct({ member: [0, id] })
 const providerInviteRow = struct({ operator: [0, id], notAfter: [1, uint()], usedBy: [2, optional(id)] })
 const providerRow = struct({ invite: [0, id], seq: [1, uint()] })
+const ledgerRow = struct({ chainId: [0, uint()] })
 const spaceRow = struct({ root: [0, nodeId], epoch: [1, uint()] })
 const grantField = struct({
   id: [0, grantId],
@@ -67,6 +68,8 @@ const fields = {
   providerInvite: providerInviteRow,
   /** By peer id. */
   provider: providerRow,
+  /** What the pool is bound to; no key. */
+  ledger: ledgerRow,
   /** By space id. */
   space: spaceRow,
   /** By space id. */
@@ -95,6 +98,7 @@ const NUMBERS: Readonly<Record<Table, number>> = {
   space: 9,
   grants: 10,
   node: 11,
+  ledger: 12,
 }
 
 /** A space's grants, 200 bytes each, are the largest. */
