@@ -6,7 +6,7 @@ import { ProcessPool, until } from '../fixtures/process-pool.ts'
 
 interface LedgerStatus {
   readonly chain?: { id: number; kind: string; block?: { number: number; hash: string } }
-  readonly contracts?: { directory: string }
+  readonly contracts?: { directory: string; bound: boolean }
   readonly anchored?: { size: number; root: string; block: number }
   readonly log: { size: number; root: string }
   readonly lag: { entries: number }
@@ -29,12 +29,13 @@ afterEach(() => pool.close())
 
 const status = () => pool.json<LedgerStatus>('ledger', 'status')
 
-/** Waits until everything that is logged is anchored. */
+/** Waits until an admin's binding and everything else that is logged is anchored. */
 function anchored(): Promise<LedgerStatus> {
   return until(async () => {
     const found = await status()
     const isAnchored = found.lag.entries === 0 && found.anchored?.size === found.log.size
-    return isAnchored && found.chain?.block !== undefined ? found : undefined
+    const isWhole = isAnchored && found.chain?.block !== undefined && found.contracts?.bound === true
+    return isWhole ? found : undefined
   })
 }
 

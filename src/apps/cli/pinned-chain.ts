@@ -8,6 +8,8 @@ export async function pinnedChain(client: Client): Promise<PinnedChain> {
   await ledgerReport(client)
   const { chain } = await client.log.pins()
   if (chain === undefined)
-    throw new NotFoundError('no admin has bound this pool to a ledger yet: its log is proven by its own signatures and witnesses')
+    throw new NotFoundError(
+      'no admin has bound this pool to a ledger yet: its log is proven by its own signatures and witnesses',
+    )
   return chain
 }

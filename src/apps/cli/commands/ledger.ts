@@ -1,10 +1,14 @@
 import type { Command } from 'commander'
 import { toHex } from '../../../core/open/bytes.ts'
+import { UsageError } from '../../../core/open/errors.ts'
 import type { LedgerReport } from '../../../client/log/ledger-status.ts'
 import { bindLedger } from '../../../client/log/ledger-binding.ts'
 import { ledgerReport } from '../../../client/log/ledger-status.ts'
+import type { ChainNodeOptions } from '../chain-options.ts'
+import { CHAIN_KEY_FILE, CHAIN_URL, chainNode } from '../chain-options.ts'
 import { count } from '../count.ts'
 import type { RunCommand } from '../context.ts'
+import { roleLogger } from '../role-logger.ts'
 
 export function registerLedger(program: Command, run: RunCommand): void {
   const ledger = program.command('ledger').summary('the chain that holds the log’s heads')
@@ -15,6 +19,24 @@ export function registerLedger(program: Command, run: RunCommand): void {
       run(async ({ output, withClient }) => {
         await withClient(bindLedger)
         output.result({ bound: true }, ['The pool is bound to its ledger: every member’s client pins it.'])
+      }),
+    )
+  ledger
+    .command('deploy')
+    .summary('deploy the contracts of a stopped tracker’s pool on a network of your choice')
+    .option('--dir <folder>', "the tracker's folder", './allmend-tracker')
+    .option(...CHAIN_URL)
+    .option(...CHAIN_KEY_FILE)
+    .action(
+      run(async ({ output }, options: ChainNodeOptions & { readonly dir: string }) => {
+        const node = chainNode(options)
+        if (node === undefined) throw new UsageError('say where: --chain-url and --chain-key-file')
+        const { deployPoolLedger } = await import('../../tracker/deploy-ledger.ts')
+        const binding = await deployPoolLedger(options.dir, node, roleLogger('tracker', undefined))
+        output.result(binding, [
+          `chain ${binding.chainId}: directory 0x${toHex(binding.directory)}, anchored by 0x${toHex(binding.anchor)}`,
+          'Start the tracker, then bind the pool to it: `allmend ledger bind`, as an admin.',
+        ])
       }),
     )
   ledger
