@@ -474,6 +474,17 @@ describe('10, 13 and 14: other histories, signed by the log alone', () => {
     expect(await expectCaught(client.log.meet(note), /another member/)).toBeInstanceOf(ForkedError)
   })
 
+  test('an operation of another device that was shown another history', async () => {
+    const { leaves } = await readLog()
+    const other = leaves.with(leaves.length - 1, headsLeaf(leaves.length - 1, 5, new Uint8Array(32)))
+    const { size, root, signature } = signCheckpoint(nodePrimitives, client.log.identity, logSeed, {
+      size: other.length,
+      root: treeOf(other).root(),
+    })
+    const error = await expectCaught(client.log.meetHead({ size, root, signature }), /another member/)
+    expect(error).toBeInstanceOf(ForkedError)
+  })
+
   test('a forged cosignature', async () => {
     await client.log.view()
     bendHead((note) =>

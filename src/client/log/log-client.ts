@@ -6,12 +6,12 @@
  *   written, and nothing newer than the pinned head is read.
  * - what this device was promised stays on disk until log and map have shown it.
  */
-import { equalBytes } from '../../core/open/bytes.ts'
+import { equalBytes, toHex } from '../../core/open/bytes.ts'
 import { AllmendError, ForkedError, NotEnoughProvidersError, UntrustedError } from '../../core/open/errors.ts'
 import type { Checkpoint, LogIdentity } from '../../core/open/log/checkpoint.ts'
 import { encodeCheckpoint, logIdentity, openCheckpoint } from '../../core/open/log/checkpoint.ts'
 import type { ForkProof } from '../../core/open/log/fork-proof.ts'
-import { forkProofCodec, forkProofFrom } from '../../core/open/log/fork-proof.ts'
+import { forkProofCodec, forkProofFrom, headCheckpoint } from '../../core/open/log/fork-proof.ts'
 import { CLOCK_SLACK_SECONDS, FRESH_SECONDS, freshness } from '../../core/open/log/quorum.ts'
 import type { ServedHead } from '../../core/open/log/verify-head.ts'
 import { verifyHead } from '../../core/open/log/verify-head.ts'
@@ -54,6 +54,8 @@ const COVER_PATIENCE_MS = 1_000
 const AGAIN_MS = 200
 /** Reads on an older view than this need the reader's consent, seconds. */
 export const STALE_SECONDS = 24 * 3_600
+/** Heads of other devices that are remembered. */
+const MAX_MET = 10_000
 /** Heads that change while a long answer is read: then it is read again. */
 const MAX_RESTARTS = 5
 
@@ -75,6 +77,7 @@ export class LogClient {
   #view: SeenView | undefined
   #asked = -Infinity
   #isLagging = false
+  readonly #met = new Map<string, Promise<unknown>>()
   #witnessesAsked = -Infinity
   #starting: Promise<void> | undefined
 
@@ -254,6 +257,21 @@ export class LogClient {
   async #confirmAnew(before: SeenView): Promise<SeenView | undefined> {
     const { head } = await this.tracker.call(logHead, { from: before.checkpoint.size, covers: undefined })
     return this.#accept(before, head, this.#now())
+  }
+
+  /** Holds the head that an operation of another device names against this log, once each; errors as of `meet`. */
+  meetHead(head: Head): Promise<unknown> {
+    if (head.size === 0) return Promise.resolve()
+    const name = `${head.size} ${toHex(head.root)} ${toHex(head.signature)}`
+    let met = this.#met.get(name)
+    if (met === undefined) {
+      if (this.#met.size >= MAX_MET) this.#met.clear()
+      const { primitives } = this.parts
+      met = this.meet(encodeCheckpoint(primitives, this.identity, headCheckpoint(this.identity, head)))
+      this.#met.set(name, met)
+      met.catch(() => this.#met.delete(name))
+    }
+    return met
   }
 
   async #consistency(from: number, to: number): Promise<readonly Uint8Array[] | undefined> {

@@ -80,6 +80,9 @@ export class ChangeVerifier {
       operationCodec,
       view.signed,
     )
+    // What another device had been shown must be of the history that we are shown.
+    if (!equalBytes(operation.device, this.#log.parts.identity.device.deviceId))
+      await this.#log.meetHead(operation.head)
     if (this.#operations.size >= MAX_REMEMBERED) this.#operations.clear()
     this.#operations.set(name, { operation, view })
     return operation
