@@ -28,7 +28,7 @@ const MUCH_WORK = 64
 const MUCH_BYTES = 256 * 1024
 /** A head may be late by so much while this provider serves; readers want it within ten minutes. */
 const LATEST_MS = 10_000
-const QUIET_MS = 1_000
+const QUIET_MS = 2_000
 /** The tracker keeps us waiting for 10 s at most. */
 const WAIT_TIMEOUT_MS = 30_000
 const FIRST_RETRY_MS = 250
