@@ -2,7 +2,7 @@
  * What the tracker signs with each commit, before any checkpoint: this entry stands at this index, and will be in the next one. A
  * checkpoint of a larger size with another entry there is evidence against it.
  */
-import type { ValueOf } from '../schema.ts'
+
 import { codec, oneOf, struct, uint } from '../schema.ts'
 import { signedField } from '../objects/signed.ts'
 import { id } from '../objects/suite.ts'
@@ -15,7 +15,6 @@ export const promiseField = struct({
   /** Of the entry: its leaf hash, which the map shows under what it touched. */
   hash: [3, id],
 })
-export type LogPromise = ValueOf<typeof promiseField>
 
 const MAX_PROMISE_BYTES = 128
 /** Signed by the log key, tag "promise". */
