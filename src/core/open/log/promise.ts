@@ -2,12 +2,11 @@
  * What the tracker signs with each commit, before any checkpoint: this entry stands at this index, and will be in the next one. A
  * checkpoint of a larger size with another entry there is evidence against it.
  */
-
 import { codec, oneOf, struct, uint } from '../schema.ts'
 import { signedField } from '../objects/signed.ts'
 import { id } from '../objects/suite.ts'
 
-export const promiseField = struct({
+const promiseField = struct({
   v: [0, oneOf([1])],
   index: [1, uint()],
   /** The entry's, Unix milliseconds. */
