@@ -7,37 +7,31 @@
  * - what this device was promised stays on disk until log and map have shown it.
  */
 import { equalBytes, toHex } from '../../core/open/bytes.ts'
-import { AllmendError, ForkedError, NotEnoughProvidersError, UntrustedError } from '../../core/open/errors.ts'
+import type { ErrorFacts } from '../../core/open/errors.ts'
+import { ForkedError, NotEnoughProvidersError, UntrustedError } from '../../core/open/errors.ts'
 import type { Checkpoint, LogIdentity } from '../../core/open/log/checkpoint.ts'
-import { encodeCheckpoint, logIdentity, openCheckpoint } from '../../core/open/log/checkpoint.ts'
+import { encodeCheckpoint, logIdentity } from '../../core/open/log/checkpoint.ts'
 import type { ForkProof } from '../../core/open/log/fork-proof.ts'
-import { forkProofCodec, forkProofFrom, headCheckpoint } from '../../core/open/log/fork-proof.ts'
+import { headCheckpoint } from '../../core/open/log/fork-proof.ts'
 import { CLOCK_SLACK_SECONDS, FRESH_SECONDS, freshness } from '../../core/open/log/quorum.ts'
 import type { ServedHead } from '../../core/open/log/verify-head.ts'
 import { verifyHead } from '../../core/open/log/verify-head.ts'
-import { verifyConsistency } from '../../core/open/log/verify-consistency.ts'
 import { genesisCodec } from '../../core/open/objects/identity.ts'
 import type { Head } from '../../core/open/objects/operation.ts'
 import { emptyHead } from '../../core/open/objects/operation.ts'
 import { ZERO_ID } from '../../core/open/objects/suite.ts'
-import {
-  listWitnesses,
-  logConsistency,
-  logEntries,
-  logHead,
-  mapProof,
-  reportFork,
-} from '../../core/open/protocol/log-methods.ts'
+import { listWitnesses, logEntries, logHead, mapProof } from '../../core/open/protocol/log-methods.ts'
 import type { Pins } from '../../ports/pin-store.ts'
 import type { ClientParts } from '../client.ts'
 import type { Tracker } from '../tracker.ts'
 import type { Evidence } from './log-evidence.ts'
-import { evidenceCodec } from './log-evidence.ts'
 import type { MapPart, MapQuestion, ProvenEntry } from './map-query.ts'
 import { partsOf, verifyPart } from './map-query.ts'
 import { settleOwnEntries } from './own-entries.ts'
 import type { SeenView } from './pinned-view.ts'
 import { pinOf, viewOfPin } from './pinned-view.ts'
+import { freeze, mistrust } from './accuse.ts'
+import { meetCheckpoint } from './meet-checkpoint.ts'
 import { SeenVersions } from './seen-versions.ts'
 import { witnessPrefixes, witnessesOf } from './witness-set.ts'
 
@@ -206,51 +200,18 @@ export class LogClient {
   }
 
   /** Keeps evidence and gives the error to throw. */
-  async mistrust(
-    reason: string,
-    evidence: Partial<Evidence> = {},
-    facts: Record<string, string | number | boolean | Uint8Array> = {},
-  ): Promise<UntrustedError> {
-    const kept = await this.#keep('mistrust', reason, evidence)
-    return new UntrustedError(`${reason}. Evidence: ${kept}`, { ...facts, evidence: kept })
+  mistrust(reason: string, evidence?: Partial<Evidence>, facts?: ErrorFacts): Promise<UntrustedError> {
+    return mistrust(this, reason, evidence, facts)
   }
 
   /** Freezes this client for good; gives the error to throw. */
-  async freeze(reason: string, evidence: Partial<Evidence>, fork?: ForkProof): Promise<ForkedError> {
-    const bytes = fork === undefined ? undefined : forkProofCodec.encode(fork)
-    const kept = await this.#keep('fork', reason, {
-      ...evidence,
-      ...(bytes === undefined ? {} : { fork: bytes }),
-    })
-    const since = this.parts.clock.now()
-    await this.update((pins) => ({ ...pins, forked: pins.forked ?? { since, reason, evidence: kept } }))
-    if (bytes !== undefined)
-      try {
-        await this.tracker.call(reportFork, { proof: bytes })
-      } catch (error) {
-        // Whoever forks may refuse to hear of it; the evidence is on disk.
-        if (!(error instanceof AllmendError)) throw error
-      }
-    return new ForkedError(`${reason}: nothing is written any more. Evidence: ${kept}`, { evidence: kept })
+  freeze(reason: string, evidence: Partial<Evidence>, fork?: ForkProof): Promise<ForkedError> {
+    return freeze(this, reason, evidence, fork)
   }
 
-  /**
-   * Holds a checkpoint that came another way (from another member, a bundle, the ledger's operator) against the pinned one; throws
-   * ForkedError with proof, UntrustedError when the tracker can't show that both are of one history.
-   */
-  async meet(note: Uint8Array): Promise<Checkpoint> {
-    const { primitives } = this.parts
-    const foreign = openCheckpoint(primitives, this.identity, note)
-    const { checkpoint: own } = await this.view()
-    const [smaller, larger] = foreign.size <= own.size ? [foreign, own] : [own, foreign]
-    const isEqual = smaller.size === larger.size
-    const proof = isEqual ? [] : await this.#consistency(smaller.size, larger.size)
-    if (proof !== undefined && verifyConsistency(primitives.sha256, smaller, larger, proof)) return foreign
-    const fork = forkProofFrom(primitives, this.identity, smaller, larger, proof ?? [])
-    const heads = { pinned: encodeCheckpoint(primitives, this.identity, own), served: note }
-    if (fork !== undefined)
-      throw await this.freeze('the log showed another member another history', heads, fork)
-    throw await this.mistrust('the tracker does not show how two heads of its log belong together', heads)
+  /** Holds a checkpoint that came another way against the pinned one; errors as of `meetCheckpoint`. */
+  meet(note: Uint8Array): Promise<Checkpoint> {
+    return meetCheckpoint(this, note)
   }
 
   /** The same head may have been signed again, to say that it still is the newest. */
@@ -259,7 +220,7 @@ export class LogClient {
     return this.#accept(before, head, this.#now())
   }
 
-  /** Holds the head that an operation of another device names against this log, once each; errors as of `meet`. */
+  /** Holds the head that an operation of another device names against this log, once each; errors as of `meetCheckpoint`. */
   meetHead(head: Head): Promise<unknown> {
     if (head.size === 0) return Promise.resolve()
     const name = `${head.size} ${toHex(head.root)} ${toHex(head.signature)}`
@@ -272,15 +233,6 @@ export class LogClient {
       met.catch(() => this.#met.delete(name))
     }
     return met
-  }
-
-  async #consistency(from: number, to: number): Promise<readonly Uint8Array[] | undefined> {
-    try {
-      return (await this.tracker.call(logConsistency, { from, to })).proof
-    } catch (error) {
-      if (error instanceof AllmendError && error.policy !== 'retry') return undefined
-      throw error
-    }
   }
 
   /** Before anything else a command looks at what was promised to earlier ones. */
@@ -446,21 +398,6 @@ export class LogClient {
       })
     if (!isSame) await this.update((stored) => ({ ...stored, witnesses, tracker }))
     this.#witnessesAsked = this.#now()
-  }
-
-  async #keep(name: string, reason: string, evidence: Partial<Evidence>): Promise<string> {
-    const { pins, clock, identity } = this.parts
-    const whole: Evidence = {
-      v: 1,
-      consistency: [],
-      keys: [],
-      entries: [],
-      ...evidence,
-      reason,
-      time: clock.now(),
-      genesis: identity.genesis,
-    }
-    return pins.saveEvidence(name, evidenceCodec.encode(whole))
   }
 
   #now(): number {
