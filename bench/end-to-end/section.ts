@@ -185,7 +185,7 @@ function smallRows(results: ReadonlyMap<Contender, Result>, contenders: readonly
         .join(', '),
       ...atLeast(rate, minimum, `${minimum} files/s`),
       note: [ours, ...others.map((other) => results.get(other)!)]
-        .map((result) => `${result[direction].toFixed(2)} s`)
+        .map((result) => `${result[direction].toFixed(2)} s (${cpu(result, direction)} CPU-s)`)
         .join(', '),
     }
   })
@@ -205,7 +205,7 @@ async function memoryRows(folder: string, pool: Pool, small: Result, bigBytes: n
   await writeRandomFile(source, bigBytes)
   const big = await once(folder, pool, source, 'big', join(folder, 'big-out'))
   await rm(source)
-  const gib = `${(bigBytes / 2 ** 30).toFixed(0)} GiB`
+  const size = bigBytes < 2 ** 30 ? `${bigBytes / 2 ** 20} MiB` : `${bigBytes / 2 ** 30} GiB`
   const client = (name: string, bytes: number, note: string): Row => ({
     section: SECTION,
     name: `peak memory of the client, ${name}`,
@@ -216,9 +216,9 @@ async function memoryRows(folder: string, pool: Pool, small: Result, bigBytes: n
   const provider = pool.peakOf('provider')
   return [
     client('put 1 GiB', small.storePeak, ''),
-    client(`put ${gib}`, big.storePeak, perSecond(bigBytes / MEGABYTE / big.store)),
+    client(`put ${size}`, big.storePeak, perSecond(bigBytes / MEGABYTE / big.store)),
     client('get 1 GiB', small.restorePeak, ''),
-    client(`get ${gib}`, big.restorePeak, perSecond(bigBytes / MEGABYTE / big.restore)),
+    client(`get ${size}`, big.restorePeak, perSecond(bigBytes / MEGABYTE / big.restore)),
     {
       section: SECTION,
       name: 'peak memory of a provider (the hungriest)',
