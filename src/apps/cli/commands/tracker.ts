@@ -64,7 +64,7 @@ export function registerTracker(program: Command, run: RunCommand): void {
             folder: options.dir,
             ...(options.listen === undefined ? {} : { listen: options.listen }),
             ...(options.lease === undefined ? {} : { leaseMs: options.lease * 1_000 }),
-            ...(source === undefined ? {} : { ledger: await ledgerOf(options.dir, source, logger) }),
+            ...(source === undefined ? {} : { ledger: ledgerOf(options.dir, source, logger) }),
             anchoring: anchoringIntervals(options),
             logger,
           })
@@ -90,10 +90,12 @@ export function registerTracker(program: Command, run: RunCommand): void {
     )
 }
 
-/** What talks to chains is loaded where there is one. */
-async function ledgerOf(folder: string, source: ChainSource, logger: Logger): Promise<LedgerFactory> {
-  const { poolLedger } = await import('../../tracker/pool-ledger.ts')
-  return poolLedger(folder, source, logger)
+/** What talks to chains is loaded when there is a pool to open one for. */
+function ledgerOf(folder: string, source: ChainSource, logger: Logger): LedgerFactory {
+  return async (pool) => {
+    const { poolLedger } = await import('../../tracker/pool-ledger.ts')
+    return poolLedger(folder, source, logger)(pool)
+  }
 }
 
 /** Where this tracker's chain is: as it is told, else the node that it had the last time. */
