@@ -9,14 +9,14 @@ import type { Random } from '../../ports/random.ts'
 import { nodeFiles } from '../../adapters/disk/disk-files.ts'
 import { readFolderFormat, writeFolderFormat } from '../../adapters/disk/folder-format.ts'
 import { lockFolder } from '../../adapters/disk/folder-lock.ts'
+import { readIfThere } from '../node/private-file.ts'
+import { openRoleKey } from '../node/role-key.ts'
 import { replaceFile } from '../../adapters/disk/replace-file.ts'
-import { syncFolder } from '../../adapters/disk/sync-folder.ts'
 import type { ProviderSettings } from './provider-settings.ts'
 import { encodeSettings, parseSettings } from './provider-settings.ts'
 
 const KIND = 'provider'
 const VERSION = 1
-const KEY_BYTES = 32
 
 export interface ProviderFolder {
   /** Where the shard store lives. */
@@ -38,7 +38,11 @@ export async function openProviderFolder(folder: string, random: Random): Promis
     const format = await readFolderFormat(nodeFiles, folder, KIND, VERSION)
     if (format === 'damaged')
       throw new FolderError(`the file ${path.join(folder, 'format')} is damaged`, { folder })
-    const netSeed = await openKey(path.join(folder, 'net.key'), format === 'absent', random)
+    const netSeed = await openRoleKey(path.join(folder, 'net.key'), random, {
+      role: 'provider',
+      mayCreate: format === 'absent',
+      mayReplace: true,
+    })
     if (format === 'absent') await writeFolderFormat(nodeFiles, folder, KIND, VERSION)
     const file = path.join(folder, 'provider.json')
     const text = await readIfThere(file)
@@ -55,41 +59,6 @@ export async function openProviderFolder(folder: string, random: Random): Promis
     }
   } catch (error) {
     lock.release()
-    throw error
-  }
-}
-
-async function openKey(file: string, mayCreate: boolean, random: Random): Promise<Uint8Array> {
-  const found = await readIfThere(file)
-  if (found?.length === KEY_BYTES) return new Uint8Array(found)
-  // A new folder that was killed on its way here may hold a key; one with a format file must hold it.
-  if (!mayCreate)
-    throw new FolderError(
-      `the key ${file} is ${found === undefined ? 'missing' : 'damaged'}: without it this provider can't prove who it is`,
-      {
-        file,
-      },
-    )
-  const seed = random.bytes(KEY_BYTES)
-  const temporary = `${file}.tmp`
-  await fs.rm(temporary, { force: true })
-  const handle = await fs.open(temporary, 'wx', 0o600)
-  try {
-    await handle.writeFile(seed)
-    await handle.sync()
-  } finally {
-    await handle.close()
-  }
-  await fs.rename(temporary, file)
-  await syncFolder(nodeFiles, path.dirname(file))
-  return seed
-}
-
-async function readIfThere(file: string): Promise<Buffer | undefined> {
-  try {
-    return await fs.readFile(file)
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
     throw error
   }
 }

@@ -10,12 +10,13 @@ import type { Random } from '../../ports/random.ts'
 import { nodeFiles } from '../../adapters/disk/disk-files.ts'
 import { readFolderFormat, writeFolderFormat } from '../../adapters/disk/folder-format.ts'
 import { lockFolder } from '../../adapters/disk/folder-lock.ts'
+import { readIfThere } from '../node/private-file.ts'
+import { openRoleKey, ROLE_KEY_BYTES } from '../node/role-key.ts'
 import { replaceFile } from '../../adapters/disk/replace-file.ts'
 import { syncFolder } from '../../adapters/disk/sync-folder.ts'
 
 const KIND = 'tracker'
 const VERSION = 1
-const KEY_BYTES = 32
 
 export interface TrackerFolder {
   readonly database: string
@@ -40,18 +41,18 @@ export async function openTrackerFolder(folder: string, random: Random): Promise
     const format = await readFolderFormat(nodeFiles, folder, KIND, VERSION)
     if (format === 'damaged') throw new FolderError(`the file ${at('format')} is damaged`, { folder })
     const isNew = format === 'absent'
-    const logSeed = await openKey(at('log.key'), isNew, random)
-    const netSeed = await openKey(at('net.key'), isNew, random)
-    const foundingSecret = isNew
-      ? await openKey(at('founding.secret'), isNew, random)
-      : await readIfThere(at('founding.secret'))
+    const openKey = (name: string) =>
+      openRoleKey(at(name), random, { role: 'tracker', mayCreate: isNew, mayReplace: false })
+    const logSeed = await openKey('log.key')
+    const netSeed = await openKey('net.key')
+    const foundingSecret = isNew ? await openKey('founding.secret') : await readIfThere(at('founding.secret'))
     // Marked last: a folder that was killed before this begins anew with what is there.
     if (isNew) await writeFolderFormat(nodeFiles, folder, KIND, VERSION)
     return {
       database: at('tracker.db'),
       logSeed,
       netSeed,
-      foundingSecret: foundingSecret?.length === KEY_BYTES ? new Uint8Array(foundingSecret) : undefined,
+      foundingSecret: foundingSecret?.length === ROLE_KEY_BYTES ? new Uint8Array(foundingSecret) : undefined,
       address: parseAddress(await readIfThere(at('tracker.json')), at('tracker.json')),
       saveAddress: (address) =>
         replaceFile(nodeFiles, at('tracker.json'), Buffer.from(`${JSON.stringify({ address })}\n`, 'utf8')),
@@ -78,36 +79,4 @@ function parseAddress(text: Buffer | undefined, file: string): string | undefine
   if (typeof value === 'object' && value !== null && 'address' in value && typeof value.address === 'string')
     return value.address
   throw new FolderError(`the file ${file} names no address`, { file })
-}
-
-async function openKey(file: string, mayCreate: boolean, random: Random): Promise<Uint8Array> {
-  const found = await readIfThere(file)
-  if (found?.length === KEY_BYTES) return new Uint8Array(found)
-  if (!mayCreate || found !== undefined)
-    throw new FolderError(
-      `the key ${file} is ${found === undefined ? 'missing' : 'damaged'}: without it this tracker can't prove who it is`,
-      { file },
-    )
-  const seed = random.bytes(KEY_BYTES)
-  const temporary = `${file}.tmp`
-  await fs.rm(temporary, { force: true })
-  const handle = await fs.open(temporary, 'wx', 0o600)
-  try {
-    await handle.writeFile(seed)
-    await handle.sync()
-  } finally {
-    await handle.close()
-  }
-  await fs.rename(temporary, file)
-  await syncFolder(nodeFiles, path.dirname(file))
-  return seed
-}
-
-async function readIfThere(file: string): Promise<Buffer | undefined> {
-  try {
-    return await fs.readFile(file)
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
-    throw error
-  }
 }
