@@ -6,7 +6,10 @@ import { boxVectors } from './box.ts'
 import { identityVectors } from './identity.ts'
 import { keyTreeVectors } from './key-tree.ts'
 import { keystoreVectors } from './keystore.ts'
+import { checkpointVectors } from './checkpoint.ts'
+import { logVectors } from './log.ts'
 import { manifestVectors } from './manifest.ts'
+import { mapVectors } from './map.ts'
 import { metadataVectors } from './metadata.ts'
 import { operationVectors } from './operation.ts'
 import { phraseVectors } from './phrase.ts'
@@ -22,6 +25,9 @@ const all = {
   keystore: keystoreVectors,
   operation: operationVectors,
   identity: identityVectors,
+  log: logVectors,
+  map: mapVectors,
+  checkpoint: checkpointVectors,
 }
 for (const [name, make] of Object.entries(all))
   writeFileSync(join(folder, `${name}.json`), `${JSON.stringify(make(), null, 2)}\n`)

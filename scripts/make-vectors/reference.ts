@@ -5,7 +5,7 @@
  */
 import * as crypto from 'node:crypto'
 
-export type Cbor = number | string | Uint8Array | readonly Cbor[] | ReadonlyMap<number, Cbor>
+export type Cbor = number | string | boolean | Uint8Array | readonly Cbor[] | ReadonlyMap<number, Cbor>
 
 export const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex')
 export const concat = (...parts: readonly Uint8Array[]): Uint8Array => new Uint8Array(Buffer.concat(parts))
@@ -38,6 +38,7 @@ function cborHead(major: number, value: number): Uint8Array {
 
 /** Deterministic CBOR; maps are given with rising non-negative keys. */
 export function cbor(value: Cbor): Uint8Array {
+  if (typeof value === 'boolean') return Uint8Array.of(value ? 0xf5 : 0xf4)
   if (typeof value === 'number') return value < 0 ? cborHead(1, -1 - value) : cborHead(0, value)
   if (typeof value === 'string') return concat(cborHead(3, utf8(value).length), utf8(value))
   if (value instanceof Uint8Array) return concat(cborHead(2, value.length), value)
@@ -123,6 +124,11 @@ export const x25519Public = (secret: Uint8Array): Uint8Array => publicOf(keyOf('
 /** sign(t, b): over "allmend/1/" + t + 0 + pool + b. */
 export function sign(tag: string, pool: Uint8Array, seed: Uint8Array, body: Uint8Array): Uint8Array {
   return new Uint8Array(crypto.sign(null, tagged(tag, pool, body), keyOf('70', seed)))
+}
+
+/** Ed25519 over the bytes as they are. */
+export function signRaw(seed: Uint8Array, bytes: Uint8Array): Uint8Array {
+  return new Uint8Array(crypto.sign(null, bytes, keyOf('70', seed)))
 }
 
 const KEM = concat(utf8('KEM'), Uint8Array.of(0, 0x20))

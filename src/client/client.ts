@@ -5,10 +5,12 @@ import type { HpkeKeyPair } from '../core/secret/hpke.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { DeviceStore } from '../ports/device-store.ts'
 import type { LocalFiles } from '../ports/local-files.ts'
+import type { PinStore } from '../ports/pin-store.ts'
 import type { PutJournal } from '../ports/put-journal.ts'
 import type { Random } from '../ports/random.ts'
 import type { Transport } from '../ports/transport.ts'
 import type { DataPath } from './data-path.ts'
+import { LogClient } from './log/log-client.ts'
 import { Providers } from './providers.ts'
 import { Tracker } from './tracker.ts'
 import { Trees } from './tree/trees.ts'
@@ -16,6 +18,8 @@ import { Trees } from './tree/trees.ts'
 /** What the keystore holds once it is open: everything but the member's signing key. */
 export interface Identity {
   readonly pool: Uint8Array
+  /** Its bytes hash to the pool's id. */
+  readonly genesis: Uint8Array
   /** Ed25519 key of the pool's log, from its genesis. */
   readonly logKey: Uint8Array
   readonly member: Uint8Array
@@ -37,10 +41,15 @@ export interface ClientParts {
   readonly files: LocalFiles
   readonly device: DeviceStore
   readonly journal: PutJournal
+  readonly pins: PinStore
+  /** Reads go on though no quorum has confirmed the log for a day. */
+  readonly acceptStale?: boolean
 }
 
 export interface Client extends Omit<ClientParts, 'tracker'> {
   readonly tracker: Tracker
+  /** The log and its map, verified. */
+  readonly log: LogClient
   readonly providers: Providers
   readonly trees: Trees
   /** Ends connections and workers; the operations under way fail as unreachable. */
@@ -50,12 +59,15 @@ export interface Client extends Omit<ClientParts, 'tracker'> {
 export function createClient(parts: ClientParts): Client {
   const tracker = new Tracker(parts.transport, parts.clock, parts.tracker)
   const providers = new Providers(parts.transport, parts.clock, tracker)
+  const log = new LogClient(parts, tracker)
   const client: Client = {
     ...parts,
     tracker,
+    log,
     providers,
-    trees: new Trees(parts, tracker),
+    trees: new Trees(parts, tracker, log),
     async close() {
+      await log.versions.save()
       await tracker.close()
       await providers.close()
       await parts.dataPath.close()

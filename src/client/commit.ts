@@ -6,12 +6,15 @@
  */
 import { equalBytes } from '../core/open/bytes.ts'
 import { AllmendError, ConflictError, UntrustedError } from '../core/open/errors.ts'
-import { changesRoot, emptyHead, operationCodec, operationId } from '../core/open/objects/operation.ts'
+import { CHANGE_KIND, changeCodec } from '../core/open/objects/change.ts'
+import { changesRoot, operationCodec, operationId, spaceIdOf } from '../core/open/objects/operation.ts'
 import { signObject } from '../core/open/objects/signed.ts'
-import { SUITE } from '../core/open/objects/suite.ts'
+import { SUITE, ZERO_ID } from '../core/open/objects/suite.ts'
 import { commitOperation, deviceState } from '../core/open/protocol/tracker-methods.ts'
 import type { PendingOperation } from '../ports/device-store.ts'
+import type { OwnPlace } from '../ports/pin-store.ts'
 import type { Client } from './client.ts'
+import { rememberOwnEntry } from './log/own-entries.ts'
 
 export interface Committed {
   readonly index: number
@@ -26,6 +29,7 @@ export function commit(
 ): Promise<Committed> {
   const { device, primitives, identity } = client
   return device.exclusive(async () => {
+    const head = await client.log.writable()
     const previous = await settlePending(client)
     const counter = previous.counter + 1
     const [body, signature] = signObject(
@@ -43,7 +47,7 @@ export function commit(
         device: identity.device.deviceId,
         counter,
         prevOp: previous.prevOp,
-        head: emptyHead(primitives),
+        head,
         via: [],
         root: changesRoot(primitives, changes),
       },
@@ -56,21 +60,17 @@ export function commit(
 
 /** The device's newest committed operation, once one that was left open by a crash is settled. */
 async function settlePending(client: Client): Promise<{ counter: number; prevOp: Uint8Array }> {
-  const { device, tracker, primitives } = client
+  const { device, tracker } = client
   const state = await device.load()
   if (state.pending !== undefined) {
     const { pending } = state
-    const id = operationId(primitives, pending.body)
-    const atTracker = await tracker.call(deviceState, {})
-    if (atTracker.counter === pending.counter && equalBytes(atTracker.prevOp, id))
-      await device.saveCommitted(pending.counter, id)
-    else
-      try {
-        await send(client, pending)
-      } catch (error) {
-        // Refused: it was never acknowledged to anybody, and its counter is free again.
-        if (!(error instanceof AllmendError) || error.policy === 'retry') throw error
-      }
+    try {
+      // The same bytes again: what was logged already gets the same promise.
+      await send(client, pending)
+    } catch (error) {
+      // Refused: it was never acknowledged to anybody, and its counter is free again.
+      if (!(error instanceof AllmendError) || error.policy === 'retry') throw error
+    }
   }
   const { counter, prevOp } = await device.load()
   const atTracker = await tracker.call(deviceState, {})
@@ -91,17 +91,37 @@ async function settlePending(client: Client): Promise<{ counter: number; prevOp:
 
 async function send(client: Client, pending: PendingOperation): Promise<number> {
   const { device, tracker, primitives } = client
+  let answer
   try {
-    const { index } = await tracker.call(commitOperation, {
+    answer = await tracker.call(commitOperation, {
       operation: [pending.body, pending.signature],
       changes: pending.changes,
     })
-    await device.saveCommitted(pending.counter, operationId(primitives, pending.body))
-    return index
   } catch (error) {
     if (error instanceof AllmendError && error.policy !== 'retry') await dropRefused(client, pending)
     throw error
   }
+  const operation = operationId(primitives, pending.body)
+  await rememberOwnEntry(client.log, operation, answer.promise, {
+    space: spaceOf(client, pending.body),
+    places: placesOf(client, pending.changes),
+  })
+  await device.saveCommitted(pending.counter, operation)
+  return answer.index
+}
+
+function spaceOf({ primitives }: Client, body: Uint8Array): Uint8Array {
+  const { space } = operationCodec.decode(body)
+  return equalBytes(space, ZERO_ID) ? spaceIdOf(primitives, body) : space
+}
+
+/** Where the changed nodes stand afterwards; of one that was never read here only its version will show that it was kept. */
+function placesOf(client: Client, changes: readonly Uint8Array[]): OwnPlace[] {
+  return changes.flatMap((encoded) => {
+    const { node, keyRecord, kind } = changeCodec.decode(encoded)
+    const parent = keyRecord?.parent ?? client.trees.placeOf(node)
+    return parent === undefined ? [] : [{ node, parent, isDeleted: kind === CHANGE_KIND.delete }]
+  })
 }
 
 /** Forgets an operation if the tracker doesn't have it. What it answered is not enough: it might have logged it all the same. */

@@ -1,14 +1,7 @@
-/** What kind of object an entry holds. */
-export const ENTRY_KIND = {
-  genesis: 0,
-  memberRecord: 1,
-  certificate: 2,
-  admit: 3,
-  providerInvite: 4,
-  providerRecord: 5,
-  operation: 6,
-} as const
-export type EntryKind = (typeof ENTRY_KIND)[keyof typeof ENTRY_KIND]
+import type { EntryKind } from '../core/open/log/entry.ts'
+
+export type { EntryKind } from '../core/open/log/entry.ts'
+export { ENTRY_KIND } from '../core/open/log/entry.ts'
 
 /** A signed object as it came in, and its place in the order of all of them. */
 export interface Entry {

@@ -6,6 +6,7 @@
  * - `read` sees one state throughout. Rows are plain values; nothing in them changes later.
  * - Errors: ConflictError where a promise of uniqueness would break, CapacityError for a full disk; all else is a bug.
  */
+import type { LogStorageReader, LogStorageWriter } from '../core/open/log/log-storage.ts'
 import type { LogReader, LogWriter } from './tracker-store-log.ts'
 import type { MemberReader, MemberWriter } from './tracker-store-members.ts'
 import type { ProviderReader, ProviderWriter } from './tracker-store-providers.ts'
@@ -14,6 +15,8 @@ import type { StripeReader, StripeWriter } from './tracker-store-stripes.ts'
 
 export interface TrackerReader {
   readonly log: LogReader
+  /** The log's tree, its map, and what its rules remember. */
+  readonly proofs: LogStorageReader
   readonly members: MemberReader
   readonly providers: ProviderReader
   readonly spaces: SpaceReader
@@ -22,6 +25,7 @@ export interface TrackerReader {
 
 export interface TrackerWriter extends TrackerReader {
   readonly log: LogWriter
+  readonly proofs: LogStorageWriter
   readonly members: MemberWriter
   readonly providers: ProviderWriter
   readonly spaces: SpaceWriter

@@ -7,6 +7,7 @@ import type { Clock } from '../ports/clock.ts'
 import type { Logger } from '../ports/logger.ts'
 import type { Route } from '../ports/rpc.ts'
 import type { ShardStore } from '../ports/shard-store.ts'
+import { Activity } from './activity.ts'
 import { keepCompacting } from './compact.ts'
 import { createDamageList } from './damage-list.ts'
 import { createFreeGuard } from './free-guard.ts'
@@ -21,6 +22,8 @@ import { keepScrubbing } from './scrub.ts'
 import { statShardsRoute } from './stat-shards.ts'
 import { createTicketBook } from './ticket-book.ts'
 import { INTAKE_BYTES } from './with-intake.ts'
+import { keepWitnessing } from './witness/keep-witnessing.ts'
+import type { Witness } from './witness/witness.ts'
 
 /** The largest structure that a provider is sent: a ticket for 4,096 shards (about 200 KB). */
 const MAX_STRUCTURE_BODY_BYTES = 256 * 1024
@@ -43,8 +46,8 @@ export interface Provider {
   readonly routes: readonly Route[]
   /** The largest body that a listener should take for a method, bytes. */
   readonly maxBodyBytes: (method: number) => number
-  /** Reports, scrubs and compacts until `signal` aborts; never throws. */
-  run(options: ReportingOptions, signal: AbortSignal): Promise<void>
+  /** Reports, scrubs, compacts and, with a witness, cosigns until `signal` aborts; never throws. */
+  run(options: ReportingOptions, signal: AbortSignal, witness?: Witness): Promise<void>
 }
 
 /** A provider over a store: routes to serve, and the loops that keep it alive in its pool. */
@@ -65,15 +68,25 @@ export function createProvider(options: ProviderOptions): Provider {
     freed: new Map(),
     intake: new ByteBudget(INTAKE_BYTES),
   }
+  const activity = new Activity(clock)
   return {
     state,
-    routes: [presentTicketRoute, putShardRoute, readShardRoute, statShardsRoute].map((make) => make(state)),
+    routes: [presentTicketRoute, putShardRoute, readShardRoute, statShardsRoute].map((make) =>
+      activity.watch(make(state)),
+    ),
     maxBodyBytes: (method) => (method === putShard.id ? MAX_SHARD_BYTES : MAX_STRUCTURE_BODY_BYTES),
-    async run(reporting, signal) {
+    async run(reporting, signal, witness) {
+      const known = Promise.withResolvers<void>()
+      const onFirstReport = (): void => {
+        known.resolve()
+        reporting.onFirstReport?.()
+      }
+      const { dial } = reporting
       await Promise.all([
-        keepReporting(state, reporting, signal),
+        keepReporting(state, { ...reporting, onFirstReport }, signal),
         keepScrubbing(state, signal),
         keepCompacting(state, signal),
+        witness && keepWitnessing(state, { witness, known: known.promise, dial, activity }, signal),
       ])
     },
   }

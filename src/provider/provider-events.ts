@@ -14,6 +14,9 @@ export interface ProviderEvents {
   maintenanceFailed(what: 'scrub' | 'compact', error: unknown): void
   trackerReached(address: string): void
   trackerLost(address: string, error: unknown, retryMs: number): void
+  checkpointSigned(size: number): void
+  /** A head wasn't signed: the log is out of reach, or doesn't follow from what this witness has seen. */
+  witnessFailed(size: number, error: unknown, retryMs: number): void
 }
 
 /** Events as lines of a log; `id` stands in each of them. */
@@ -38,6 +41,12 @@ export function logProviderEvents(logger: Logger, id: Uint8Array): ProviderEvent
     trackerReached: (address) => logger.info({ provider, address }, 'tracker reached'),
     trackerLost: (address, error, retryMs) =>
       logger.warn({ provider, address, retryMs, ...why(error) }, 'tracker out of reach'),
+    checkpointSigned: (size) => logger.debug({ provider, size }, 'head of the log cosigned'),
+    witnessFailed: (size, error, retryMs) =>
+      logger[error instanceof AllmendError && error.policy === 'retry' ? 'debug' : 'warn'](
+        { provider, size, retryMs, ...why(error) },
+        'head of the log not cosigned',
+      ),
   }
 }
 

@@ -26,6 +26,14 @@ export function callingProvider(state: TrackerState, tables: TrackerReader, cont
   return provider
 }
 
+/** Throws DeniedError unless a member's device or a provider calls: to these the log is open. */
+export function requireInsider(state: TrackerState, context: Context): void {
+  state.store.read((tables) => {
+    if (tables.providers.provider(peerId(state.primitives, context.peerKey)) === undefined)
+      callingDevice(state, tables, context)
+  })
+}
+
 /** Throws DeniedError unless the member holds these rights on the whole space; a space unknown to him is denied alike. */
 export function requireRight(
   state: TrackerState,

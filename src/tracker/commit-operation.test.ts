@@ -164,7 +164,7 @@ test('what an operation says about epoch, head, fence and its changes must be tr
   const a = [create('a', home.root)]
   const head = { size: 1, root: seedOf('root'), signature: new Uint8Array(64) }
   await expect(alice.commit(home.id, a, { epoch: 2 })).rejects.toBeInstanceOf(ConflictError)
-  await expect(alice.commit(home.id, a, { head })).rejects.toBeInstanceOf(ConflictError)
+  await expect(alice.commit(home.id, a, { head })).rejects.toBeInstanceOf(UntrustedError)
   await expect(alice.commit(home.id, a, { fence: 1 })).rejects.toBeInstanceOf(MalformedError)
   await expect(alice.commit(home.id, a, { root: seedOf('root') })).rejects.toBeInstanceOf(UntrustedError)
   await expect(alice.commit(home.id, [])).rejects.toBeInstanceOf(MalformedError)

@@ -1,25 +1,28 @@
-import { equalBytes, toHex } from '../core/open/bytes.ts'
+import { equalBytes } from '../core/open/bytes.ts'
 import {
   CapacityError,
   ConflictError,
   DeniedError,
+  ForkedError,
+  InternalError,
   MalformedError,
   NotFoundError,
   UntrustedError,
 } from '../core/open/errors.ts'
-import { RIGHT, changeCodec, changeId, checkChange } from '../core/open/objects/change.ts'
+import { entryCodec, entryHash } from '../core/open/log/entry.ts'
+import { promiseCodec } from '../core/open/log/promise.ts'
+import { decodedChanges, rootOfChanges } from '../core/open/log/replay/decoded-changes.ts'
+import { RIGHT } from '../core/open/objects/change.ts'
 import { memberRecordCodec } from '../core/open/objects/identity.ts'
 import type { Operation } from '../core/open/objects/operation.ts'
 import {
   MAX_OPERATION_BYTES,
-  changesRoot,
-  emptyHead,
   operationCodec,
   operationId,
   spaceIdOf,
 } from '../core/open/objects/operation.ts'
 import type { Signed } from '../core/open/objects/signed.ts'
-import { openSigned } from '../core/open/objects/signed.ts'
+import { openSigned, signObject } from '../core/open/objects/signed.ts'
 import { ZERO_ID } from '../core/open/objects/suite.ts'
 import type { Context } from '../ports/rpc.ts'
 import type { TrackerWriter } from '../ports/tracker-store.ts'
@@ -28,6 +31,7 @@ import type { Applied } from './apply-change.ts'
 import { applyChange, applyRoot } from './apply-change.ts'
 import { callingDevice, requireRight } from './callers.ts'
 import { BlobReferences } from './blob-references.ts'
+import { keepForeignHead } from './log/keep-foreign-head.ts'
 import { SpaceDraft } from './space-draft.ts'
 import type { TrackerState } from './tracker-state.ts'
 import { poolOf } from './tracker-state.ts'
@@ -55,13 +59,25 @@ export function commitOperation(
   state: TrackerState,
   request: CommitRequest,
   context: Context,
-): { index: number; time: number } {
-  const [body, signature] = request.operation
+): { index: number; time: number; promise: Signed } {
+  const [body] = request.operation
   const size = request.changes.reduce((sum, change) => sum + change.length, body.length)
   if (size > MAX_OPERATION_BYTES)
     throw new MalformedError(`an operation has at most ${MAX_OPERATION_BYTES} bytes`, { size })
   if (request.changes.length === 0) throw new MalformedError('an operation changes something')
-  const { index, time, committed } = state.store.write((tables) => {
+  const { entry, committed } = writeOperation(state, request, context)
+  if (committed !== undefined) state.asked.committed(committed.space, committed.blobs)
+  return entry
+}
+
+interface Written {
+  readonly entry: { readonly index: number; readonly time: number; readonly promise: Signed }
+  readonly committed: { readonly space: Uint8Array; readonly blobs: readonly Uint8Array[] } | undefined
+}
+
+function writeOperation(state: TrackerState, request: CommitRequest, context: Context): Written {
+  const [body, signature] = request.operation
+  return state.store.write((tables) => {
     const device = callingDevice(state, tables, context)
     const { pool } = poolOf(state, tables)
     const operation = openSigned(
@@ -73,13 +89,12 @@ export function commitOperation(
       request.operation,
     )
     requireOwn(operation, device)
-    if (!equalBytes(changesRoot(state.primitives, request.changes), operation.root))
+    if (!equalBytes(rootOfChanges(state.primitives, request.changes), operation.root))
       throw new UntrustedError('these are not the changes that the operation names')
     const id = operationId(state.primitives, body)
     const known = tables.log.operationIndex(id)
-    if (known !== undefined)
-      return { index: known, time: tables.log.entry(known)!.time, committed: undefined }
-    requireNext(state, tables, operation)
+    if (known !== undefined) return { entry: promised(state, tables, pool, known), committed: undefined }
+    requireNext(tables, operation)
     const index = tables.log.size()
     const applied = decodeChanges(state, request.changes, index)
     const isGenesis = equalBytes(operation.space, ZERO_ID)
@@ -91,12 +106,31 @@ export function commitOperation(
     for (const { change } of applied) if (change.refs !== undefined) references.add(change.refs)
     tables.spaces.putNodes(space, draft.changed())
     references.commit()
-    const entry = tables.log.appendOperation(state.clock.now(), id, body, signature, request.changes)
+    try {
+      tables.log.appendOperation(state.clock.now(), id, body, signature, request.changes)
+    } catch (error) {
+      if (error instanceof ForkedError) keepForeignHead(state, operation)
+      throw error
+    }
     tables.members.setProgress(operation.device, { counter: operation.counter, prevOp: id })
-    return { index: entry.index, time: entry.time, committed: { space, blobs: references.named } }
+    const committed = { space, blobs: references.named }
+    return { entry: promised(state, tables, pool, index), committed }
   })
-  if (committed !== undefined) state.asked.committed(committed.space, committed.blobs)
-  return { index, time }
+}
+
+/** The log's word for an entry: the same for the same entry, however often it is asked. */
+function promised(
+  { primitives, logSeed }: TrackerState,
+  tables: TrackerWriter,
+  pool: Uint8Array,
+  index: number,
+): Written['entry'] {
+  const stored = tables.proofs.leaf(index)
+  if (stored === undefined) throw new InternalError('an operation is not in the log', { index })
+  const { time } = entryCodec.decode(stored.leaf)
+  const hash = entryHash(primitives.sha256, stored.leaf)
+  const promise = signObject(primitives, 'promise', pool, logSeed, promiseCodec, { v: 1, index, time, hash })
+  return { index, time, promise }
 }
 
 function requireOwn(operation: Operation, device: DeviceRow): void {
@@ -104,34 +138,39 @@ function requireOwn(operation: Operation, device: DeviceRow): void {
     throw new DeniedError('an operation is handed in by the device that signed it')
 }
 
-/** The device's counter and previous operation, and what must be empty while there are no logs, grants and locks. */
-function requireNext(state: TrackerState, tables: TrackerWriter, operation: Operation): void {
+/** The device's counter and previous operation, and what must be empty while there are no grants and locks. */
+function requireNext(tables: TrackerWriter, operation: Operation): void {
   const { counter, prevOp } = tables.members.progress(operation.device) ?? { counter: 0, prevOp: ZERO_ID }
   if (operation.counter !== counter + 1 || !equalBytes(operation.prevOp, prevOp))
     throw new ConflictError("this does not follow the device's last operation", { counter, prevOp })
-  const head = emptyHead(state.primitives)
-  if (
-    operation.head.size !== head.size ||
-    operation.head.signature.length > 0 ||
-    !equalBytes(operation.head.root, head.root)
-  )
-    throw new ConflictError('this pool keeps no log yet: the head is the empty one', {
-      head: operation.head.size,
-    })
+  requireForwards(tables, operation, prevOp)
   if (operation.via.length > 0) throw new DeniedError('grants by others cannot be yet: via is empty')
   if (operation.fence !== undefined) throw new MalformedError('locks cannot be yet: there is no fence')
 }
 
+/**
+ * What a device has verified only grows: one that has named a head may name no smaller one, nor the empty one, which is for a
+ * device that has none yet. Whether the head is this log's, the log's own rules say.
+ */
+function requireForwards(tables: TrackerWriter, { head }: Operation, prevOp: Uint8Array): void {
+  const previous = tables.log.operationIndex(prevOp)
+  const entry = previous === undefined ? undefined : tables.log.entry(previous)
+  if (entry === undefined) return
+  const seen = operationCodec.decode(entry.body).head.size
+  if (head.size < seen)
+    throw new ConflictError('this device has verified a newer head than the one that this names', {
+      head: head.size,
+      seen,
+    })
+}
+
 function decodeChanges(state: TrackerState, changes: readonly Uint8Array[], operation: number): Applied[] {
-  const touched = new Set<string>()
-  return changes.map((encoded, place) => {
-    const change = changeCodec.decode(encoded)
-    checkChange(change)
-    const node = toHex(change.node)
-    if (touched.has(node)) throw new MalformedError('an operation touches a node once', { node: change.node })
-    touched.add(node)
-    return { change, encoded, id: changeId(state.primitives, encoded), at: { operation, place } }
-  })
+  return decodedChanges(state.primitives, changes).map(({ change, id }, place) => ({
+    change,
+    encoded: changes[place]!,
+    id,
+    at: { operation, place },
+  }))
 }
 
 function beginSpace(

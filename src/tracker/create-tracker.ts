@@ -2,6 +2,7 @@
 import { choosePlacement } from '../core/open/placement.ts'
 import { MAX_STRUCTURE_BYTES } from '../core/open/protocol/method.ts'
 import type { Method } from '../core/open/protocol/method.ts'
+import * as logMethods from '../core/open/protocol/log-methods.ts'
 import * as methods from '../core/open/protocol/tracker-methods.ts'
 import type { Logger } from '../ports/logger.ts'
 import type { Context, Route } from '../ports/rpc.ts'
@@ -14,6 +15,18 @@ import { describePool } from './describe-pool.ts'
 import { deviceState } from './device-state.ts'
 import { enrolDevice } from './enrol-device.ts'
 import { leaseExpiry } from './expire-leases.ts'
+import { cosignCheckpoint, nextCheckpoint } from './log/cosign-checkpoint.ts'
+import { bindLedger } from './log/bind-ledger.ts'
+import { anchoredHeads, ledgerStatus } from './log/ledger-status.ts'
+import { listWitnesses } from './log/list-witnesses.ts'
+import { logEntries } from './log/log-entries.ts'
+import { logHead } from './log/log-head.ts'
+import { logConsistency, logInclusion } from './log/log-proofs.ts'
+import { mapProof } from './log/map-proof.ts'
+import { reportFork } from './log/report-fork.ts'
+import { keepSealing } from './log/seal-loop.ts'
+import type { LedgerAccess } from './log/tracker-ledger.ts'
+import { TrackerLog } from './log/tracker-log.ts'
 import { foundPool } from './found-pool.ts'
 import { getNodes } from './get-nodes.ts'
 import { hasBlobs } from './has-blobs.ts'
@@ -53,7 +66,11 @@ export interface TrackerParts extends Pick<TrackerState, 'primitives' | 'clock' 
   readonly leaseMs?: number
   readonly logger: Logger
   /** Called once the pool's founding is durable. */
-  readonly onFounded?: () => void
+  readonly onFounded?: (pool: Uint8Array) => void
+  /** What this pool's log is anchored in. */
+  readonly ledger?: () => LedgerAccess | undefined
+  /** Keeps an encoded fork proof that somebody handed in. */
+  readonly onEvidence?: (proof: Uint8Array) => void
 }
 
 export interface Tracker {
@@ -61,17 +78,23 @@ export interface Tracker {
   /** The largest body of a request by method, bytes: only what members send may be large. */
   maxBodyBytes(method: number): number
   readonly state: TrackerState
+  /** Signs heads of the log in time, until the signal aborts; never throws. */
+  run(signal: AbortSignal): Promise<void>
 }
 
 /** A tracker over its store; hand its routes to a transport's router. */
 export function createTracker(parts: TrackerParts): Tracker {
-  const { primitives, clock, random, store, logSeed } = parts
+  const { primitives, clock, random, logSeed } = parts
   const events = logTrackerEvents(parts.logger)
+  const log = new TrackerLog({ primitives, clock, store: parts.store, logSeed, events })
+  const { store } = log
   const state: TrackerState = {
     primitives,
     clock,
     random,
     store,
+    log,
+    ledgerAccess: parts.ledger ?? (() => undefined),
     placement: { choose: (request) => choosePlacement(primitives, request) },
     presence: new Presence(clock, events),
     asked: new AskedBlobs(),
@@ -83,12 +106,14 @@ export function createTracker(parts: TrackerParts): Tracker {
     expireLeases: leaseExpiry(store, clock),
     events,
     onFounded: parts.onFounded ?? (() => undefined),
+    onEvidence: parts.onEvidence ?? (() => undefined),
   }
   recallProviders(state)
   return {
     routes: routesOf(state),
     maxBodyBytes: (method) => (LARGE.has(method) ? MAX_STRUCTURE_BYTES : MAX_SMALL_BYTES),
     state,
+    run: (signal) => keepSealing(log, clock, events, signal),
   }
 }
 
@@ -112,6 +137,12 @@ function routesOf(state: TrackerState): Route[] {
     method: Method<Request, Response>,
     operation: (state: TrackerState, request: Request, context: Context) => Response,
   ): Route => route(method, async (request, context) => ({ value: operation(state, request, context) }))
+
+  /** These wait for witnesses or for the chain; what they read afterwards they read at once. */
+  const wait = <Request, Response>(
+    method: Method<Request, Response>,
+    operation: (state: TrackerState, request: Request, context: Context) => Promise<Response>,
+  ): Route => route(method, async (request, context) => ({ value: await operation(state, request, context) }))
 
   return [
     bind(methods.describePool, describePool),
@@ -139,5 +170,17 @@ function routesOf(state: TrackerState): Route[] {
     bind(methods.listStripes, listStripes),
     bind(methods.reportDamage, reportDamage),
     bind(methods.poolStatus, poolStatus),
+    wait(logMethods.logHead, logHead),
+    bind(logMethods.logConsistency, logConsistency),
+    bind(logMethods.logEntries, logEntries),
+    bind(logMethods.logInclusion, logInclusion),
+    wait(logMethods.mapProof, mapProof),
+    wait(logMethods.nextCheckpoint, nextCheckpoint),
+    bind(logMethods.cosignCheckpoint, cosignCheckpoint),
+    bind(logMethods.listWitnesses, listWitnesses),
+    wait(logMethods.ledgerStatus, ledgerStatus),
+    wait(logMethods.anchoredHeads, anchoredHeads),
+    bind(logMethods.reportFork, reportFork),
+    bind(logMethods.bindLedger, bindLedger),
   ]
 }

@@ -49,6 +49,6 @@ export function foundPool(
     addDevice(state, tables, founder.certificate, request.certificate)
   })
   state.events.poolFounded(founder.id)
-  state.onFounded()
+  state.onFounded(pool)
   return {}
 }

@@ -1,5 +1,6 @@
 import { decode } from 'cborg'
 import fc from 'fast-check'
+import { nodePrimitives as p } from '../adapters/native/node-primitives.ts'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { seedOf } from '../../test/fixtures/provider-pool.ts'
 import type { TestChannel, TestMember, TestSpace } from '../../test/fixtures/tracker-pool.ts'
@@ -7,6 +8,8 @@ import { TrackerPool, contents, create, idOf, testStripe } from '../../test/fixt
 import { AllmendError, InternalError } from '../core/open/errors.ts'
 import { changeCodec } from '../core/open/objects/change.ts'
 import type { Method } from '../core/open/protocol/method.ts'
+import { mapChild, mapRecord } from '../core/open/log/map-key.ts'
+import * as logMethods from '../core/open/protocol/log-methods.ts'
 import * as methods from '../core/open/protocol/tracker-methods.ts'
 import { encodeCbor } from '../core/open/schema.ts'
 
@@ -69,6 +72,23 @@ beforeAll(async () => {
     request(methods.reportDamage, {
       damaged: [{ provider: provider!.id, shard: seedOf('d'), found: 1, what: 1 }],
     }),
+    // All of the log's but next-checkpoint, which may wait for a clock that stands here.
+    request(logMethods.logHead, { from: 3, covers: 5 }),
+    request(logMethods.logConsistency, { from: 3, to: 5 }),
+    request(logMethods.logEntries, { from: 3, count: 9, changes: true }),
+    request(logMethods.logInclusion, { index: 3, size: 5 }),
+    request(logMethods.mapProof, {
+      from: 3,
+      covers: 9,
+      points: [mapRecord(p, alice.id), seedOf('absent')],
+      prefixes: [mapChild(p, space, home.root.id, idOf('file'))],
+      entries: true,
+    }),
+    request(logMethods.cosignCheckpoint, { size: 5, signature: new Uint8Array(72) }),
+    request(logMethods.listWitnesses, {}),
+    request(logMethods.ledgerStatus, {}),
+    request(logMethods.anchoredHeads, { from: 0, count: 3 }),
+    request(logMethods.reportFork, { proof: new Uint8Array(64) }),
   ]
 })
 afterAll(() => pool.close())

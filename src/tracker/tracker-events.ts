@@ -11,6 +11,14 @@ export interface TrackerEvents {
   providerUp(provider: Uint8Array): void
   providerGone(provider: Uint8Array): void
   shardsDamaged(provider: Uint8Array, count: number): void
+  /** Entries of before there was a log were taken over. */
+  entriesAdopted(count: number): void
+  /** One of those doesn't pass the rules and counts for nothing. */
+  entryVoid(index: number): void
+  sealFailed(error: unknown): void
+  /** A device signed a head that the log signed for another history. */
+  foreignHead(device: Uint8Array, size: number): void
+  forkReported(size: number, larger: number): void
 }
 
 /** Events as lines of a log. */
@@ -29,5 +37,19 @@ export function logTrackerEvents(logger: Logger): TrackerEvents {
     providerGone: (provider) => logger.warn({ provider: short(provider) }, 'provider is gone'),
     shardsDamaged: (provider, count) =>
       logger.warn({ provider: short(provider), count }, 'damaged shards reported'),
+    entriesAdopted: (count) => logger.info({ count }, 'the log was made from the entries of this pool'),
+    entryVoid: (index) =>
+      logger.warn({ index }, 'an entry fails the rules of the log and counts for nothing'),
+    sealFailed: (error) =>
+      logger.error(
+        { why: error instanceof Error ? (error.stack ?? error.message) : String(error) },
+        'no head',
+      ),
+    foreignHead: (device, size) =>
+      logger.error(
+        { device: short(device), size },
+        'a device names a signed head of another history: a fork',
+      ),
+    forkReported: (size, larger) => logger.error({ size, larger }, 'a proof of two histories was handed in'),
   }
 }

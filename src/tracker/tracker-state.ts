@@ -6,6 +6,8 @@ import type { Clock } from '../ports/clock.ts'
 import type { Placement } from '../ports/placement.ts'
 import type { Random } from '../ports/random.ts'
 import type { TrackerReader, TrackerStore } from '../ports/tracker-store.ts'
+import type { LedgerAccess } from './log/tracker-ledger.ts'
+import type { TrackerLog } from './log/tracker-log.ts'
 import type { AskedBlobs } from './asked-blobs.ts'
 import type { ChangeTrees } from './change-trees.ts'
 import type { Presence } from './presence.ts'
@@ -18,12 +20,16 @@ export interface TrackerState {
   readonly primitives: Primitives
   readonly clock: Clock
   readonly random: Random
+  /** What is appended to its log becomes an entry of `log`. */
   readonly store: TrackerStore
+  readonly log: TrackerLog
+  /** Undefined where this pool has none. */
+  readonly ledgerAccess: () => LedgerAccess | undefined
   readonly placement: Placement
   readonly presence: Presence
   readonly asked: AskedBlobs
   readonly trees: ChangeTrees
-  /** Ed25519 seed and public key that sign tickets (and later the log's heads). */
+  /** Ed25519 seed and public key that sign tickets, promises and the log's heads. */
   readonly logSeed: Uint8Array
   readonly logKey: Uint8Array
   /** Lets its holder found the pool; undefined when there is none to give. */
@@ -33,7 +39,9 @@ export interface TrackerState {
   readonly expireLeases: () => void
   readonly events: TrackerEvents
   /** Called once the pool's founding is durable. */
-  readonly onFounded: () => void
+  readonly onFounded: (pool: Uint8Array) => void
+  /** Keeps an encoded fork proof. */
+  readonly onEvidence: (proof: Uint8Array) => void
 }
 
 /** The genesis and its hash, the pool id; throws NotFoundError before the pool is founded. */

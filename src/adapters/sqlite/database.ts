@@ -1,7 +1,18 @@
 import { DatabaseSync } from 'node:sqlite'
 import type { SQLInputValue, StatementSync } from 'node:sqlite'
 import { CapacityError, ConflictError, FolderError } from '../../core/open/errors.ts'
-import { APPLICATION_ID, SCHEMA, SCHEMA_VERSION } from './schema.ts'
+
+/** What kind of file a database is: its tables, made when it is new, and how it is told from others. */
+export interface DatabaseFormat {
+  /** For people: "a tracker". */
+  readonly what: string
+  /** SQLite's application_id and user_version. */
+  readonly applicationId: number
+  readonly version: number
+  readonly schema: string
+  /** What makes the next version of a file of this version, for those that can be taken over. */
+  readonly upgrades?: Readonly<Record<number, string>>
+}
 
 /** SQLite's primary result codes. */
 const BUSY = 5
@@ -56,7 +67,8 @@ export function typed<T>(step: () => T): T {
  * Opens the database for this process alone. The write-ahead log with synchronous=FULL is fsynced by every commit before it
  * returns. Throws FolderError when another process has it, it is not ours, or of another version.
  */
-export function openDatabase(path: string): DatabaseSync {
+export function openDatabase(path: string, format: DatabaseFormat): DatabaseSync {
+  const { what } = format
   const db = new DatabaseSync(path, { timeout: 0 })
   try {
     db.exec(
@@ -67,12 +79,17 @@ export function openDatabase(path: string): DatabaseSync {
     const application = number('application_id')
     const version = number('user_version')
     if (application === 0 && version === 0 && number('schema_version') === 0)
-      db.exec(`${SCHEMA}; PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${SCHEMA_VERSION}`)
-    else if (application !== APPLICATION_ID)
-      throw new FolderError('this is not the database of a tracker', { path })
-    else if (version !== SCHEMA_VERSION)
+      db.exec(
+        `${format.schema}; PRAGMA application_id = ${format.applicationId}; PRAGMA user_version = ${format.version}`,
+      )
+    else if (application !== format.applicationId)
+      throw new FolderError(`this is not the database of ${what}`, { path })
+    else if (version < format.version && canUpgrade(format, version))
+      for (let from = version; from < format.version; from++)
+        db.exec(`${format.upgrades?.[from] ?? ''}; PRAGMA user_version = ${from + 1}`)
+    else if (version !== format.version)
       throw new FolderError(
-        `the tracker's database has version ${version}, this program knows ${SCHEMA_VERSION}`,
+        `the database of ${what} has version ${version}, this program knows ${format.version}`,
         {
           path,
           version,
@@ -84,13 +101,18 @@ export function openDatabase(path: string): DatabaseSync {
     db.close()
     const code = codeOf(error)
     if (code === BUSY)
-      throw new FolderError('another process has this tracker folder open', { path }, { cause: error })
+      throw new FolderError(`another process has this folder of ${what} open`, { path }, { cause: error })
     if (code === CORRUPT || code === NOT_A_DATABASE)
       throw new FolderError(
-        'this is not the database of a tracker, or it is damaged',
+        `this is not the database of ${what}, or it is damaged`,
         { path },
         { cause: error },
       )
     throw error
   }
+}
+
+function canUpgrade({ version, upgrades }: DatabaseFormat, from: number): boolean {
+  for (let at = from; at < version; at++) if (upgrades?.[at] === undefined) return false
+  return true
 }

@@ -1,14 +1,20 @@
+import type { DatabaseFormat } from './database.ts'
+import { LOG_SCHEMA } from './log-schema.ts'
+
 /** Version of the tables below, kept as SQLite's user_version; another version is refused. */
-export const SCHEMA_VERSION = 1
+const SCHEMA_VERSION = 2
 
 /** Marks the file as ours: SQLite's application_id, "AMTK". */
-export const APPLICATION_ID = 0x414d_544b
+const APPLICATION_ID = 0x414d_544b
+
+/** The first version had no log: the tracker builds it from the entries. */
+const UPGRADES = { 1: LOG_SCHEMA }
 
 /**
  * `entries` and `changes` hold exact bytes in order: all other tables can be made again from them, but for what isn't
  * logged (waiting newcomers, stripes and where they are). A change's row id is entry * 4096 + place.
  */
-export const SCHEMA = `
+const SCHEMA = `
 CREATE TABLE entries (
   idx INTEGER PRIMARY KEY, kind INTEGER NOT NULL, time INTEGER NOT NULL,
   body BLOB NOT NULL, signatures BLOB NOT NULL, operation BLOB, changes INTEGER NOT NULL
@@ -97,3 +103,12 @@ CREATE TABLE frees (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX frees_by_shard ON frees (shard);
 `
+
+/** A tracker's database: its own tables and those of its log. */
+export const TRACKER_DATABASE: DatabaseFormat = {
+  what: 'a tracker',
+  applicationId: APPLICATION_ID,
+  version: SCHEMA_VERSION,
+  schema: SCHEMA + LOG_SCHEMA,
+  upgrades: UPGRADES,
+}

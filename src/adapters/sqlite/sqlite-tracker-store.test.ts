@@ -6,6 +6,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { FolderError } from '../../core/open/errors.ts'
 import { trackerStoreConformance } from '../../ports/tracker-store.conformance.ts'
 import { openDatabase } from './database.ts'
+import { TRACKER_DATABASE } from './schema.ts'
 import { openSqliteTrackerStore } from './sqlite-tracker-store.ts'
 
 const makeFolder = () => fs.mkdtempSync(path.join(os.tmpdir(), 'allmend-sqlite-'))
@@ -26,7 +27,7 @@ beforeEach(() => {
 afterEach(() => removeFolder(folder))
 
 test('commits go through a write-ahead log that is fsynced each time (synchronous = FULL)', () => {
-  const db = openDatabase(file)
+  const db = openDatabase(file, TRACKER_DATABASE)
   expect({ ...db.prepare('PRAGMA journal_mode').get() }).toEqual({ journal_mode: 'wal' })
   expect({ ...db.prepare('PRAGMA synchronous').get() }).toEqual({ synchronous: 2 })
   db.close()

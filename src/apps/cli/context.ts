@@ -12,6 +12,7 @@ export interface GlobalOptions {
   readonly home?: string
   readonly json?: boolean
   readonly passphraseFile?: string
+  readonly stale?: boolean
 }
 
 export interface CommandContext {
@@ -30,8 +31,9 @@ export interface CommandContext {
 export function commandContext(command: Command, signal: AbortSignal): CommandContext {
   const options = command.optsWithGlobals<GlobalOptions>()
   const home = options.home ?? (process.env['ALLMEND_HOME'] || join(homedir(), '.allmend'))
+  const output = createOutput(options.json === true)
   return {
-    output: createOutput(options.json === true),
+    output,
     home,
     passphraseFile: options.passphraseFile,
     signal,
@@ -41,11 +43,15 @@ export function commandContext(command: Command, signal: AbortSignal): CommandCo
     async withClient(use) {
       const client = await openClient({
         home,
+        acceptStale: options.stale === true,
         passphrase: () =>
           readSecret({ what: 'Passphrase', file: options.passphraseFile, variable: 'ALLMEND_PASSPHRASE' }),
       })
       try {
-        return await use(client)
+        const result = await use(client)
+        const notice = client.log.notice()
+        if (notice !== undefined) output.note(notice)
+        return result
       } finally {
         await client.close()
       }

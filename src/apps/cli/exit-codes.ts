@@ -19,6 +19,7 @@ const BY_CODE: Readonly<Record<ErrorCode, number>> = {
   malformed: EXIT.untrusted,
   untrusted: EXIT.untrusted,
   'damaged-shard': EXIT.untrusted,
+  forked: EXIT.untrusted,
   'not-enough-shards': EXIT.notEnough,
   'not-enough-providers': EXIT.notEnough,
   capacity: EXIT.notEnough,

@@ -2,15 +2,19 @@ import { Command } from 'commander'
 import type { CommandContext, RunCommand } from './context.ts'
 import { commandContext } from './context.ts'
 import { registerCat } from './commands/cat.ts'
+import { registerChain } from './commands/chain.ts'
 import { registerCheck } from './commands/check.ts'
 import { registerDown } from './commands/down.ts'
 import { registerGet } from './commands/get.ts'
 import { registerInit } from './commands/init.ts'
+import { registerLedger } from './commands/ledger.ts'
+import { registerLog } from './commands/log.ts'
 import { registerLs } from './commands/ls.ts'
 import { registerMember } from './commands/member.ts'
 import { registerMkdir } from './commands/mkdir.ts'
 import { registerMv } from './commands/mv.ts'
 import { registerProvider } from './commands/provider.ts'
+import { registerProviders } from './commands/providers.ts'
 import { registerPut } from './commands/put.ts'
 import { registerRecover } from './commands/recover.ts'
 import { registerRm } from './commands/rm.ts'
@@ -31,6 +35,7 @@ export function createProgram(version: string, signal: AbortSignal): Command {
     .version(version)
     .option('--home <folder>', "the member's home (default: ALLMEND_HOME or ~/.allmend)")
     .option('--passphrase-file <file>', "the home's passphrase (default: ALLMEND_PASSPHRASE, or asked for)")
+    .option('--stale', 'read on though no quorum of witnesses has confirmed the log for a day')
     .option('--json', 'print JSON: one document, or one a line for lists')
     .configureHelp({ showGlobalOptions: true })
     .addHelpText('after', EXIT_CODES)
@@ -57,12 +62,16 @@ export function createProgram(version: string, signal: AbortSignal): Command {
     registerRm,
     registerStatus,
     registerCheck,
+    registerLog,
+    registerLedger,
+    registerProviders,
     registerInit,
     registerRecover,
     registerWhoami,
     registerMember,
     registerProvider,
     registerTracker,
+    registerChain,
   ])
     register(program, run)
   return program

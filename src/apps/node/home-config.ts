@@ -11,14 +11,17 @@ export interface HomeConfig {
   readonly member: Uint8Array
   readonly genesis: Uint8Array
   readonly tracker: { readonly address: string; readonly peerId: Uint8Array }
+  /** JSON-RPC of a node that `log verify` asks; that it shows the pool's chain is checked. */
+  readonly chainUrl?: string
 }
 
-export function encodeHomeConfig({ name, member, genesis, tracker }: HomeConfig): string {
+export function encodeHomeConfig({ name, member, genesis, tracker, chainUrl }: HomeConfig): string {
   const plain = {
     name,
     member: toHex(member),
     genesis: toHex(genesis),
     tracker: { address: tracker.address, peerId: toHex(tracker.peerId) },
+    ...(chainUrl === undefined ? {} : { chainUrl }),
   }
   return `${JSON.stringify(plain, null, 2)}\n`
 }
@@ -48,6 +51,7 @@ export function parseHomeConfig(text: string, file: string): HomeConfig {
   }
   const root = object(parsed, 'it')
   const tracker = object(root['tracker'], 'tracker')
+  const chainUrl = root['chainUrl']
   return {
     name: string(root['name'], 'name'),
     member: bytes(root['member'], 'member', 32),
@@ -56,5 +60,6 @@ export function parseHomeConfig(text: string, file: string): HomeConfig {
       address: string(tracker['address'], 'tracker.address'),
       peerId: bytes(tracker['peerId'], 'tracker.peerId', 32),
     },
+    ...(chainUrl === undefined ? {} : { chainUrl: string(chainUrl, 'chainUrl') }),
   }
 }

@@ -1,6 +1,6 @@
 /**
  * A member's home: `format`, `config.json`, `keystore` (0600), `unlock.key` (0600, unattended homes only), `invites.json`
- * (0600), `device/` and `journal/`. Invariant: `config.json` is written last, so a home that has one is whole.
+ * (0600), `device/`, `journal/` and `pins/`. Invariant: `config.json` is written last, so a home that has one is whole.
  */
 import * as fs from 'node:fs/promises'
 import * as path from 'node:path'
@@ -58,6 +58,10 @@ export class HomeFolder {
 
   get device(): string {
     return path.join(this.path, 'device')
+  }
+
+  get pins(): string {
+    return path.join(this.path, 'pins')
   }
 
   get journal(): string {

@@ -8,6 +8,7 @@ import type { Client } from '../../client/client.ts'
 import { createClient } from '../../client/client.ts'
 import { NodeDeviceStore } from '../../adapters/files/node-device-store.ts'
 import { nodeLocalFiles } from '../../adapters/files/node-local-files.ts'
+import { NodePinStore } from '../../adapters/files/node-pin-store.ts'
 import { NodePutJournal } from '../../adapters/files/node-put-journal.ts'
 import { nodeClock } from '../../adapters/native/node-clock.ts'
 import { nodePrimitives } from '../../adapters/native/node-primitives.ts'
@@ -22,6 +23,8 @@ export interface OpenClientOptions {
   readonly home: string
   /** Asked for unless the home is unattended. */
   readonly passphrase?: () => Promise<string>
+  /** Reads go on though no quorum of witnesses has confirmed the log for a day. */
+  readonly acceptStale?: boolean
 }
 
 /**
@@ -40,7 +43,7 @@ export async function openClient(options: OpenClientOptions): Promise<Client> {
     await home.keystore(),
     await protectionOf(home, options),
   )
-  return clientOf(home, config, contents)
+  return clientOf(home, config, contents, options.acceptStale)
 }
 
 /** The client of an opened home. */
@@ -48,6 +51,7 @@ export async function clientOf(
   home: HomeFolder,
   config: HomeConfig,
   contents: KeystoreContents,
+  acceptStale = false,
 ): Promise<Client> {
   if (!equalBytes(poolIdOf(nodePrimitives, config.genesis), contents.pool))
     throw new UntrustedError(`${home.path}/config.json names another pool than the keystore: it was changed`)
@@ -58,6 +62,7 @@ export async function clientOf(
     clock: nodeClock,
     identity: {
       pool: contents.pool,
+      genesis: config.genesis,
       logKey,
       member: contents.member,
       memberName: contents.name,
@@ -70,6 +75,8 @@ export async function clientOf(
     files: nodeLocalFiles,
     device: new NodeDeviceStore(home.device),
     journal: new NodePutJournal(home.journal),
+    pins: new NodePinStore(home.pins),
+    ...(acceptStale ? { acceptStale } : {}),
   })
 }
 

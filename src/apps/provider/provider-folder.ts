@@ -1,5 +1,6 @@
 /**
- * A provider's folder: `format`, `lock`, `net.key` (0600, the 32-byte seed), `provider.json`, and `shards/` for the store.
+ * A provider's folder: `format`, `lock`, `net.key` (0600, the 32-byte seed), `provider.json`, `shards/` for the
+ * store, and `witness.db`.
  * Invariants: one process has it; every file is replaced whole and durably; the key is made once and never replaced.
  */
 import * as fs from 'node:fs/promises'
@@ -21,6 +22,8 @@ const VERSION = 1
 export interface ProviderFolder {
   /** Where the shard store lives. */
   readonly shards: string
+  /** The witness's database: its key and what it has replayed. */
+  readonly witness: string
   /** The net key's seed. */
   readonly netSeed: Uint8Array
   /** As saved last; undefined before the first join. */
@@ -49,6 +52,7 @@ export async function openProviderFolder(folder: string, random: Random): Promis
     let settings = text === undefined ? undefined : parseSettings(text.toString('utf8'), file)
     return {
       shards: path.join(folder, 'shards'),
+      witness: path.join(folder, 'witness.db'),
       netSeed,
       settings: () => settings,
       async save(next) {

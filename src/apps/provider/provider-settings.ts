@@ -20,11 +20,13 @@ export interface ProviderSettings {
   /** host:port where it listened last. */
   readonly address: string
   readonly seq: number
+  /** The cosigning key that the record names. */
+  readonly witness?: Uint8Array
 }
 
 /** The settings as text for people to read. */
 export function encodeSettings(settings: ProviderSettings): string {
-  const { pool, tracker, invite, inviter, logKey, name, capacity, address, seq } = settings
+  const { pool, tracker, invite, inviter, logKey, name, capacity, address, seq, witness } = settings
   const plain = {
     pool: toHex(pool),
     tracker: { address: tracker.address, peerId: toHex(tracker.peerId) },
@@ -35,6 +37,7 @@ export function encodeSettings(settings: ProviderSettings): string {
     capacity,
     address,
     seq,
+    ...(witness === undefined ? {} : { witness: toHex(witness) }),
   }
   return `${JSON.stringify(plain, null, 2)}\n`
 }
@@ -80,5 +83,6 @@ export function parseSettings(text: string, file: string): ProviderSettings {
     capacity: count(root['capacity'], 'capacity'),
     address: string(root['address'], 'address'),
     seq: count(root['seq'], 'seq'),
+    ...(root['witness'] === undefined ? {} : { witness: id(root['witness'], 'witness') }),
   }
 }

@@ -5,6 +5,7 @@ import { inviteHash } from '../../core/open/objects/identity.ts'
 import type { Primitives } from '../../core/open/primitives.ts'
 import type { ProviderSettings } from './provider-settings.ts'
 
+const NONE = new Uint8Array(0)
 /** Of a provider's record. */
 const MAX_NAME_BYTES = 64
 
@@ -83,6 +84,7 @@ export function settingsAt(
     saved.address === address &&
     saved.capacity === next.capacity &&
     saved.name === next.name &&
-    equalBytes(saved.invite, next.invite)
+    equalBytes(saved.invite, next.invite) &&
+    equalBytes(saved.witness ?? NONE, next.witness ?? NONE)
   return { ...next, address, seq: same ? saved.seq : (saved?.seq ?? 0) + 1 }
 }

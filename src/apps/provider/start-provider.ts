@@ -17,6 +17,7 @@ import { nodeRandom } from '../../adapters/native/node-random.ts'
 import { createTlsTransport } from '../../adapters/tls/tls-transport.ts'
 import { enterPool } from './enter-pool.ts'
 import { listenAt } from './listen-at.ts'
+import { openWitness } from './open-witness.ts'
 import { openProviderFolder } from './provider-folder.ts'
 import { settingsToStart } from './settings-to-start.ts'
 
@@ -90,12 +91,14 @@ export async function startProvider(options: StartProviderOptions): Promise<Runn
     })
     undo.push(() => listener.close())
 
+    const witness = openWitness(folder.witness, wanted.settings.pool, logger)
+    undo.push(() => witness?.close())
     const { settings, access, logKey, joined } = await enterPool(
       nodePrimitives,
       folder,
       transport,
       listener.address,
-      wanted,
+      witness === undefined ? wanted : { ...wanted, settings: { ...wanted.settings, witness: witness.key } },
     )
     if (joined)
       logger.info({ pool: toHex(settings.pool), tracker: settings.tracker.address }, 'joined the pool')
@@ -125,6 +128,7 @@ export async function startProvider(options: StartProviderOptions): Promise<Runn
         onFirstReport: reported.resolve,
       },
       abort.signal,
+      witness?.witness,
     )
     undo.push(async () => {
       abort.abort()

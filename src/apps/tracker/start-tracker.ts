@@ -16,6 +16,10 @@ import { nodeRandom } from '../../adapters/native/node-random.ts'
 import { openSqliteTrackerStore } from '../../adapters/sqlite/sqlite-tracker-store.ts'
 import { createTlsTransport } from '../../adapters/tls/tls-transport.ts'
 import { createTracker } from '../../tracker/create-tracker.ts'
+import type { LedgerAccess } from '../../tracker/log/tracker-ledger.ts'
+import type { AnchoringIntervals, LedgerFactory } from './attach-ledger.ts'
+import { attachLedger } from './attach-ledger.ts'
+import { readLedgerRecord } from './ledger-record.ts'
 import { openTrackerFolder } from './tracker-folder.ts'
 
 /** All IPv4 addresses, a port of the system's choice. */
@@ -28,6 +32,9 @@ export interface StartTrackerOptions {
   readonly listen?: string
   /** The life of uncommitted stripes, ms; default 24 h. */
   readonly leaseMs?: number
+  /** Opens what the log is anchored in; tried again until it succeeds, and never waited for. */
+  readonly ledger?: LedgerFactory
+  readonly anchoring?: AnchoringIntervals
   readonly logger: Logger
 }
 
@@ -70,7 +77,10 @@ export async function startTracker(options: StartTrackerOptions): Promise<Runnin
           folder: options.folder,
         },
       )
+    const pool = Promise.withResolvers<Uint8Array>()
+    if (genesis !== undefined) pool.resolve(poolIdOf(nodePrimitives, genesis))
     const failed = (error: unknown) => logger.error({ why: stackOf(error) }, 'a fault of this tracker')
+    let ledger: LedgerAccess | undefined
     const tracker = createTracker({
       primitives: nodePrimitives,
       clock: nodeClock,
@@ -78,10 +88,35 @@ export async function startTracker(options: StartTrackerOptions): Promise<Runnin
       store,
       logger,
       logSeed: folder.logSeed,
-      onFounded: () => void folder.forgetFoundingSecret().catch(failed),
+      onFounded(founded) {
+        pool.resolve(founded)
+        void folder.forgetFoundingSecret().catch(failed)
+      },
+      onEvidence: (proof) => void folder.saveEvidence(proof).catch(failed),
+      ledger: () => ledger,
       ...(foundingSecret === undefined ? {} : { foundingSecret }),
       ...(options.leaseMs === undefined ? {} : { leaseMs: options.leaseMs }),
     })
+    const { log } = tracker.state
+    const abort = new AbortController()
+    const sealing = tracker.run(abort.signal)
+    undo.push(async () => {
+      abort.abort()
+      await sealing
+    })
+    if (options.ledger !== undefined) {
+      const attached = attachLedger({
+        open: options.ledger,
+        pool: pool.promise,
+        log,
+        logger,
+        clock: nodeClock,
+        ...options.anchoring,
+      })
+      ledger = attached.access
+      undo.push(() => attached.close())
+    } else if ((await readLedgerRecord(options.folder)) !== undefined)
+      ledger = { ledger: undefined, problem: 'the tracker was started without its chain' }
     const transport = await createTlsTransport({ seed: folder.netSeed, onFault: failed })
     undo.push(() => transport.close())
     const listener = await transport.listen({

@@ -3,6 +3,7 @@
  * 0600: `log.key` and `net.key` (Ed25519 seeds), and `founding.secret` until the pool is founded. Invariants: one process has
  * it; files are replaced whole and durably; keys are made once and never replaced.
  */
+import { createHash } from 'node:crypto'
 import * as fs from 'node:fs/promises'
 import * as path from 'node:path'
 import { FolderError } from '../../core/open/errors.ts'
@@ -27,6 +28,8 @@ export interface TrackerFolder {
   /** Where it listened last. */
   readonly address: string | undefined
   saveAddress(address: string): Promise<void>
+  /** Keeps a proof that the log has two histories, durably: `evidence/<hash>.fork`. */
+  saveEvidence(proof: Uint8Array): Promise<void>
   /** Removes the founding secret, durably. */
   forgetFoundingSecret(): Promise<void>
   release(): void
@@ -56,6 +59,11 @@ export async function openTrackerFolder(folder: string, random: Random): Promise
       address: parseAddress(await readIfThere(at('tracker.json')), at('tracker.json')),
       saveAddress: (address) =>
         replaceFile(nodeFiles, at('tracker.json'), Buffer.from(`${JSON.stringify({ address })}\n`, 'utf8')),
+      async saveEvidence(proof) {
+        await fs.mkdir(at('evidence'), { recursive: true, mode: 0o700 })
+        const name = createHash('sha256').update(proof).digest('hex').slice(0, 32)
+        await replaceFile(nodeFiles, path.join(at('evidence'), `${name}.fork`), Buffer.from(proof))
+      },
       async forgetFoundingSecret() {
         await fs.rm(at('founding.secret'), { force: true })
         await syncFolder(nodeFiles, folder)

@@ -5,6 +5,8 @@ export interface PoolLayout {
   readonly dir: string
   /** The supervisor's lock and what it runs. */
   readonly run: string
+  /** The embedded chain's folder. */
+  readonly chain: string
   readonly tracker: string
   /** Where the tracker keeps the address that it listened at last. */
   readonly trackerAddress: string
@@ -22,6 +24,7 @@ export function poolLayout(dir: string): PoolLayout {
   return {
     dir,
     run: at('run'),
+    chain: at('chain'),
     tracker: at('tracker'),
     trackerAddress: at('tracker', 'tracker.json'),
     providers: at('providers'),

@@ -33,14 +33,21 @@ export async function ensureMembers(
   }
 }
 
-/** Writes where the tracker is into every home. */
-export async function tellMembers(layout: PoolLayout, tracker: HomeConfig['tracker']): Promise<void> {
+/** Writes into every home where the tracker is, and where the chain is, if that is known by now. */
+export async function tellMembers(
+  layout: PoolLayout,
+  tracker: HomeConfig['tracker'],
+  chainUrl?: string,
+): Promise<void> {
   for (const name of await fs.readdir(layout.members)) {
     const home = await openHome(layout.member(name))
     if (home === undefined) continue
     const config = await home.config()
-    if (config.tracker.address !== tracker.address || !equalBytes(config.tracker.peerId, tracker.peerId))
-      await home.saveConfig({ ...config, tracker })
+    const same =
+      config.tracker.address === tracker.address &&
+      equalBytes(config.tracker.peerId, tracker.peerId) &&
+      (chainUrl === undefined || config.chainUrl === chainUrl)
+    if (!same) await home.saveConfig({ ...config, tracker, ...(chainUrl === undefined ? {} : { chainUrl }) })
   }
 }
 

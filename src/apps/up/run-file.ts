@@ -5,8 +5,8 @@ import { replaceFile } from '../../adapters/disk/replace-file.ts'
 import { readIfThere } from '../node/private-file.ts'
 
 export interface RunningProcess {
-  readonly role: 'up' | 'tracker' | 'provider'
-  /** Stable name: `up`, `tracker`, a provider's number. */
+  readonly role: 'up' | 'chain' | 'tracker' | 'provider'
+  /** Stable name: `up`, `chain`, `tracker`, a provider's number. */
   readonly id: string
   readonly pid: number
   /** host:port; empty for the supervisor. */

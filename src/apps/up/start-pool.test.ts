@@ -77,6 +77,7 @@ describe('a pool on one machine', { timeout: 120_000 }, () => {
     const { processes, output } = await up()
     expect(processes.map(({ role, id }) => `${role} ${id}`)).toEqual([
       'up up',
+      'chain chain',
       'tracker tracker',
       'provider 1',
       'provider 2',
@@ -126,7 +127,7 @@ describe('a pool on one machine', { timeout: 120_000 }, () => {
     process.kill(byId(before.processes, 'up').pid, 'SIGKILL')
     const after = await up('--members', 'alice,carol')
     expect(await until(() => !before.processes.some(({ pid }) => isAlive(pid)) || undefined)).toBe(true)
-    expect(after.processes).toHaveLength(5)
+    expect(after.processes).toHaveLength(6)
     expect((await as('carol', 'whoami')).stdout).toMatch(/carol/)
   })
 

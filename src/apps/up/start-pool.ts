@@ -1,10 +1,18 @@
 /**
- * A pool on one machine: (1) the folder is locked, orphans of a killed supervisor are ended; (2) the tracker starts; (3) members
- * that are missing are made; (4) providers start; (5) all of them are kept running until `stop`.
+ * A pool on one machine: (1) the folder is locked, orphans of a killed supervisor are ended; (2) the chain is started, and the
+ * tracker without waiting for it; (3) members that are missing are made; (4) providers start; (5) all of them are kept running until `stop`.
  */
 import * as fs from 'node:fs/promises'
+import { setTimeout as delay } from 'node:timers/promises'
 import { fromHex } from '../../core/open/bytes.ts'
-import { CancelledError, ConflictError, FolderError, InternalError } from '../../core/open/errors.ts'
+import {
+  CancelledError,
+  ConflictError,
+  FolderError,
+  InternalError,
+  NotFoundError,
+} from '../../core/open/errors.ts'
+import { bindLedger } from '../../client/log/ledger-binding.ts'
 import { nodeFiles } from '../../adapters/disk/disk-files.ts'
 import { readFolderFormat, writeFolderFormat } from '../../adapters/disk/folder-format.ts'
 import type { Logger } from '../../ports/logger.ts'
@@ -14,10 +22,12 @@ import { waitForLock } from '../../adapters/files/wait-for-lock.ts'
 import { roleLogger } from '../cli/role-logger.ts'
 import type { HomeConfig } from '../node/home-config.ts'
 import { readIfThere } from '../node/private-file.ts'
+import type { ChainNode } from '../tracker/ledger-record.ts'
+import { readLedgerRecord } from '../tracker/ledger-record.ts'
 import { endOrphans } from './end-orphans.ts'
 import type { PoolLayout } from './pool-layout.ts'
 import { poolLayout } from './pool-layout.ts'
-import { ensureMembers, tellMembers } from './pool-members.ts'
+import { ensureMembers, tellMembers, withAdmin } from './pool-members.ts'
 import { existingProviders, providerCommand, providerToken } from './pool-providers.ts'
 import type { ReadyLine } from './role-process.ts'
 import type { RunningProcess } from './run-file.ts'
@@ -33,6 +43,9 @@ const LOCK_WAIT_MS = 1_000
 const PORT_IS_LOST = 3
 /** After a kill of everything, ports and locks may be held for a moment by what is just dying. */
 const START_ATTEMPTS = PORT_IS_LOST + 1
+/** The contracts are deployed within a second of the pool's founding; a network that takes longer is bound at another start. */
+const BINDING_MS = 15_000
+const BINDING_PAUSE_MS = 100
 
 export interface StartPoolOptions {
   readonly dir: string
@@ -44,6 +57,11 @@ export interface StartPoolOptions {
   readonly restart: 'always' | 'never'
   /** Life of uncommitted stripes; by default the tracker's own, a day. */
   readonly leaseSeconds?: number
+  /** A chain of the pool's own, a node of another network, or none. */
+  readonly chain: 'embedded' | 'none' | ChainNode
+  /** Entries, and seconds, after which the log's head is anchored; by default the tracker's own. */
+  readonly anchorEvery?: number
+  readonly anchorSeconds?: number
   readonly signal: AbortSignal
   readonly note: (text: string) => void
 }
@@ -80,6 +98,9 @@ class Pool implements RunningPool {
   readonly #logger: Logger
   readonly #roles: SupervisedRole[] = []
   readonly #providers: SupervisedRole[] = []
+  #chain: SupervisedRole | undefined
+  #chainUrl: string | undefined
+  #isStarted = false
   #tracker: HomeConfig['tracker'] | undefined
   #writing: Promise<void> = Promise.resolve()
   #stopping: Promise<void> | undefined
@@ -111,13 +132,19 @@ class Pool implements RunningPool {
   async start(): Promise<void> {
     await endOrphans(this.#layout)
     await this.#note()
+    const chain = await this.#startChain()
     const line = await this.#startTracker()
     this.#checkStop()
     const { members } = this.#options
     await ensureMembers(this.#layout, members, line['foundingToken'], this.#knownTracker())
     this.#checkStop()
+    const binding = this.#bindLedger()
     await this.#startProviders()
+    await chain.ready
+    await binding
     this.#checkStop()
+    await tellMembers(this.#layout, this.#knownTracker(), this.#chainUrl)
+    this.#isStarted = true
     await this.#note()
   }
 
@@ -133,9 +160,83 @@ class Pool implements RunningPool {
   async #end(): Promise<void> {
     // Providers first: what they are writing ends while the tracker still hears of it.
     await Promise.all(this.#providers.map((role) => role.stop()))
-    await Promise.all(this.#roles.map((role) => role.stop()))
+    await Promise.all(this.#roles.filter((role) => role !== this.#chain).map((role) => role.stop()))
+    await this.#chain?.stop()
     await this.#writing
     this.#lock.release()
+  }
+
+  /** Begins to start the pool's own chain, unless it has another or none: the tracker finds it as soon as it is there. */
+  async #startChain(): Promise<{ readonly ready: Promise<unknown> }> {
+    const { restart } = this.#options
+    const { chain } = this.#options
+    if (chain === 'none') return { ready: Promise.resolve() }
+    // Without another word it is the one that the pool has had.
+    const node = chain === 'embedded' ? (await readLedgerRecord(this.#layout.tracker))?.node : chain
+    if (node !== undefined) {
+      this.#chainUrl = node.url
+      return { ready: Promise.resolve() }
+    }
+    const log = this.#layout.log('chain')
+    const role = new SupervisedRole({
+      role: 'chain',
+      id: 'chain',
+      restart: restart === 'always',
+      logger: this.#logger,
+      command: (failures) => {
+        // Its tracker finds it by its folder, so another port will do.
+        const listen = failures < PORT_IS_LOST ? [] : [`--listen=${LOOPBACK}`]
+        return {
+          args: ['chain', 'start', `--dir=${this.#layout.chain}`, ...listen, `--log-file=${log}`],
+          log,
+        }
+      },
+      onReady: (line) => this.#chainReady(line),
+    })
+    this.#chain = role
+    this.#roles.push(role)
+    const ready = role.start(START_ATTEMPTS)
+    // Whoever waits for it hears of a failure.
+    ready.catch(() => {})
+    return { ready }
+  }
+
+  async #chainReady(line: ReadyLine): Promise<void> {
+    const before = this.#chainUrl
+    this.#chainUrl = line['url']
+    if (this.#isStarted && before !== this.#chainUrl)
+      await tellMembers(this.#layout, this.#knownTracker(), this.#chainUrl)
+    await this.#note()
+  }
+
+  /** Binds a new pool to its ledger, which the tracker deploys meanwhile; what fails is tried again at the next start. */
+  async #bindLedger(): Promise<void> {
+    if (this.#options.chain === 'none') return
+    try {
+      await withAdmin(this.#layout, async (admin) => {
+        const end = performance.now() + BINDING_MS
+        for (;;)
+          try {
+            return await bindLedger(admin)
+          } catch (error) {
+            if (!(error instanceof NotFoundError) || performance.now() > end) throw error
+            await delay(BINDING_PAUSE_MS, undefined, { signal: this.#options.signal })
+          }
+      })
+    } catch (error) {
+      this.#logger.warn({ why: String(error) }, 'the pool is not bound to its ledger')
+    }
+  }
+
+  #chainArgs(): string[] {
+    const { chain, anchorEvery, anchorSeconds } = this.#options
+    if (chain === 'none') return ['--no-chain']
+    return [
+      ...(chain === 'embedded' ? [] : [`--chain-url=${chain.url}`, `--chain-key-file=${chain.keyFile}`]),
+      ...(this.#chain === undefined ? [] : [`--chain-dir=${this.#layout.chain}`]),
+      ...(anchorEvery === undefined ? [] : [`--anchor-every=${anchorEvery}`]),
+      ...(anchorSeconds === undefined ? [] : [`--anchor-seconds=${anchorSeconds}`]),
+    ]
   }
 
   async #startTracker(): Promise<ReadyLine> {
@@ -151,7 +252,8 @@ class Pool implements RunningPool {
         const listen = placed && failures < PORT_IS_LOST ? [] : [`--listen=${LOOPBACK}`]
         const { leaseSeconds } = this.#options
         const lease = leaseSeconds === undefined ? [] : [`--lease=${leaseSeconds}`]
-        const args = ['tracker', 'start', `--dir=${this.#layout.tracker}`, ...listen, ...lease]
+        const dir = `--dir=${this.#layout.tracker}`
+        const args = ['tracker', 'start', dir, ...listen, ...lease, ...this.#chainArgs()]
         return { args: [...args, `--log-file=${log}`], log }
       },
       onReady: (line) => this.#trackerReady(line),
@@ -168,7 +270,7 @@ class Pool implements RunningPool {
     this.#tracker = { address, peerId }
     if (before !== undefined && before.address !== address) {
       this.#logger.warn({ from: before.address, to: address }, 'the tracker moved: its port was taken')
-      await tellMembers(this.#layout, this.#tracker)
+      await tellMembers(this.#layout, this.#tracker, this.#chainUrl)
       for (const provider of this.#providers) await provider.renew()
     }
     await this.#note()

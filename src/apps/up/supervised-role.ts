@@ -12,7 +12,7 @@ const LONGEST_PAUSE_MS = 10_000
 const GOOD_RUN_MS = 30_000
 
 export interface RoleOptions {
-  readonly role: 'tracker' | 'provider'
+  readonly role: 'chain' | 'tracker' | 'provider'
   readonly id: string
   /** Asked before every start; `failures` counts starts in a row that came to nothing. */
   readonly command: (failures: number) => RoleCommand | Promise<RoleCommand>

@@ -1,14 +1,19 @@
 import { compareBytes, toHex } from '../../core/open/bytes.ts'
-import { NotFoundError, UntrustedError } from '../../core/open/errors.ts'
-import { getNodes, listChildren, listSpaces } from '../../core/open/protocol/tracker-methods.ts'
+import { NotFoundError } from '../../core/open/errors.ts'
+import { NODE_ID_BYTES } from '../../core/open/objects/suite.ts'
+import type { NodeView, OperationView } from '../../core/open/protocol/tracker-methods.ts'
 import type { ClientParts } from '../client.ts'
+import type { LogClient } from '../log/log-client.ts'
 import { joinPath, splitPath } from '../paths.ts'
 import type { Tracker } from '../tracker.ts'
+import { confirmedChildren, confirmedSpaces } from './confirmed-answers.ts'
 import { openNode } from './open-node.ts'
 import { openSpace } from './open-space.ts'
 import type { RemoteNode } from './remote-node.ts'
 import type { Space } from './space.ts'
 import { ChangeVerifier } from './verified-changes.ts'
+
+const NO_PARENT = new Uint8Array(NODE_ID_BYTES)
 
 /** A folder's live nodes by name; of equal names the first created, the others beside it. */
 export interface Children {
@@ -23,14 +28,17 @@ export interface Children {
 export class Trees {
   readonly #parts: Pick<ClientParts, 'primitives' | 'identity'>
   readonly #tracker: Tracker
+  readonly #log: LogClient
   readonly #verifier: ChangeVerifier
   #roots: Promise<ReadonlyMap<string, RemoteNode>> | undefined
   readonly #children = new Map<string, Promise<Children>>()
+  readonly #places = new Map<string, Uint8Array>()
 
-  constructor(parts: Pick<ClientParts, 'primitives' | 'identity'>, tracker: Tracker) {
+  constructor(parts: Pick<ClientParts, 'primitives' | 'identity'>, tracker: Tracker, log: LogClient) {
     this.#parts = parts
     this.#tracker = tracker
-    this.#verifier = new ChangeVerifier(parts.primitives, parts.identity.pool, tracker)
+    this.#log = log
+    this.#verifier = new ChangeVerifier(parts.primitives, parts.identity.pool, tracker, log)
   }
 
   /** The roots of the member's spaces by name. */
@@ -89,15 +97,12 @@ export class Trees {
 
   async #loadRoots(): Promise<ReadonlyMap<string, RemoteNode>> {
     const { primitives, identity } = this.#parts
-    const { spaces } = await this.#tracker.call(listSpaces, {})
+    await this.#log.requireReadable()
+    const served = await confirmedSpaces(this.#log, this.#tracker, identity.member)
     const roots = new Map<string, RemoteNode>()
-    const seen = new Set<string>()
-    for (const view of spaces) {
-      const id = toHex(view.space)
-      if (seen.has(id)) throw new UntrustedError('the tracker serves a space twice')
-      seen.add(id)
+    for (const { view, root: answer } of served) {
       const space = await openSpace(primitives, identity, this.#verifier, view)
-      const root = await this.#openRoot(space)
+      const root = await this.#open(space, undefined, answer.nodes[0]!, answer.operations)
       const { name } = root.metadata
       // Two spaces of one name: the later one is still reachable under its id.
       roots.set(roots.has(name) ? `${name}-${toHex(space.id).slice(0, 8)}` : name, root)
@@ -105,46 +110,40 @@ export class Trees {
     return roots
   }
 
-  async #openRoot(space: Space): Promise<RemoteNode> {
+  /** Opens a node that the map has confirmed; none is older than what this home has seen. */
+  async #open(
+    space: Space,
+    parent: RemoteNode | undefined,
+    view: NodeView,
+    operations: readonly OperationView[],
+  ): Promise<RemoteNode> {
     const { primitives, identity } = this.#parts
-    const { nodes, operations } = await this.#tracker.call(getNodes, { space: space.id, nodes: [space.root] })
-    const view = nodes[0]
-    if (view === undefined) throw new UntrustedError('the tracker withholds the root of a space')
-    return openNode(primitives, identity.pool, this.#verifier, space, undefined, view, operations)
+    const node = await openNode(primitives, identity.pool, this.#verifier, space, parent, view, operations)
+    const seen = await this.#log.versions.of(node.id)
+    if (node.version < seen)
+      throw await this.#log.mistrust(
+        'the tracker serves an older version of a node than it had shown before',
+        {},
+        {
+          node: node.id,
+          version: node.version,
+          seen,
+        },
+      )
+    await this.#log.versions.see(node.id, node.version)
+    this.#places.set(toHex(node.id), parent?.id ?? NO_PARENT)
+    return node
+  }
+
+  /** Where a node stood when it was read last; undefined for one that never was. */
+  placeOf(node: Uint8Array): Uint8Array | undefined {
+    return this.#places.get(toHex(node))
   }
 
   async #loadChildren(folder: RemoteNode): Promise<Children> {
-    const { primitives, identity } = this.#parts
     const all: RemoteNode[] = []
-    const seen = new Set<string>()
-    let cursor: Uint8Array | undefined
-    do {
-      const page = await this.#tracker.call(listChildren, {
-        space: folder.space.id,
-        node: folder.id,
-        cursor,
-      })
-      for (const view of page.nodes) {
-        const id = toHex(view.node)
-        if (seen.has(id)) throw new UntrustedError('the tracker serves a node twice')
-        seen.add(id)
-        all.push(
-          await openNode(
-            primitives,
-            identity.pool,
-            this.#verifier,
-            folder.space,
-            folder,
-            view,
-            page.operations,
-          ),
-        )
-      }
-      if (page.cursor !== undefined && page.nodes.length === 0)
-        throw new UntrustedError('the tracker serves empty pages without end')
-      cursor = page.cursor
-    } while (cursor !== undefined)
-
+    for (const { view, operations } of await confirmedChildren(this.#log, this.#tracker, folder))
+      all.push(await this.#open(folder.space, folder, view, operations))
     all.sort((a, b) => a.index - b.index || a.place - b.place || compareBytes(a.id, b.id))
     const byName = new Map<string, RemoteNode>()
     const conflicts: RemoteNode[] = []

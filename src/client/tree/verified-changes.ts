@@ -11,8 +11,9 @@ import { ZERO_ID } from '../../core/open/objects/suite.ts'
 import { verifyCertificate, verifyMemberRecord } from '../../core/open/objects/verify-identity.ts'
 import type { Primitives } from '../../core/open/primitives.ts'
 import type { ChangeView, OperationView } from '../../core/open/protocol/tracker-methods.ts'
-import { resolveMember } from '../../core/open/protocol/tracker-methods.ts'
+import type { LogClient } from '../log/log-client.ts'
 import type { Tracker } from '../tracker.ts'
+import { confirmedMember, rememberContact } from './confirmed-member.ts'
 
 /** A change whose author, place and integrity are proven. */
 export interface VerifiedChange {
@@ -43,13 +44,15 @@ export class ChangeVerifier {
   readonly #primitives: Primitives
   readonly #pool: Uint8Array
   readonly #tracker: Tracker
+  readonly #log: LogClient
   readonly #members = new Map<string, Promise<readonly Certificate[]>>()
   readonly #operations = new Map<string, VerifiedOperation>()
 
-  constructor(primitives: Primitives, pool: Uint8Array, tracker: Tracker) {
+  constructor(primitives: Primitives, pool: Uint8Array, tracker: Tracker, log: LogClient) {
     this.#primitives = primitives
     this.#pool = pool
     this.#tracker = tracker
+    this.#log = log
   }
 
   /** Verifies an operation's signature by a device of the given member. */
@@ -77,6 +80,9 @@ export class ChangeVerifier {
       operationCodec,
       view.signed,
     )
+    // What another device had been shown must be of the history that we are shown.
+    if (!equalBytes(operation.device, this.#log.parts.identity.device.deviceId))
+      await this.#log.meetHead(operation.head)
     if (this.#operations.size >= MAX_REMEMBERED) this.#operations.clear()
     this.#operations.set(name, { operation, view })
     return operation
@@ -135,12 +141,11 @@ export class ChangeVerifier {
   }
 
   async #resolve(member: Uint8Array): Promise<readonly Certificate[]> {
-    const { member: view } = await this.#tracker.call(resolveMember, { id: member })
-    if (view === undefined)
-      throw new UntrustedError('the tracker does not know a member whose operations it serves', { member })
+    const view = await confirmedMember(this.#log, this.#tracker, member)
     const { record, memberId } = verifyMemberRecord(this.#primitives, this.#pool, view.record)
     if (!equalBytes(memberId, member))
       throw new UntrustedError("the tracker gave another member's record", { member })
+    await rememberContact(this.#log, member, record.seq)
     return view.certificates.map((signed) =>
       verifyCertificate(this.#primitives, this.#pool, record.sign, signed),
     )

@@ -107,6 +107,12 @@ export class FolderError extends AllmendError {
   readonly policy = 'stop'
 }
 
+/** The log has two histories, or claims one that isn't ours: nothing is written until a person has decided. */
+export class ForkedError extends AllmendError {
+  readonly code = 'forked'
+  readonly policy = 'stop'
+}
+
 /** A fault on the other side that it could not name; its log has the cause. */
 export class InternalError extends AllmendError {
   readonly code = 'internal'
@@ -128,6 +134,7 @@ const TYPES = {
   busy: BusyError,
   cancelled: CancelledError,
   folder: FolderError,
+  forked: ForkedError,
   internal: InternalError,
 } as const
 

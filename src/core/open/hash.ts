@@ -10,9 +10,17 @@ export function taggedHash(
   return primitives.sha256(tagged(tag, bytes))
 }
 
+/** There are a few dozen tags, asked for by the hundred thousand. */
+const prefixes = new Map<string, Uint8Array>()
+
 /** "allmend/1/" + tag + a zero byte + the given parts: the domain separation of hashes, signatures and derivations. */
 export function tagged(tag: string, ...parts: readonly Uint8Array[]): Uint8Array {
-  return concatBytes(utf8(`allmend/1/${tag}\0`), ...parts)
+  let prefix = prefixes.get(tag)
+  if (prefix === undefined) {
+    prefix = utf8(`allmend/1/${tag}\0`)
+    prefixes.set(tag, prefix)
+  }
+  return concatBytes(prefix, ...parts)
 }
 
 /** What `sign(t, b)` signs: "allmend/1/" + t + 0 + pool id + b. */

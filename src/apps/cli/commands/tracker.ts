@@ -1,15 +1,31 @@
 import type { Command } from 'commander'
 import { toHex } from '../../../core/open/bytes.ts'
+import { UsageError } from '../../../core/open/errors.ts'
+import type { Logger } from '../../../ports/logger.ts'
+import type { LedgerFactory } from '../../tracker/attach-ledger.ts'
+import { readLedgerRecord } from '../../tracker/ledger-record.ts'
+import type { ChainSource } from '../../tracker/pool-ledger.ts'
 import { startTracker } from '../../tracker/start-tracker.ts'
+import type { AnchorOptions, ChainNodeOptions } from '../chain-options.ts'
+import {
+  ANCHOR_EVERY,
+  ANCHOR_SECONDS,
+  CHAIN_KEY_FILE,
+  CHAIN_URL,
+  anchoringIntervals,
+  chainNode,
+} from '../chain-options.ts'
 import type { RunCommand } from '../context.ts'
 import { roleLogger } from '../role-logger.ts'
 import { runRole } from '../run-role.ts'
 import { countingNumber } from '../whole-number.ts'
 
-interface StartOptions {
+interface StartOptions extends AnchorOptions, ChainNodeOptions {
   readonly dir: string
   readonly listen?: string
   readonly lease?: number
+  readonly chainDir?: string
+  readonly chain: boolean
   readonly logFile?: string
 }
 
@@ -29,15 +45,28 @@ export function registerTracker(program: Command, run: RunCommand): void {
       'life of shards that were sent but not committed; by default a day',
       countingNumber,
     )
+    .option(
+      '--chain-dir <folder>',
+      'anchor the log on the embedded chain of this folder (`allmend chain start`)',
+    )
+    .option(...CHAIN_URL)
+    .option(...CHAIN_KEY_FILE)
+    .option('--no-chain', 'do without the chain that it had the last time')
+    .option(...ANCHOR_EVERY)
+    .option(...ANCHOR_SECONDS)
     .option('--log-file <file>', 'write the log there instead of standard error')
     .action(
       run(async (context, options: StartOptions) => {
+        const source = await chainSource(options)
         await runRole(context, 'tracker', async () => {
+          const logger = roleLogger('tracker', options.logFile)
           const running = await startTracker({
             folder: options.dir,
             ...(options.listen === undefined ? {} : { listen: options.listen }),
             ...(options.lease === undefined ? {} : { leaseMs: options.lease * 1_000 }),
-            logger: roleLogger('tracker', options.logFile),
+            ...(source === undefined ? {} : { ledger: ledgerOf(options.dir, source, logger) }),
+            anchoring: anchoringIntervals(options),
+            logger,
           })
           const { address, peerId, poolId, foundingToken } = running
           return {
@@ -59,4 +88,26 @@ export function registerTracker(program: Command, run: RunCommand): void {
         })
       }),
     )
+}
+
+/** What talks to chains is loaded when there is a pool to open one for. */
+function ledgerOf(folder: string, source: ChainSource, logger: Logger): LedgerFactory {
+  return async (pool) => {
+    const { poolLedger } = await import('../../tracker/pool-ledger.ts')
+    return poolLedger(folder, source, logger)(pool)
+  }
+}
+
+/** Where this tracker's chain is: as it is told, else the node that it had the last time. */
+async function chainSource(options: StartOptions): Promise<ChainSource | undefined> {
+  const node = chainNode(options)
+  if (!options.chain) {
+    if (node !== undefined || options.chainDir !== undefined)
+      throw new UsageError('--no-chain goes with no other chain')
+    return undefined
+  }
+  if (node !== undefined && options.chainDir !== undefined)
+    throw new UsageError('--chain-dir and --chain-url name two chains')
+  if (options.chainDir !== undefined) return { folder: options.chainDir }
+  return node ?? (await readLedgerRecord(options.dir))?.node
 }

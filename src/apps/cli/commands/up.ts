@@ -4,17 +4,20 @@ import { Option } from 'commander'
 import { UsageError } from '../../../core/open/errors.ts'
 import { startPool } from '../../up/start-pool.ts'
 import { parseByteSize } from '../byte-size.ts'
+import type { AnchorOptions, ChainNodeOptions } from '../chain-options.ts'
+import { ANCHOR_EVERY, ANCHOR_SECONDS, CHAIN_KEY_FILE, CHAIN_URL, chainNode } from '../chain-options.ts'
 import type { RunCommand } from '../context.ts'
 import { upText } from '../up-text.ts'
 import { countingNumber, wholeNumber } from '../whole-number.ts'
 
-interface Options {
+interface Options extends AnchorOptions, ChainNodeOptions {
   readonly dir: string
   readonly providers: number
   readonly capacity: string
   readonly members: string
   readonly restart: 'always' | 'never'
   readonly lease?: number
+  readonly chain: boolean
 }
 
 const MAX_PROVIDERS = 64
@@ -24,7 +27,7 @@ export function registerUp(program: Command, run: RunCommand): void {
     .command('up')
     .summary('run a whole pool on this machine')
     .description(
-      'Runs a tracker, providers and members, each role a process of its own, until Ctrl-C or `allmend down`.\n' +
+      'Runs a chain, a tracker, providers and members, each role a process of its own, until Ctrl-C or `allmend down`.\n' +
         'Starts again on the same folder with all data, whatever happened to it before.',
     )
     .option('--dir <folder>', 'where everything is kept', './allmend-data')
@@ -41,12 +44,20 @@ export function registerUp(program: Command, run: RunCommand): void {
       'life of shards that were sent but not committed; by default a day',
       countingNumber,
     )
+    .option(...CHAIN_URL)
+    .option(...CHAIN_KEY_FILE)
+    .option('--no-chain', 'run without a chain: the log is proven by its signatures and witnesses alone')
+    .option(...ANCHOR_EVERY)
+    .option(...ANCHOR_SECONDS)
     .action(
       run(async ({ output, signal }, options: Options) => {
         if (options.providers < 1 || options.providers > MAX_PROVIDERS)
           throw new UsageError(`--providers is 1 to ${MAX_PROVIDERS}`)
         const members = options.members.split(',').map((name) => name.trim())
         if (new Set(members).size !== members.length) throw new UsageError('--members names somebody twice')
+        const node = chainNode(options)
+        if (node !== undefined && !options.chain) throw new UsageError('--no-chain goes with no other chain')
+        const { anchorEvery, anchorSeconds } = options
         const pool = await startPool({
           dir: resolve(options.dir),
           providers: options.providers,
@@ -54,6 +65,9 @@ export function registerUp(program: Command, run: RunCommand): void {
           members,
           restart: options.restart,
           ...(options.lease === undefined ? {} : { leaseSeconds: options.lease }),
+          chain: options.chain ? (node ?? 'embedded') : 'none',
+          ...(anchorEvery === undefined ? {} : { anchorEvery }),
+          ...(anchorSeconds === undefined ? {} : { anchorSeconds }),
           signal,
           note: (text) => output.note(text),
         })

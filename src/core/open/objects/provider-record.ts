@@ -1,6 +1,6 @@
 /** Providers' registration and the invites that let them in. */
 import type { ValueOf } from '../schema.ts'
-import { codec, struct, text, uint } from '../schema.ts'
+import { codec, optional, struct, text, uint } from '../schema.ts'
 import { signedField } from './signed.ts'
 import { deviceId, id, publicKey, suiteField } from './suite.ts'
 
@@ -33,6 +33,8 @@ export const providerRecordField = struct({
   capacity: [5, uint()],
   /** Rises with every record. */
   seq: [6, uint()],
+  /** Raw Ed25519 key by which it cosigns the log's checkpoints, for nothing else; absent where it doesn't witness. */
+  witness: [7, optional(publicKey)],
 })
 export type ProviderRecord = ValueOf<typeof providerRecordField>
 export const providerRecordCodec = codec('provider record', providerRecordField, 1_024)

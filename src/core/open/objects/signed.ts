@@ -16,8 +16,10 @@ export type SignatureTag =
   | 'certificate-device'
   | 'admit'
   | 'provider-invite'
+  | 'ledger-binding'
   | 'provider'
   | 'ticket'
+  | 'promise'
 
 export type Signed = readonly [body: Uint8Array, signature: Uint8Array]
 

@@ -7,6 +7,7 @@ import { signedOperationField } from '../objects/operation.ts'
 import { MAX_CHANGE_BYTES } from '../objects/change.ts'
 import { signedAdmitField, signedCertificateField, signedMemberRecordField } from '../objects/identity.ts'
 import { signedProviderInviteField, signedProviderRecordField } from '../objects/provider-record.ts'
+import { signedPromiseField } from '../log/promise.ts'
 import { deviceId, id, nodeId, publicKey } from '../objects/suite.ts'
 import { signedTicketField } from '../objects/ticket.ts'
 import type { ValueOf } from '../schema.ts'
@@ -257,7 +258,12 @@ export const commitOperation = method(
     operation: [0, signedOperationField],
     changes: [1, array(bytesUpTo(MAX_CHANGE_BYTES), MAX_CHANGES)],
   }),
-  struct({ index: [0, uint()], time: [1, uint()] }),
+  struct({
+    index: [0, uint()],
+    time: [1, uint()],
+    /** The log's word for it. */
+    promise: [2, signedPromiseField],
+  }),
 )
 
 /** Hands the tracker public lists of blob ids (their whole blobs) that a coming commit's refs name. */

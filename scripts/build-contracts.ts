@@ -1,0 +1,140 @@
+// Compiles contracts/src to TypeScript modules that carry ABI and code of each contract, so that Node, the built package and
+// tests load them without a compiler.
+//
+// Every module starts with a stamp of what it was made from (sources, compiler, settings): a second run does nothing where the
+// stamp fits. Modules are renamed into place, so that two runs at once leave whole files. The same sources and settings give
+// the same code everywhere: clients compare what a chain holds with it.
+import { createHash } from 'node:crypto'
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+
+const root = dirname(import.meta.dirname)
+const sources = join(root, 'contracts', 'src')
+const generated = join(root, 'src', 'adapters', 'evm', 'generated')
+
+const CONTRACTS = [
+  { name: 'directory', file: 'Directory.sol', contract: 'Directory' },
+  { name: 'member-names', file: 'MemberNames.sol', contract: 'MemberNames' },
+  { name: 'providers', file: 'Providers.sol', contract: 'Providers' },
+  { name: 'balancer', file: 'Balancer.sol', contract: 'Balancer' },
+  { name: 'log-heads', file: 'LogHeads.sol', contract: 'LogHeads' },
+]
+
+/** What forge tests, too (contracts/foundry.toml). `paris` runs on every network of today. */
+const SETTINGS = {
+  optimizer: { enabled: true, runs: 1_000 },
+  evmVersion: 'paris',
+  // Without a hash of the sources' comments and paths in it, the code depends on what it does alone.
+  metadata: { bytecodeHash: 'none' },
+}
+
+interface Compiled {
+  readonly abi: unknown
+  readonly evm: {
+    readonly bytecode: { readonly object: string }
+    readonly deployedBytecode: {
+      readonly object: string
+      readonly immutableReferences?: Record<string, { start: number; length: number }[]>
+    }
+  }
+}
+
+interface Output {
+  readonly errors?: readonly { readonly severity: string; readonly formattedMessage: string }[]
+  readonly contracts?: Record<string, Record<string, Compiled>>
+}
+
+interface Compiler {
+  version(): string
+  compile(input: string): string
+}
+
+async function readSources(): Promise<Record<string, { content: string }>> {
+  const files: Record<string, { content: string }> = {}
+  for (const name of (await readdir(sources)).toSorted())
+    if (name.endsWith('.sol'))
+      files[name] = { content: (await readFile(join(sources, name), 'utf8')).replaceAll('\r\n', '\n') }
+  return files
+}
+
+async function loadCompiler(): Promise<Compiler> {
+  try {
+    const loaded: { default: Compiler } = await import('solc')
+    return loaded.default
+  } catch (cause) {
+    throw new Error('the contracts need solc: install with development dependencies (npm ci)', { cause })
+  }
+}
+
+function compile(solc: Compiler, files: Record<string, { content: string }>): Output {
+  const outputSelection = {
+    '*': {
+      '*': [
+        'abi',
+        'evm.bytecode.object',
+        'evm.deployedBytecode.object',
+        'evm.deployedBytecode.immutableReferences',
+      ],
+    },
+  }
+  const output: Output = JSON.parse(
+    solc.compile(
+      JSON.stringify({ language: 'Solidity', sources: files, settings: { ...SETTINGS, outputSelection } }),
+    ),
+  )
+  const complaints = (output.errors ?? []).map(({ formattedMessage }) => formattedMessage)
+  if (complaints.length > 0) throw new Error(`the contracts don't compile cleanly:\n${complaints.join('\n')}`)
+  return output
+}
+
+function moduleOf(compiled: Compiled): string {
+  const { bytecode, deployedBytecode } = compiled.evm
+  const blanks = Object.values(deployedBytecode.immutableReferences ?? {})
+    .flat()
+    .map(({ start, length }) => [start, length])
+    .toSorted((a, b) => a[0]! - b[0]!)
+  return [
+    `export const abi = ${JSON.stringify(compiled.abi)} as const`,
+    `export const bytecode = '0x${bytecode.object}'`,
+    `/** Code on the chain, with zeros at \`immutables\`: [start, length] in bytes. */`,
+    `export const deployedBytecode = '0x${deployedBytecode.object}'`,
+    `export const immutables: readonly (readonly [number, number])[] = ${JSON.stringify(blanks)}`,
+    '',
+  ].join('\n')
+}
+
+async function stampOf(file: string): Promise<string> {
+  try {
+    return (await readFile(file, 'utf8')).split('\n', 1)[0]!
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return ''
+    throw error
+  }
+}
+
+async function replace(file: string, text: string): Promise<void> {
+  const temporary = `${file}.${process.pid}.tmp`
+  try {
+    await writeFile(temporary, text)
+    await rename(temporary, file)
+  } finally {
+    await rm(temporary, { force: true })
+  }
+}
+
+const files = await readSources()
+const solc = await loadCompiler()
+await mkdir(generated, { recursive: true })
+const made = createHash('sha256')
+  .update(JSON.stringify([files, solc.version(), SETTINGS, moduleOf.toString()]))
+  .digest('hex')
+const stamp = `// Generated by scripts/build-contracts.ts from contracts/src: ${made}`
+const stamps = await Promise.all(CONTRACTS.map(({ name }) => stampOf(join(generated, `${name}.ts`))))
+if (stamps.some((found) => found !== stamp)) {
+  const output = compile(solc, files)
+  for (const { name, file, contract } of CONTRACTS) {
+    const compiled = output.contracts?.[file]?.[contract]
+    if (compiled === undefined) throw new Error(`${file} has no contract ${contract}`)
+    await replace(join(generated, `${name}.ts`), `${stamp}\n${moduleOf(compiled)}`)
+  }
+}

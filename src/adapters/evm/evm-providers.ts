@@ -1,0 +1,223 @@
+import type { Hex } from 'viem'
+import { hexToBytes } from 'viem'
+import { drawSlots } from '../../core/open/balancer.ts'
+import { equalBytes, toHex } from '../../core/open/bytes.ts'
+import { MalformedError, NotFoundError, UntrustedError } from '../../core/open/errors.ts'
+import type { Primitives } from '../../core/open/primitives.ts'
+import { SLOTS_PER_DOMAIN, WeightTree } from '../../core/open/weight-tree.ts'
+import type {
+  CapacityReport,
+  LedgerDraw,
+  LedgerPick,
+  LedgerProvider,
+  LedgerProviderReader,
+  LedgerProviderWriter,
+  LedgerProviders,
+} from '../../ports/ledger-providers.ts'
+import type { ChainReader } from './chain-reader.ts'
+import { writeTo } from './contract-write.ts'
+import type { PoolContracts } from './pool-contracts.ts'
+import type { Transactor } from './transactor.ts'
+import { admissionMessage, hexOf } from './typed-data.ts'
+
+/** Domains asked for at once. */
+const WIDTH = 16
+
+interface Listed {
+  readonly id: Hex
+  readonly provider: {
+    readonly capacity: number
+    readonly used: number
+    readonly proven: number
+    readonly seq: number
+    readonly slot: number
+    readonly score: number
+    readonly retired: boolean
+    readonly reporter: Hex
+    readonly endpointKey: Hex
+    readonly operator: Hex
+  }
+  readonly weight: number
+}
+
+export function providerMethods(
+  contracts: PoolContracts,
+  writer: () => Transactor,
+  reader: ChainReader,
+  primitives: Pick<Primitives, 'sha256'>,
+): LedgerProviderReader & LedgerProviderWriter {
+  const { providers: registry, balancer, unitBytes } = contracts
+  const provider = async (id: Uint8Array, block?: number): Promise<LedgerProvider | undefined> => {
+    try {
+      const listed = await registry.view('providerOf', [hexOf(id)], block)
+      const domain = await registry.view(
+        'domainAt',
+        [Math.floor(listed.provider.slot / SLOTS_PER_DOMAIN)],
+        block,
+      )
+      return providerOf(listed, hexToBytes(domain))
+    } catch (error) {
+      if (error instanceof NotFoundError && block === undefined) return undefined
+      if (error instanceof NotFoundError && error.facts['block'] === undefined) return undefined
+      throw error
+    }
+  }
+  const providers = async (block?: number): Promise<LedgerProviders> => {
+    const at = block ?? (await reader.head()).number
+    const count = await balancer.view('domains', [], at)
+    const found: LedgerProvider[][] = []
+    const domains: Uint8Array[] = []
+    for (let from = 0; from < count; from += WIDTH) {
+      const indexes = Array.from({ length: Math.min(WIDTH, count - from) }, (_, i) => from + i)
+      const part = await Promise.all(indexes.map((domain) => registry.view('providersIn', [domain], at)))
+      for (const [domain, listed] of part) {
+        domains.push(hexToBytes(domain))
+        found.push(listed.map((one) => providerOf(one, hexToBytes(domain))))
+      }
+    }
+    return { unit: unitBytes, providers: found.flat(), domains, block: at }
+  }
+  return {
+    provider,
+    providers,
+    async pick(draw, block): Promise<LedgerPick> {
+      const state = await providers(block)
+      const request = requestOf(state, draw)
+      const [slots, perDomain] = await balancer.view(
+        'pick',
+        [
+          hexOf(request.seed),
+          BigInt(request.count),
+          BigInt(request.maxPerDomain),
+          request.skipped,
+          request.held,
+        ],
+        state.block,
+      )
+      const own = drawSlots(primitives, treeOf(state), request)
+      if (own.slots.join() !== slots.join() || own.perDomain !== Number(perDomain))
+        throw new UntrustedError('the node’s draw is not the one that its weights give', {
+          block: state.block,
+        })
+      return { ...idsOf(state, own.slots), perDomain: own.perDomain, block: state.block }
+    },
+    admitProvider(admission) {
+      const signature = admission.signature === undefined ? '0x' : hexOf(admission.signature)
+      const data = registry.data('admit', [admissionMessage(admission), signature])
+      return writeTo(writer(), registry, data, async () => {
+        const held = await provider(admission.id)
+        return (
+          held !== undefined &&
+          equalBytes(held.endpointKey, admission.endpointKey) &&
+          equalBytes(held.operator, admission.operator) &&
+          equalBytes(held.domain, admission.domain) &&
+          equalBytes(held.reporter, admission.reporter)
+        )
+      })
+    },
+    retireProvider: (id) =>
+      writeTo(writer(), registry, registry.data('retire', [hexOf(id)]), async () =>
+        Boolean((await provider(id))?.retired),
+      ),
+    reportCapacity(reports) {
+      const entries = reports.map((report) => ({
+        id: hexOf(report.id),
+        capacity: report.capacity,
+        used: report.used,
+        seq: report.seq,
+        signature: hexOf(report.signature),
+      }))
+      return writeTo(writer(), registry, registry.data('report', [entries]), () =>
+        every(reports, async (report) => takenIn(report, await provider(report.id))),
+      )
+    },
+    assessProviders(assessments) {
+      const entries = assessments.map(({ id, proven, score }) => ({ id: hexOf(id), proven, score }))
+      return writeTo(writer(), registry, registry.data('assess', [entries]), () =>
+        every(assessments, async ({ id, proven, score }) => {
+          const held = await provider(id)
+          if (held === undefined) return false
+          if (held.proven === proven && held.score === score) return true
+          const weight = await registry.view('weightFor', [held.capacity, held.used, proven, score])
+          return Math.abs(weight - held.weight) * 50 <= held.weight
+        }),
+      )
+    },
+  }
+
+  /** Whether the ledger has this report, a newer one, or a state that it wouldn't move. */
+  async function takenIn(report: CapacityReport, held: LedgerProvider | undefined): Promise<boolean> {
+    if (held === undefined) return false
+    if (held.retired || held.seq >= report.seq) return true
+    const { capacity, used } = report
+    const weight = await registry.view('weightFor', [capacity, used, held.proven, held.score])
+    const moved = (from: number, to: number, whole: number): boolean => Math.abs(from - to) * 50 > whole
+    return (
+      capacity === held.capacity &&
+      !moved(held.used, used, capacity) &&
+      !moved(held.weight, weight, held.weight)
+    )
+  }
+}
+
+/** The tree of weights of a state, for draws on one's own. */
+export function treeOf({ providers, domains }: LedgerProviders): WeightTree {
+  const tree = new WeightTree()
+  tree.setDomains(domains.length)
+  for (const { slot, weight } of providers) tree.set(slot, weight)
+  return tree
+}
+
+/** The draw in slots and domain indexes; NotFoundError for a provider that the ledger doesn't know. */
+export function requestOf(state: LedgerProviders, draw: LedgerDraw) {
+  const slots = new Map(state.providers.map(({ id, slot }) => [toHex(id), slot]))
+  const domains = new Map(state.domains.map((domain, index) => [toHex(domain), index]))
+  const skipped = draw.skipped.map((id) => {
+    const slot = slots.get(toHex(id))
+    if (slot === undefined)
+      throw new NotFoundError('the ledger doesn’t know a provider that is skipped', { provider: id })
+    return slot
+  })
+  return {
+    seed: draw.seed,
+    count: draw.count,
+    maxPerDomain: draw.maxPerDomain,
+    skipped: [...new Set(skipped)].sort((a, b) => a - b),
+    // A domain without providers here takes part in nothing.
+    held: draw.held.flatMap((domain) => domains.get(toHex(domain)) ?? []),
+  }
+}
+
+function idsOf({ providers }: LedgerProviders, slots: readonly number[]): { providers: Uint8Array[] } {
+  const ids = new Map(providers.map(({ id, slot }) => [slot, id]))
+  return {
+    providers: slots.map((slot) => {
+      const id = ids.get(slot)
+      if (id === undefined) throw new MalformedError('the ledger drew a slot without a provider', { slot })
+      return id
+    }),
+  }
+}
+
+function providerOf({ id, provider, weight }: Listed, domain: Uint8Array): LedgerProvider {
+  return {
+    id: hexToBytes(id),
+    slot: provider.slot,
+    endpointKey: hexToBytes(provider.endpointKey),
+    operator: hexToBytes(provider.operator),
+    domain,
+    reporter: hexToBytes(provider.reporter),
+    capacity: provider.capacity,
+    used: provider.used,
+    proven: provider.proven,
+    score: provider.score,
+    seq: provider.seq,
+    weight,
+    retired: provider.retired,
+  }
+}
+
+async function every<T>(items: readonly T[], holds: (item: T) => Promise<boolean>): Promise<boolean> {
+  for (const item of items) if (!(await holds(item))) return false
+  return true
+}

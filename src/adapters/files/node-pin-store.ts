@@ -1,0 +1,130 @@
+/**
+ * Invariants: both files are replaced whole and synced before a call returns; updates are exclusive by the system's lock on the
+ * folder; evidence is written once under a name that no other file has.
+ */
+import * as fs from 'node:fs/promises'
+import * as path from 'node:path'
+import { toHex } from '../../core/open/bytes.ts'
+import { BusyError, FolderError } from '../../core/open/errors.ts'
+import type { Pins, PinStore, SeenVersion } from '../../ports/pin-store.ts'
+import { MAX_SEEN_VERSIONS, requireForwards } from '../../ports/pin-store.ts'
+import { errnoOf } from '../disk/disk-error.ts'
+import { nodeFiles } from '../disk/disk-files.ts'
+import { replaceFile } from '../disk/replace-file.ts'
+import { fileError } from './file-error.ts'
+import { decodePins, decodeSeen, encodePins, encodeSeen } from './pins-file.ts'
+import { waitForLock } from './wait-for-lock.ts'
+
+const PINS_FILE = 'pins'
+const SEEN_FILE = 'seen'
+const EVIDENCE_FOLDER = 'evidence'
+/** Updates take milliseconds. */
+const UPDATE_WAIT_MS = 30_000
+
+export class NodePinStore implements PinStore {
+  readonly #folder: string
+  #last: Promise<unknown> = Promise.resolve()
+
+  /** `folder` belongs to this store alone; it is made when it isn't there. */
+  constructor(folder: string) {
+    this.#folder = folder
+  }
+
+  async load(): Promise<Pins | undefined> {
+    const bytes = await this.#read(PINS_FILE)
+    return bytes === undefined ? undefined : decodePins(bytes)
+  }
+
+  update(change: (pins: Pins | undefined) => Pins): Promise<Pins> {
+    return this.#alone(async () => {
+      const before = await this.load()
+      const after = change(before)
+      requireForwards(before, after)
+      if (after !== before) await this.#replace(PINS_FILE, encodePins(after))
+      return after
+    })
+  }
+
+  async seen(): Promise<readonly SeenVersion[]> {
+    const bytes = await this.#read(SEEN_FILE)
+    return bytes === undefined ? [] : decodeSeen(bytes)
+  }
+
+  see(versions: readonly SeenVersion[]): Promise<void> {
+    return this.#alone(async () => {
+      const all = new Map((await this.seen()).map((item) => [toHex(item.node), item]))
+      let isNews = false
+      for (const item of versions) {
+        const name = toHex(item.node)
+        const known = all.get(name)
+        if (known !== undefined && known.version >= item.version) continue
+        isNews = true
+        all.delete(name)
+        all.set(name, item)
+      }
+      if (isNews) await this.#replace(SEEN_FILE, encodeSeen([...all.values()].slice(-MAX_SEEN_VERSIONS)))
+    })
+  }
+
+  async saveEvidence(name: string, bytes: Uint8Array): Promise<string> {
+    const folder = path.join(this.#folder, EVIDENCE_FOLDER)
+    try {
+      await fs.mkdir(folder, { recursive: true, mode: 0o700 })
+      for (let number = 1; ; number++) {
+        const file = path.join(folder, `${name}-${number}`)
+        try {
+          // Takes the name: two commands may find the same fork at the same time.
+          await (await fs.open(file, 'wx', 0o600)).close()
+        } catch (error) {
+          if (errnoOf(error) === 'EEXIST') continue
+          throw error
+        }
+        await replaceFile(nodeFiles, file, bytes)
+        return file
+      }
+    } catch (error) {
+      throw fileError(folder, error)
+    }
+  }
+
+  async #read(name: string): Promise<Uint8Array | undefined> {
+    const file = path.join(this.#folder, name)
+    try {
+      return await fs.readFile(file)
+    } catch (error) {
+      if (errnoOf(error) === 'ENOENT') return undefined
+      throw fileError(file, error)
+    }
+  }
+
+  async #replace(name: string, bytes: Uint8Array): Promise<void> {
+    const file = path.join(this.#folder, name)
+    try {
+      await replaceFile(nodeFiles, file, bytes)
+    } catch (error) {
+      throw fileError(file, error)
+    }
+  }
+
+  #alone<T>(section: () => Promise<T>): Promise<T> {
+    const mine = this.#last.then(() => this.#locked(section))
+    this.#last = mine.catch(() => {})
+    return mine
+  }
+
+  async #locked<T>(section: () => Promise<T>): Promise<T> {
+    let lock
+    try {
+      await fs.mkdir(this.#folder, { recursive: true, mode: 0o700 })
+      lock = await waitForLock(this.#folder, UPDATE_WAIT_MS)
+    } catch (cause) {
+      if (!(cause instanceof FolderError)) throw fileError(this.#folder, cause)
+      throw new BusyError("another command of this home holds the pool's pins", {}, { cause })
+    }
+    try {
+      return await section()
+    } finally {
+      lock.release()
+    }
+  }
+}

@@ -1,0 +1,78 @@
+import type { Command } from 'commander'
+import { toHex } from '../../../core/open/bytes.ts'
+import { UsageError } from '../../../core/open/errors.ts'
+import type { LedgerReport } from '../../../client/log/ledger-status.ts'
+import { bindLedger } from '../../../client/log/ledger-binding.ts'
+import { ledgerReport } from '../../../client/log/ledger-status.ts'
+import type { ChainNodeOptions } from '../chain-options.ts'
+import { CHAIN_KEY_FILE, CHAIN_URL, chainNode } from '../chain-options.ts'
+import { count } from '../count.ts'
+import type { RunCommand } from '../context.ts'
+import { roleLogger } from '../role-logger.ts'
+
+export function registerLedger(program: Command, run: RunCommand): void {
+  const ledger = program.command('ledger').summary('the chain that holds the log’s heads')
+  ledger
+    .command('bind')
+    .summary('as an admin, bind the pool to the ledger that its tracker anchors in; for good')
+    .action(
+      run(async ({ output, withClient }) => {
+        await withClient(bindLedger)
+        output.result({ bound: true }, ['The pool is bound to its ledger: every member’s client pins it.'])
+      }),
+    )
+  ledger
+    .command('deploy')
+    .summary('deploy the contracts of a stopped tracker’s pool on a network of your choice')
+    .option('--dir <folder>', "the tracker's folder", './allmend-tracker')
+    .option(...CHAIN_URL)
+    .option(...CHAIN_KEY_FILE)
+    .action(
+      run(async ({ output }, options: ChainNodeOptions & { readonly dir: string }) => {
+        const node = chainNode(options)
+        if (node === undefined) throw new UsageError('say where: --chain-url and --chain-key-file')
+        const { deployPoolLedger } = await import('../../tracker/deploy-ledger.ts')
+        const binding = await deployPoolLedger(options.dir, node, roleLogger('tracker', undefined))
+        output.result(binding, [
+          `chain ${binding.chainId}: directory 0x${toHex(binding.directory)}, anchored by 0x${toHex(binding.anchor)}`,
+          'Start the tracker, then bind the pool to it: `allmend ledger bind`, as an admin.',
+        ])
+      }),
+    )
+  ledger
+    .command('status')
+    .summary('chain, contracts, what is anchored, witnesses')
+    .action(
+      run(async ({ output, withClient }) => {
+        const report = await withClient(ledgerReport)
+        output.result(report, ledgerLines(report))
+      }),
+    )
+}
+
+function ledgerLines(report: LedgerReport): string[] {
+  const { chain, contracts, anchored, log, lag, gasSpent, witnesses, problem, forked } = report
+  const { count: operators, quorum, fresh } = witnesses
+  return [
+    ...(chain === undefined || contracts === undefined
+      ? ['this pool has no ledger: the log is proven by its signatures and its witnesses alone']
+      : [
+          `chain ${chain.id} (${chain.kind})${chain.block === undefined ? '' : `, block ${chain.block.number} ${toHex(chain.block.hash)}`}`,
+          `contracts: directory 0x${toHex(contracts.directory)}, anchored by 0x${toHex(contracts.anchor)}${contracts.bound ? '' : ', not bound by an admin yet (`allmend ledger bind`)'}`,
+          anchored === undefined
+            ? 'nothing is anchored yet'
+            : `anchored: ${count(anchored.size, 'entry', 'entries')} in block ${anchored.block}, root ${toHex(anchored.root)}`,
+          `${count(lag.entries, 'entry', 'entries')} not anchored yet, for ${Math.round(lag.ms / 1_000)} s; gas spent ${gasSpent ?? 0}`,
+        ]),
+    `log: ${count(log.size, 'entry', 'entries')}, root ${toHex(log.root)}`,
+    quorum === 0
+      ? `unwitnessed: ${count(operators, 'operator')} of the 3 that a quorum needs`
+      : `witnesses: ${fresh} of ${count(operators, 'operator')} signed in the last ten minutes, ${quorum} make a quorum`,
+    ...(problem === undefined ? [] : [`problem: ${problem}`]),
+    ...(forked === undefined
+      ? []
+      : [
+          `FORKED since ${new Date(forked.since).toISOString()}: ${forked.reason}; evidence: ${forked.evidence}`,
+        ]),
+  ]
+}

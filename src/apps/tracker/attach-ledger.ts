@@ -1,0 +1,165 @@
+/**
+ * Anchors a tracker's log in a ledger, beside everything else. Invariants:
+ * - nothing waits for it: the ledger is opened in the background and again after a failure, heads are brought there by `createAnchoring`.
+ * - what the ledger held at a block goes into the next `heads` entry, with the block's hash: so the log keeps the chain to its past.
+ */
+import { AllmendError, CancelledError } from '../../core/open/errors.ts'
+import { createAnchoring } from '../../adapters/evm/anchoring.ts'
+import type { Anchoring } from '../../adapters/evm/anchoring.ts'
+import type { Clock } from '../../ports/clock.ts'
+import type { Ledger } from '../../ports/ledger.ts'
+import type { Logger } from '../../ports/logger.ts'
+import type { LedgerAccess, TrackerLedger } from '../../tracker/log/tracker-ledger.ts'
+import type { TrackerLog } from '../../tracker/log/tracker-log.ts'
+
+/** Opens the ledger of a pool; throws what keeps it from that. */
+export type LedgerFactory = (pool: Uint8Array) => Promise<Ledger>
+
+export interface AnchoringIntervals {
+  /** Anchors when so many entries are not anchored; default 1,000. */
+  readonly everyEntries?: number
+  /** Or when the oldest of them waits so long, ms; default 60 s. */
+  readonly everyMs?: number
+}
+
+export interface AttachOptions extends AnchoringIntervals {
+  readonly open: LedgerFactory
+  /** The pool's id, once it is founded. */
+  readonly pool: Promise<Uint8Array>
+  readonly log: TrackerLog
+  readonly clock: Clock
+  readonly logger: Logger
+}
+
+export interface AttachedLedger {
+  readonly access: LedgerAccess
+  close(): Promise<void>
+}
+
+const OPENING = 'the ledger is being opened'
+const FIRST_PAUSE_MS = 1_000
+const LONGEST_PAUSE_MS = 60_000
+
+export function attachLedger(options: AttachOptions): AttachedLedger {
+  const abort = new AbortController()
+  const access: { ledger: TrackerLedger | undefined; problem: string | undefined } = {
+    ledger: undefined,
+    problem: OPENING,
+  }
+  const running = run(options, access, abort.signal)
+  return {
+    access,
+    async close() {
+      abort.abort()
+      await running
+    },
+  }
+}
+
+async function run(
+  options: AttachOptions,
+  access: { ledger: TrackerLedger | undefined; problem: string | undefined },
+  signal: AbortSignal,
+): Promise<void> {
+  const ledger = await openAgain(options, access, signal)
+  if (ledger === undefined) return
+  const anchoring = anchor(options, ledger)
+  access.problem = undefined
+  access.ledger = {
+    binding: ledger.binding,
+    status: () => ledger.status(),
+    headAt: (index) => ledger.headAt(index),
+    anchoring: () => anchoring.status(),
+  }
+  try {
+    await follow(options, ledger, anchoring, signal)
+  } finally {
+    const ended = anchoring.close()
+    // What is under way is not waited for: the next start finds it on the chain, or sends it again.
+    await ledger.close()
+    await ended
+  }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve()
+  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
+}
+
+/** The ledger, however long that takes; undefined when the signal aborts first. */
+async function openAgain(
+  { open, pool, clock, logger }: AttachOptions,
+  access: { problem: string | undefined },
+  signal: AbortSignal,
+): Promise<Ledger | undefined> {
+  const founded = await Promise.race([pool, aborted(signal)])
+  if (founded === undefined) return undefined
+  for (let pause = FIRST_PAUSE_MS; !signal.aborted; pause = Math.min(2 * pause, LONGEST_PAUSE_MS)) {
+    try {
+      return await open(founded)
+    } catch (error) {
+      access.problem = error instanceof AllmendError ? error.message : 'the ledger cannot be opened'
+      logger.warn({ why: String(error), retryMs: pause }, 'the ledger cannot be opened')
+    }
+    await sleep(clock, pause, signal)
+  }
+  return undefined
+}
+
+function anchor({ log, clock, logger, everyEntries, everyMs }: AttachOptions, ledger: Ledger): Anchoring {
+  return createAnchoring({
+    ledger,
+    clock,
+    logger,
+    ...(everyEntries === undefined ? {} : { everyEntries }),
+    ...(everyMs === undefined ? {} : { everyMs }),
+    log: {
+      head: () => log.served?.checkpoint,
+      rootAt: (size) => (size > log.session.size ? undefined : log.session.tree.root(size)),
+    },
+    onMismatch: ({ anchored, root }) =>
+      logger.error(
+        { size: anchored.size, index: anchored.index, isShorter: root === undefined },
+        'the ledger holds a head that is not of this log',
+      ),
+  })
+}
+
+/** Tells anchoring of new heads, and the log of what is anchored. */
+async function follow(
+  { log, logger }: AttachOptions,
+  ledger: Ledger,
+  anchoring: Anchoring,
+  signal: AbortSignal,
+): Promise<void> {
+  const ended = aborted(signal)
+  let noted = -1
+  while (!signal.aborted) {
+    anchoring.noteSize(log.served?.checkpoint.size ?? 0)
+    const index = anchoring.status().anchored?.index
+    if (index !== undefined && index !== noted)
+      try {
+        log.anchor = await anchorNow(ledger)
+        noted = index
+      } catch (error) {
+        logger.warn({ why: String(error) }, 'what the ledger holds could not be read')
+      }
+    await Promise.race([log.headChanged(), ended])
+  }
+}
+
+/** The newest head there at the newest block, and that block. */
+async function anchorNow(ledger: Ledger): Promise<TrackerLog['anchor']> {
+  const { block } = (await ledger.status()).chain
+  const head = await ledger.latestHead(block.number)
+  if (head === undefined) return undefined
+  return { size: head.size, root: head.root, block: block.number, blockHash: block.hash }
+}
+
+async function sleep(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
+  try {
+    await clock.sleep(ms, signal)
+  } catch (error) {
+    if (!(error instanceof CancelledError)) throw error
+  }
+}

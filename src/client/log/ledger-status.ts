@@ -1,0 +1,77 @@
+import { ledgerStatus } from '../../core/open/protocol/log-methods.ts'
+import type { Client } from '../client.ts'
+import { boundLedger, sameChain } from './ledger-binding.ts'
+
+export interface LedgerReport {
+  /** Absent where the pool has no ledger, or it can't be opened now (`problem`). */
+  readonly chain?: {
+    readonly id: number
+    readonly kind: string
+    readonly block?: { readonly number: number; readonly hash: Uint8Array }
+  }
+  readonly contracts?: {
+    readonly directory: Uint8Array
+    readonly codeHash: Uint8Array
+    readonly anchor: Uint8Array
+    /** Whether an admin has bound the pool to them; until then nothing is compared with them. */
+    readonly bound: boolean
+  }
+  readonly anchored?: { readonly size: number; readonly root: Uint8Array; readonly block: number }
+  readonly log: { readonly size: number; readonly root: Uint8Array }
+  readonly lag: { readonly entries: number; readonly ms: number }
+  readonly gasSpent?: number
+  /** Operators that witness, how many make a quorum (0: fewer than three, the pool is unwitnessed), how many signed lately. */
+  readonly witnesses: { readonly count: number; readonly quorum: number; readonly fresh: number }
+  readonly problem?: string
+  /** This client has seen two histories: since when (Unix milliseconds), and where the evidence is. */
+  readonly forked?: { readonly since: number; readonly reason: string; readonly evidence: string }
+}
+
+/**
+ * The log as this client has verified it, and what the tracker says of the ledger. The binding that an admin signed is pinned.
+ *
+ * @throws UntrustedError when the tracker names another chain or other contracts than an admin has signed.
+ */
+export async function ledgerReport(client: Client): Promise<LedgerReport> {
+  const { log, tracker } = client
+  const { checkpoint } = await log.view()
+  const answer = await tracker.call(ledgerStatus, {})
+  const { ledger, lag, lagMs, operators, quorum, fresh } = answer
+  const bound = await boundLedger(client)
+  const { forked } = await log.pins()
+  if (ledger !== undefined && bound !== undefined && !sameChain(bound, ledger))
+    throw await log.mistrust(
+      'the tracker names another chain, or other contracts, than the pool is bound to',
+      {},
+      { chainId: ledger.chainId },
+    )
+  const problem = ledger?.problem ?? answer.problem
+  const block = ledger?.block
+  const anchored = ledger?.anchored
+  return {
+    ...(ledger === undefined
+      ? {}
+      : {
+          chain: {
+            id: ledger.chainId,
+            kind: ledger.kind,
+            ...(block === undefined ? {} : { block: { number: block[0], hash: block[1] } }),
+          },
+          contracts: {
+            directory: ledger.directory,
+            codeHash: ledger.codeHash,
+            anchor: ledger.anchor,
+            bound: bound !== undefined,
+          },
+          gasSpent: ledger.gasSpent,
+        }),
+    ...(anchored === undefined
+      ? {}
+      : { anchored: { size: anchored.size, root: anchored.root, block: anchored.block } }),
+    log: { size: checkpoint.size, root: checkpoint.root },
+    lag: { entries: lag, ms: lagMs },
+    witnesses: { count: operators, quorum, fresh },
+    ...(problem === undefined ? {} : { problem }),
+    ...(forked === undefined ? {} : { forked }),
+  }
+}

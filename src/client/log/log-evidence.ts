@@ -1,0 +1,43 @@
+/** What a client keeps when the tracker was caught: enough for a stranger with the pool's genesis to check it again. */
+import { MAX_MAP_PROOF_BYTES, MAX_PROOF_LEAVES } from '../../core/open/log/map-proof.ts'
+import { MAX_ENTRY_BYTES } from '../../core/open/log/entry.ts'
+import { MAX_NOTE_BYTES } from '../../core/open/log/note.ts'
+import { id, signature } from '../../core/open/objects/suite.ts'
+import type { ValueOf } from '../../core/open/schema.ts'
+import {
+  array,
+  bytesUpTo,
+  codec,
+  oneOf,
+  optional,
+  struct,
+  text,
+  tuple,
+  uint,
+} from '../../core/open/schema.ts'
+
+const note = bytesUpTo(MAX_NOTE_BYTES)
+
+export const evidenceField = struct({
+  v: [0, oneOf([1])],
+  /** What was found wrong, for people. */
+  reason: [1, text(1_024)],
+  /** When, by our clock, Unix milliseconds. */
+  time: [2, uint()],
+  genesis: [3, bytesUpTo(1_024)],
+  /** The pinned head and the one that was served: notes that the log signed. */
+  pinned: [4, optional(note)],
+  served: [5, optional(note)],
+  /** What was sent as consistency between them. */
+  consistency: [6, array(id, 128)],
+  /** A proof of the served head's map, the keys that were asked and those that answered otherwise than the tracker did. */
+  proof: [7, optional(bytesUpTo(MAX_MAP_PROOF_BYTES))],
+  keys: [8, array(id, MAX_PROOF_LEAVES)],
+  entries: [9, array(bytesUpTo(MAX_ENTRY_BYTES), MAX_PROOF_LEAVES)],
+  /** A promise that the log signed and did not keep: index, time, hash, signature. */
+  promise: [10, optional(tuple(uint(), uint(), id, signature))],
+  /** A fork proof (docs/spec/checkpoint.md). */
+  fork: [11, optional(bytesUpTo(2 * MAX_NOTE_BYTES + 8 * 1024))],
+})
+export type Evidence = ValueOf<typeof evidenceField>
+export const evidenceCodec = codec('evidence', evidenceField, 64 * 1024 * 1024)

@@ -1,0 +1,153 @@
+/**
+ * Entries: the leaves of the log (SECURITY.md sections 5 and 6). Invariants:
+ * - an entry holds the exact bytes of one signed object; an operation's changes are stored apart, under the root in its body.
+ * - indices have no gaps; time never falls.
+ * - `touched` is the root over the map keys that the entry touches, each with the index and hash of the entry that touched it
+ *   before: map values head hash chains.
+ * - an entry that fails the rules is void: it touches nothing.
+ */
+import { compareBytes, concatBytes } from '../bytes.ts'
+import { MalformedError } from '../errors.ts'
+import type { HashFunction, MerkleLevels } from '../merkle.ts'
+import { leafHash, merkleLevels } from '../merkle.ts'
+import type { ValueOf } from '../schema.ts'
+import { array, bool, bytesUpTo, codec, oneOf, optional, struct, tuple, uint } from '../schema.ts'
+import { MAX_CHANGES } from '../objects/operation.ts'
+import { id } from '../objects/suite.ts'
+
+/** What tlog-tiles can hold in a bundle of entries. */
+export const MAX_ENTRY_BYTES = 65_535
+/** The largest object is a member's record. */
+const MAX_BODY_BYTES = 4_096
+/** Three Ed25519 signatures: certificates have two. */
+const MAX_SIGNATURE_BYTES = 192
+
+/** A change touches its node's placement, where it stands and where it stood; a space begins with a few more. */
+const MAX_TOUCHES = 3 * MAX_CHANGES + 8
+
+/** What kind of object an entry holds. */
+export const ENTRY_KIND = {
+  genesis: 0,
+  memberRecord: 1,
+  certificate: 2,
+  admit: 3,
+  providerInvite: 4,
+  providerRecord: 5,
+  operation: 6,
+  /** The map's root; the last leaf of every checkpoint. */
+  heads: 7,
+  ledgerBinding: 8,
+} as const
+export type EntryKind = (typeof ENTRY_KIND)[keyof typeof ENTRY_KIND]
+
+export const entryField = struct({
+  v: [0, oneOf([1])],
+  index: [1, uint()],
+  kind: [2, oneOf([0, 1, 2, 3, 4, 5, 6, 7, 8])],
+  /** Unix milliseconds. */
+  time: [3, uint()],
+  /** Exact bytes of the object. */
+  body: [4, bytesUpTo(MAX_BODY_BYTES)],
+  /** Its signatures in the order of its format, concatenated; empty for genesis and heads. */
+  signatures: [5, bytesUpTo(MAX_SIGNATURE_BYTES)],
+  /** RFC 9162 root over `touchCodec` encodings in the order of their keys. */
+  touched: [6, id],
+})
+export type LogEntry = ValueOf<typeof entryField>
+export const entryCodec = codec('log entry', entryField, MAX_ENTRY_BYTES)
+
+/** The hash of an entry, which is its leaf hash, and the value of the map keys that it touches. */
+export function entryHash(hash: HashFunction, encoded: Uint8Array): Uint8Array {
+  return leafHash(hash, encoded)
+}
+
+export const touchField = tuple(
+  id /* map key */,
+  uint() /* index of the entry that touched it before, 0 if none */,
+  id /* that entry's hash, zeros if none */,
+  bool() /* whether the key is taken out */,
+)
+export type Touch = ValueOf<typeof touchField>
+export const touchCodec = codec('touch', touchField, 96)
+
+/** What an entry touched, as it is stored beside it. */
+export const touchesCodec = codec('touches', array(touchField, MAX_TOUCHES), MAX_TOUCHES * 96)
+
+const TOUCH_BYTES = 1 + 34 + 9 + 34 + 1
+
+/** The same bytes as `touchCodec` makes: there are two for each file, and this takes a tenth of the time. */
+export function encodeTouch([key, index, hash, isRemoved]: Touch): Uint8Array {
+  const out = new Uint8Array(TOUCH_BYTES)
+  let at = 0
+  const id = (bytes: Uint8Array): void => {
+    out[at] = 0x58
+    out[at + 1] = 32
+    out.set(bytes, at + 2)
+    at += 34
+  }
+  out[at++] = 0x84
+  id(key)
+  at = encodeUint(out, at, index)
+  id(hash)
+  out[at++] = isRemoved ? 0xf5 : 0xf4
+  return out.subarray(0, at)
+}
+
+function encodeUint(out: Uint8Array, at: number, value: number): number {
+  const width = value < 24 ? 0 : value < 2 ** 8 ? 1 : value < 2 ** 16 ? 2 : value < 2 ** 32 ? 4 : 8
+  if (width === 0) {
+    out[at] = value
+    return at + 1
+  }
+  out[at] = 24 + Math.log2(width)
+  let rest = value
+  for (let i = width; i > 0; i--) {
+    out[at + i] = rest % 256
+    rest = Math.floor(rest / 256)
+  }
+  return at + 1 + width
+}
+
+/** The same bytes as `touchesCodec` makes. */
+export function encodeTouches(touched: readonly Touch[]): Uint8Array {
+  if (touched.length > MAX_TOUCHES) throw new MalformedError(`an entry touches at most ${MAX_TOUCHES} keys`)
+  const head = new Uint8Array(9)
+  const end = encodeUint(head, 0, touched.length)
+  head[0]! |= 0x80
+  return concatBytes(head.subarray(0, end), ...touched.map(encodeTouch))
+}
+
+/** The tree over what an entry touches; throws MalformedError unless keys rise strictly. */
+export function touchLevels(hash: HashFunction, touched: readonly Touch[]): MerkleLevels {
+  for (const [i, [key]] of touched.entries())
+    if (i > 0 && compareBytes(touched[i - 1]![0], key) >= 0)
+      throw new MalformedError('touched map keys stand in their order, each once')
+  return merkleLevels(
+    hash,
+    touched.map((touch) => leafHash(hash, encodeTouch(touch))),
+  )
+}
+
+/** Its root: what an entry's `touched` must be. */
+export function touchedRoot(hash: HashFunction, touched: readonly Touch[]): Uint8Array {
+  return touchLevels(hash, touched).at(-1)![0]!
+}
+
+/** A head on the ledger. */
+export const anchorField = struct({
+  size: [0, uint()],
+  root: [1, id],
+  block: [2, uint()],
+  blockHash: [3, id],
+})
+export type Anchor = ValueOf<typeof anchorField>
+
+const headsField = struct({
+  v: [0, oneOf([1])],
+  /** Root of the map after all entries before this one. */
+  map: [1, id],
+  /** What the ledger holds of this log, when it holds anything: the log's size there, and the block. */
+  anchor: [2, optional(struct({ size: [0, uint()], root: [1, id], block: [2, uint()], blockHash: [3, id] }))],
+})
+/** The body of an entry of kind `heads`. */
+export const headsCodec = codec('heads', headsField, 256)

@@ -1,0 +1,405 @@
+import fc from 'fast-check'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { LogTwin, TestLog, TestWitness, signed } from '../../../../test/fixtures/log-twin.ts'
+import { seedOf } from '../../../../test/fixtures/provider-pool.ts'
+import type { TestMember, TestNode, TestSpace } from '../../../../test/fixtures/tracker-pool.ts'
+import {
+  TestMember as Member,
+  TrackerPool,
+  create,
+  contents,
+  idOf,
+  move,
+  nodeOf,
+  remeta,
+  remove,
+  rotate,
+  write,
+} from '../../../../test/fixtures/tracker-pool.ts'
+import { nodePrimitives as p } from '../../../adapters/native/node-primitives.ts'
+import { equalBytes, toHex } from '../bytes.ts'
+import {
+  AllmendError,
+  ConflictError,
+  DeniedError,
+  FolderError,
+  ForkedError,
+  UntrustedError,
+} from '../errors.ts'
+import type { Change } from '../objects/change.ts'
+import { changeCodec } from '../objects/change.ts'
+import type { Operation } from '../objects/operation.ts'
+import { ZERO_ID } from '../objects/suite.ts'
+import { signCheckpoint } from './checkpoint.ts'
+import type { EntryKind } from './entry.ts'
+import { ENTRY_KIND, entryCodec, entryHash, headsCodec, touchedRoot, touchesCodec } from './entry.ts'
+import { mapChild, mapChildren, mapName, mapNode, mapRecord } from './map-key.ts'
+import { pageOfPrefix } from './map-proof.ts'
+
+let pool: TrackerPool
+let twin: LogTwin
+let alice: TestMember
+let home: TestSpace
+beforeEach(async () => {
+  pool = new TrackerPool()
+  twin = new LogTwin(pool)
+  alice = await twin.found()
+  home = twin.createSpace(alice, 'home')
+})
+afterEach(() => pool.close())
+
+const NONE = new Uint8Array(0)
+
+const operation = (member: TestMember, changes: readonly Change[], overrides: Partial<Operation> = {}) =>
+  twin.operation(member, home.id, changes, overrides)
+
+const listed = (node: Uint8Array) =>
+  pageOfPrefix(twin.session.map, mapChildren(p, home.id, node), 1_000)
+    .leaves.map(({ key }) => toHex(key))
+    .sort()
+const children = (parent: Uint8Array, ...labels: string[]) =>
+  labels.map((label) => toHex(mapChild(p, home.id, parent, idOf(label)))).sort()
+
+interface ModelNode {
+  node: TestNode
+  isDeleted: boolean
+  isFile: boolean
+  isFolder: boolean
+}
+
+/** SECURITY.md section 4 on a tree in memory, by somebody who has every right. */
+function allows(model: readonly ModelNode[], what: string, at: ModelNode, under: ModelNode): boolean {
+  const parentOf = (some: ModelNode) => model.find(({ node }) => equalBytes(node.id, some.node.parent))
+  const isSound = (some: ModelNode): boolean => {
+    if (some.isDeleted) return false
+    const parent = parentOf(some)
+    return parent === undefined || (parent.node.gen === some.node.parentGen && isSound(parent))
+  }
+  const isWithin = (some: ModelNode, folder: ModelNode): boolean => {
+    if (some === folder) return true
+    const parent = parentOf(some)
+    return parent !== undefined && isWithin(parent, folder)
+  }
+  const holds = (folder: ModelNode) => isSound(folder) && !folder.isFile
+  const parent = parentOf(at)
+  switch (what) {
+    case 'create':
+    case 'file':
+      return holds(under)
+    case 'write':
+      return isSound(at) && !at.isFolder && parent !== undefined
+    case 'meta':
+      return isSound(at)
+    case 'delete':
+      return !at.isDeleted && (parent === undefined || isSound(parent))
+    case 'rotate':
+      return !at.isDeleted && parent !== undefined && isSound(parent)
+    default:
+      return !at.isDeleted && parent !== undefined && isSound(parent) && holds(under) && !isWithin(under, at)
+  }
+}
+
+describe('log session', () => {
+  it('admits what a simple model of a space allows, and nothing else; witnesses come to its map', async () => {
+    const bob = await twin.join(alice, 'bob')
+    const kinds = ['create', 'file', 'write', 'meta', 'move', 'rotate', 'delete'] as const
+    const flaws = ['base', 'version', 'gen', 'epoch', 'counter', 'prevOp', 'author', 'root'] as const
+    const step = fc.record({
+      what: fc.constantFrom(...kinds),
+      node: fc.nat(12),
+      parent: fc.nat(12),
+      flaw: fc.option(fc.constantFrom(...flaws), { nil: undefined, freq: 3 }),
+    })
+    let serial = 0
+    fc.assert(
+      fc.property(fc.array(step, { minLength: 1, maxLength: 40 }), (steps) => {
+        const space = twin.createSpace(alice, `space ${serial++}`)
+        const model: ModelNode[] = [{ node: space.root, isDeleted: false, isFile: false, isFolder: false }]
+        for (const [i, { what, node, parent, flaw }] of steps.entries()) {
+          const at = model[node % model.length]!
+          const under = model[parent % model.length]!
+          const above = model.find(({ node }) => equalBytes(node.id, at.node.parent)) ?? at
+          const bent: Partial<Change> = {
+            ...(flaw === 'base' ? { base: seedOf('base') } : {}),
+            ...(flaw === 'version' ? { version: at.node.version + 2 } : {}),
+            ...(flaw === 'gen' ? { gen: at.node.gen + 2 } : {}),
+          }
+          const label = `${serial} ${i}`
+          const isNew = what === 'create' || what === 'file'
+          const change = {
+            create: () => create(label, under.node),
+            file: () => create(label, under.node, contents([])),
+            write: () => write(at.node, contents([]), bent),
+            meta: () => remeta(at.node, bent),
+            move: () => move(at.node, under.node, bent),
+            rotate: () => rotate(at.node, above.node, bent),
+            delete: () => remove(at.node, bent),
+          }[what]()
+          const author = flaw === 'author' ? bob : alice
+          const object = twin.operation(author, space.id, [change], {
+            ...(flaw === 'epoch' ? { epoch: 2 } : {}),
+            ...(flaw === 'counter' ? { counter: author.counter + 2 } : {}),
+            ...(flaw === 'prevOp' ? { prevOp: seedOf('prevOp') } : {}),
+            ...(flaw === 'root' ? { root: seedOf('root') } : {}),
+          })
+          const isHarmless = flaw === undefined || (isNew && ['base', 'version', 'gen'].includes(flaw))
+          const before = [toHex(twin.session.tree.root()), twin.session.size]
+          let isAdmitted = true
+          try {
+            twin.submit(object)
+            signed(author, object.body)
+          } catch (error) {
+            expect(error).toBeInstanceOf(AllmendError)
+            expect([toHex(twin.session.tree.root()), twin.session.size]).toEqual(before)
+            isAdmitted = false
+          }
+          expect(isAdmitted, `${what} ${flaw}`).toBe(isHarmless && allows(model, what, at, under))
+          if (!isAdmitted) continue
+          const target = isNew || what === 'move' ? under : above
+          if (isNew || target !== at) target.isFolder = true
+          const next = nodeOf(change, isNew ? undefined : at.node)
+          if (isNew) model.push({ node: next, isDeleted: false, isFile: what === 'file', isFolder: false })
+          else
+            Object.assign(at, {
+              node: next,
+              isDeleted: what === 'delete',
+              isFile: at.isFile || what === 'write',
+            })
+        }
+        const checkpoint = twin.seal()
+        const witness = new TestWitness('w')
+        witness.witness(twin, checkpoint)
+        expect(toHex(witness.session.map.root)).toBe(toHex(twin.session.map.root))
+      }),
+      { numRuns: 60 },
+    )
+  })
+
+  it('keeps placements, newest versions and names in the map; what left a folder is out of its list', async () => {
+    const folder = create('folder', home.root)
+    const [a, b] = [create('a', home.root), create('b', home.root, contents([]))]
+    twin.commit(alice, home.id, [folder, a, b])
+    twin.seal()
+    const root = home.root.id
+    expect(listed(root)).toEqual(children(root, 'folder', 'a', 'b'))
+    const moved = move(nodeOf(a, undefined), nodeOf(folder, undefined))
+    twin.commit(alice, home.id, [moved, remove(nodeOf(b, undefined))])
+    const index = twin.session.size - 1
+    twin.seal()
+    expect(listed(root)).toEqual(children(root, 'folder'))
+    expect(listed(idOf('folder'))).toEqual(children(idOf('folder'), 'a'))
+    const { map } = twin.session
+    const hash = entryHash(p.sha256, twin.storage.leaf(index)!.leaf)
+    for (const node of ['a', 'b'])
+      expect(toHex(map.get(mapNode(p, home.id, idOf(node)))!.value)).toBe(toHex(hash))
+    expect(map.get(mapName(p, 'alice'))!.index).toBe(1)
+    expect(map.get(mapRecord(p, alice.id))!.index).toBe(1)
+    expect(map.get(mapName(p, 'bob'))).toBeUndefined()
+  })
+
+  it('links each touch to the one before, back to the first', async () => {
+    let node = nodeOf(create('a', home.root), undefined)
+    twin.commit(alice, home.id, [create('a', home.root)])
+    for (let i = 0; i < 5; i++) {
+      const change = remeta(node)
+      twin.commit(alice, home.id, [change])
+      node = nodeOf(change, node)
+      if (i % 2 === 0) {
+        twin.seal()
+      }
+    }
+    twin.seal()
+    const key = mapChild(p, home.id, home.root.id, idOf('a'))
+    let { index, value } = twin.session.map.get(key)!
+    const versions: number[] = []
+    while (!equalBytes(value, ZERO_ID)) {
+      const { leaf, touches } = twin.storage.leaf(index)!
+      expect(toHex(entryHash(p.sha256, leaf))).toBe(toHex(value))
+      const all = touchesCodec.decode(touches)
+      expect(toHex(touchedRoot(p.sha256, all))).toBe(toHex(entryCodec.decode(leaf).touched))
+      versions.push(changeCodec.decode(twin.changes[index]![0]!).version)
+      ;[, index, value] = all.find(([touched]) => equalBytes(touched, key))!
+    }
+    expect(versions).toEqual([6, 5, 4, 3, 2, 1])
+  })
+
+  it('is whole again after a restart at any moment, and after a transaction that failed', async () => {
+    const roots = () => [twin.session.size, toHex(twin.session.tree.root()), toHex(twin.session.map.root)]
+    for (let i = 0; i < 12; i++) {
+      twin.commit(alice, home.id, [create(`n${i}`, home.root)])
+      if (i % 3 === 1) twin.seal()
+      const before = roots()
+      twin.reopen()
+      expect(roots()).toEqual(before)
+      expect(() =>
+        twin.write((session) => {
+          session.admit(operation(alice, [create(`lost ${i}`, home.root)]))
+          session.seal(pool.clock.now())
+          throw new Error('undone')
+        }),
+      ).toThrow('undone')
+      expect(roots()).toEqual(before)
+    }
+    twin.seal()
+    const witness = new TestWitness('w')
+    witness.witness(twin, twin.sign())
+    expect(toHex(witness.session.map.root)).toBe(toHex(twin.session.map.root))
+  })
+
+  it('finds a stored log that does not lead to the stored map', async () => {
+    twin.commit(alice, home.id, [create('a', home.root)])
+    twin.seal()
+    const { leaf } = twin.storage.leaf(3)!
+    Object.assign(twin.storage.leaf(3)!, { leaf, touches: touchesCodec.encode([]) })
+    expect(() => twin.reopen()).toThrow(FolderError)
+  })
+
+  it('time never falls, and expiry is by the time of the entry', async () => {
+    const [body, byMember, byDevice] = await alice.certificate({
+      serial: 2,
+      notAfter: Math.floor(pool.clock.now() / 1_000) + 10,
+    })
+    const signatures = new Uint8Array(128)
+    signatures.set(byMember)
+    signatures.set(byDevice, 64)
+    const later = pool.clock.now() + 10_000
+    twin.submit({ kind: ENTRY_KIND.certificate, time: later, body, signatures, changes: [] })
+    const first = operation(alice, [create('a', home.root)])
+    expect(twin.submit({ ...first, time: 5 }).entry.time).toBe(later)
+    signed(alice, first.body)
+    const second = operation(alice, [create('b', home.root)])
+    expect(() => twin.submit({ ...second, time: later + 1_000 })).toThrow(DeniedError)
+  })
+
+  it('records follow each other: name and keys stay, the number rises', async () => {
+    const [body] = await alice.record()
+    const submit = (kind: EntryKind, bytes: Uint8Array, signatures: Uint8Array) =>
+      twin.submit({ kind, time: pool.clock.now(), body: bytes, signatures, changes: [] })
+    const again = await alice.record()
+    expect(() => submit(ENTRY_KIND.memberRecord, ...again)).toThrow(ConflictError)
+    const stranger = new Member(pool, 'mallory')
+    const [record, signature] = await stranger.record()
+    expect(() => submit(ENTRY_KIND.memberRecord, record, signature)).toThrow(DeniedError)
+    expect(() => submit(ENTRY_KIND.memberRecord, body, signature)).toThrow(UntrustedError)
+    expect(() => submit(ENTRY_KIND.genesis, pool.genesis, NONE)).toThrow(UntrustedError)
+    expect(() => submit(ENTRY_KIND.heads, headsCodec.encode({ v: 1, map: ZERO_ID }), NONE)).toThrow(
+      AllmendError,
+    )
+  })
+
+  it('an operation names a head of this log; one of another history, signed, stops everything', async () => {
+    twin.commit(alice, home.id, [create('a', home.root)])
+    const { size, root } = twin.seal()
+    const attempt = (head: Operation['head']) =>
+      twin.submit(operation(alice, [create('b', home.root)], { head }))
+    expect(() => attempt({ size, root, signature: seedOf('no') })).toThrow(UntrustedError)
+    expect(() => attempt({ size: 0, root, signature: NONE })).toThrow(UntrustedError)
+    const foreign = signCheckpoint(p, twin.identity, pool.logSeed, { size, root: seedOf('other') })
+    expect(() => attempt(foreign)).toThrow(ForkedError)
+    const ahead = signCheckpoint(p, twin.identity, pool.logSeed, { size: size + 9, root })
+    expect(() => attempt(ahead)).toThrow(ForkedError)
+    const { text: _, others: __, ...head } = twin.sign()
+    attempt(head)
+  })
+})
+
+describe('witness', () => {
+  let witness: TestWitness
+  beforeEach(() => {
+    witness = new TestWitness('w')
+    witness.witness(twin, twin.seal())
+  })
+
+  /** Entries as a tracker would forge them: `bend` changes one, the tree is that of the bent ones. */
+  function forged(bend: (entry: ReturnType<typeof entryCodec.decode>) => object, last = false) {
+    const entries = twin.entries(witness.session.size)
+    const at = last ? entries.length - 1 : 0
+    const leaf = entryCodec.encode({
+      ...entryCodec.decode(entries[at]!.leaf),
+      ...bend(entryCodec.decode(entries[at]!.leaf)),
+    })
+    entries[at] = { leaf, changes: entries[at]!.changes }
+    const log = new TestLog()
+    const leaves = [...twin.storage.leaves(0, witness.session.size), ...entries.map((entry) => entry.leaf)]
+    for (const bytes of leaves) log.session.tree.append(entryHash(p.sha256, bytes))
+    const head = { size: leaves.length, root: log.session.tree.root() }
+    return { entries, checkpoint: signCheckpoint(p, twin.identity, pool.logSeed, head) }
+  }
+
+  it('attack 13: signs no map that does not follow from the log, nor what rules or time forbid', async () => {
+    twin.commit(alice, home.id, [create('a', home.root)])
+    const checkpoint = twin.seal()
+    const before = toHex(witness.session.tree.root())
+    const cases: [(entry: ReturnType<typeof entryCodec.decode>) => object, boolean][] = [
+      [() => ({ touched: touchedRoot(p.sha256, []) }), false],
+      [() => ({ time: 1 }), false],
+      [({ index }) => ({ index: index + 1 }), false],
+      [() => ({ signatures: new Uint8Array(64) }), false],
+      [() => ({ body: headsCodec.encode({ v: 1, map: seedOf('other map') }) }), true],
+      [() => ({ signatures: new Uint8Array(64) }), true],
+      [() => ({ time: pool.clock.now() + 400_000 }), true],
+    ]
+    for (const [bend, last] of cases) {
+      const { entries, checkpoint: bent } = forged(bend, last)
+      expect(() => witness.witness(twin, bent, entries)).toThrow(UntrustedError)
+      expect(toHex(witness.session.tree.root())).toBe(before)
+    }
+    witness.witness(twin, checkpoint)
+  })
+
+  it('attack 10: signs no second history, no smaller head, nothing with gaps, no root that entries lack', async () => {
+    twin.commit(alice, home.id, [create('a', home.root)])
+    const first = twin.seal()
+    const entries = twin.entries(witness.session.size)
+    expect(() => witness.witness(twin, first, entries.slice(1))).toThrow(UntrustedError)
+    expect(() => witness.witness(twin, first, [...entries, entries[0]!])).toThrow(UntrustedError)
+    const other = signCheckpoint(p, twin.identity, pool.logSeed, { size: first.size, root: seedOf('fork') })
+    expect(() => witness.witness(twin, other, entries)).toThrow(ForkedError)
+    const older = { size: witness.session.size, root: witness.session.tree.root() }
+    witness.witness(twin, first)
+    expect(() => witness.witness(twin, signCheckpoint(p, twin.identity, pool.logSeed, older), [])).toThrow(
+      UntrustedError,
+    )
+    expect(() => witness.witness(twin, other, [])).toThrow(ForkedError)
+    // The same head again: still the newest.
+    pool.clock.advance(3_600_000)
+    witness.witness(twin, first, [])
+    // A checkpoint that doesn't end with the map.
+    twin.commit(alice, home.id, [create('b', home.root)])
+    expect(() => witness.witness(twin, twin.sign())).toThrow(UntrustedError)
+  })
+
+  it('attack 8: an entry that the rules refuse is void: it may stand in the log, and touches nothing', async () => {
+    twin.commit(alice, home.id, [create('a', home.root)])
+    const bob = await twin.join(alice, 'bob')
+    // What a tracker logs that lets bob write: the rules refuse it, so it has no effect, and nobody signs that it has.
+    const { body, signatures, changes } = operation(bob, [create('x', home.root)])
+    const { size } = twin.session
+    const honest = { v: 1, index: size, kind: ENTRY_KIND.operation, time: pool.clock.now() } as const
+    for (const [touched, passes] of [
+      [touchedRoot(p.sha256, []), true],
+      [touchedRoot(p.sha256, [[mapChild(p, home.id, home.root.id, idOf('x')), 0, ZERO_ID, false]]), false],
+    ] as const) {
+      const leaf = entryCodec.encode({ ...honest, body, signatures, touched })
+      const follow = () =>
+        witness.write((session) => {
+          for (const entry of twin.entries(session.size)) session.follow(entry.leaf, entry.changes)
+          session.follow(leaf, changes)
+          throw new Error('followed')
+        })
+      if (passes) expect(follow).toThrow('followed')
+      else expect(follow).toThrow(UntrustedError)
+    }
+  })
+
+  it('goes on after a restart with what it had stored', async () => {
+    for (let i = 0; i < 5; i++) {
+      twin.commit(alice, home.id, [create(`n${i}`, home.root)])
+      witness.witness(twin, twin.seal())
+      const root = toHex(witness.session.map.root)
+      witness.reopen()
+      expect(toHex(witness.session.map.root)).toBe(root)
+      expect(root).toBe(toHex(twin.session.map.root))
+    }
+  })
+})

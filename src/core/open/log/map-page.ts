@@ -1,0 +1,159 @@
+/**
+ * Pages: how the map is stored. The page of a prefix of j bytes holds the branches at depths 8j to 8j+7 below it, with the leaves
+ * among their children; deeper branches are named by reference and stand in pages of their own. So a path of a million keys reads
+ * three pages, and a batch writes each page that it touches once. The top reference is stored by itself.
+ *
+ * A node: 1 + key (32) + value (32) + index (6), a leaf; 2 + depth (1) + hash (32) + left + right, a branch of this page;
+ * 3 + depth (1) + hash (32) + the bytes that hold depth bits of the prefix, a reference. The empty map's top has no bytes.
+ */
+import { FolderError } from '../errors.ts'
+import type { HashFunction } from '../merkle.ts'
+import { MAP_HASH_BYTES } from './map-hash.ts'
+import { MAP_KEY_BYTES } from './map-key.ts'
+import type { MapBranch, MapLeaf, MapNode, MapReference } from './map-node.ts'
+import { BRANCH, LEAF, REFERENCE, hashOf, pathOf } from './map-node.ts'
+
+const PAGE_BITS = 8
+const INDEX_BYTES = 6
+const LEAF_BYTES = 1 + 2 * MAP_KEY_BYTES + INDEX_BYTES
+const BRANCH_BYTES = 2 + MAP_HASH_BYTES
+
+/** The prefix that names the page in which a branch stands. */
+export function pageOf({ depth, path }: Pick<MapReference, 'depth' | 'path'>): Uint8Array {
+  return path.slice(0, Math.floor(depth / PAGE_BITS))
+}
+
+/** Whether a branch stands in the page that a prefix of this many bytes names. */
+export function isInPage(depth: number, bytes: number): boolean {
+  return Math.floor(depth / PAGE_BITS) === bytes
+}
+
+/** The stored bytes of the page whose topmost branch this is; all its hashes must have been made. */
+export function encodePage(hash: HashFunction, top: MapBranch): Uint8Array {
+  const page = Math.floor(top.depth / PAGE_BITS)
+  const isOfPage = (node: MapNode): node is MapBranch => node.kind === BRANCH && isInPage(node.depth, page)
+  const lengthOf = (node: MapNode): number => {
+    if (node.kind === LEAF) return LEAF_BYTES
+    if (isOfPage(node)) return BRANCH_BYTES + lengthOf(node.left) + lengthOf(node.right)
+    return BRANCH_BYTES + Math.ceil(node.depth / 8)
+  }
+  const out = new Uint8Array(lengthOf(top))
+  let at = 0
+  const write = (node: MapNode): void => {
+    if (isOfPage(node)) {
+      out[at++] = BRANCH
+      out[at++] = node.depth
+      out.set(hashOf(hash, node), at)
+      at += MAP_HASH_BYTES
+      write(node.left)
+      write(node.right)
+    } else at = writeEnd(hash, out, at, node)
+  }
+  write(top)
+  return out
+}
+
+/** The stored bytes of the map's top: a leaf, a reference, or nothing. */
+export function encodeTop(hash: HashFunction, top: MapNode | undefined): Uint8Array {
+  if (top === undefined) return new Uint8Array(0)
+  const out = new Uint8Array(top.kind === LEAF ? LEAF_BYTES : BRANCH_BYTES + Math.ceil(top.depth / 8))
+  writeEnd(hash, out, 0, top)
+  return out
+}
+
+function writeEnd(hash: HashFunction, out: Uint8Array, start: number, node: MapNode): number {
+  let at = start
+  if (node.kind === LEAF) {
+    out[at] = LEAF
+    out.set(node.key, at + 1)
+    out.set(node.value, at + 1 + MAP_KEY_BYTES)
+    at += 1 + 2 * MAP_KEY_BYTES
+    let rest = node.index
+    for (let i = INDEX_BYTES - 1; i >= 0; i--) {
+      out[at + i] = rest % 256
+      rest = Math.floor(rest / 256)
+    }
+    return at + INDEX_BYTES
+  }
+  out[at] = REFERENCE
+  out[at + 1] = node.depth
+  out.set(hashOf(hash, node), at + 2)
+  at += BRANCH_BYTES
+  const bytes = Math.ceil(node.depth / 8)
+  for (let i = 0; i < bytes; i++) out[at + i] = node.path[i]!
+  // Bits behind the prefix are zero, so that one map has one stored form.
+  if (node.depth % 8 > 0) out[at + bytes - 1]! &= 0xff00 >> (node.depth % 8)
+  return at + bytes
+}
+
+function damaged(): never {
+  throw new FolderError('a stored page of the map is damaged')
+}
+
+/** What `encodeTop` wrote; throws FolderError for anything else. */
+export function decodeTop(bytes: Uint8Array): MapNode | undefined {
+  if (bytes.length === 0) return undefined
+  const { node, end } = readNode(bytes, 0, 0)
+  if (end !== bytes.length || node.kind === BRANCH) damaged()
+  return node
+}
+
+/** The topmost branch of a page, and how many nodes it has; throws FolderError for bytes that `encodePage` doesn't write. */
+export function decodePage(bytes: Uint8Array, reference: MapReference): { top: MapBranch; nodes: number } {
+  const { node, end, count } = readNode(bytes, 0, 0)
+  if (end !== bytes.length || node.kind !== BRANCH || node.depth !== reference.depth) damaged()
+  // Its place in the map; the hash is held against the reference by the caller.
+  const shared = Math.floor(node.depth / 8)
+  for (let i = 0; i < shared; i++) if (node.path[i] !== reference.path[i]) damaged()
+  return { top: node, nodes: count }
+}
+
+function readNode(
+  bytes: Uint8Array,
+  at: number,
+  level: number,
+): { node: MapNode; end: number; count: number } {
+  // A page is 8 branches high.
+  if (level > PAGE_BITS) damaged()
+  const kind = bytes[at]
+  if (kind === LEAF) {
+    const end = at + LEAF_BYTES
+    if (end > bytes.length) damaged()
+    let index = 0
+    for (let i = end - INDEX_BYTES; i < end; i++) index = index * 256 + bytes[i]!
+    const value = at + 1 + MAP_KEY_BYTES
+    const node: MapLeaf = {
+      kind,
+      key: bytes.slice(at + 1, value),
+      value: bytes.slice(value, value + MAP_HASH_BYTES),
+      index,
+    }
+    return { node, end, count: 1 }
+  }
+  if (at + BRANCH_BYTES > bytes.length) damaged()
+  const depth = bytes[at + 1]!
+  const hash = bytes.slice(at + 2, at + BRANCH_BYTES)
+  if (kind === REFERENCE) {
+    const length = Math.ceil(depth / 8)
+    const end = at + BRANCH_BYTES + length
+    if (end > bytes.length) damaged()
+    const path = new Uint8Array(MAP_KEY_BYTES)
+    path.set(bytes.subarray(end - length, end))
+    return { node: { kind, depth, path, hash }, end, count: 1 }
+  }
+  if (kind !== BRANCH) damaged()
+  const left = readNode(bytes, at + BRANCH_BYTES, level + 1)
+  const right = readNode(bytes, left.end, level + 1)
+  for (const { node } of [left, right]) if (node.kind !== LEAF && node.depth <= depth) damaged()
+  const node: MapBranch = {
+    kind,
+    depth,
+    path: pathOf(left.node),
+    left: left.node,
+    right: right.node,
+    hash,
+    isSaved: true,
+    epoch: 0,
+  }
+  return { node, end: right.end, count: 1 + left.count + right.count }
+}

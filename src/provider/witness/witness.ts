@@ -1,0 +1,138 @@
+/**
+ * A witness of one pool's log. Invariants:
+ * - what it signs, it has replayed from the genesis on, by the rules: no second history, no smaller head, no map that doesn't follow.
+ * - a signature leaves only after what it is about is durable; key and state live in one store, so neither is used without the other.
+ * - it goes from head to head: a kill in between begins at the last one again.
+ */
+import { equalBytes } from '../../core/open/bytes.ts'
+import { FolderError, UntrustedError } from '../../core/open/errors.ts'
+import type { Checkpoint, LogIdentity } from '../../core/open/log/checkpoint.ts'
+import { logIdentity, openCheckpoint } from '../../core/open/log/checkpoint.ts'
+import { ENTRY_KIND, entryCodec } from '../../core/open/log/entry.ts'
+import { LogSession } from '../../core/open/log/log-session.ts'
+import type { NoteSignature } from '../../core/open/log/note.ts'
+import { keyedRows } from '../../core/open/log/replay/rows.ts'
+import { verifyConsistency } from '../../core/open/log/verify-consistency.ts'
+import type { ServedEntry } from '../../core/open/log/witness-checkpoint.ts'
+import { witnessCheckpoint } from '../../core/open/log/witness-checkpoint.ts'
+import { genesisCodec, poolIdOf } from '../../core/open/objects/identity.ts'
+import type { Primitives } from '../../core/open/primitives.ts'
+import type { LogStore } from '../../ports/log-store.ts'
+import type { Random } from '../../ports/random.ts'
+import { BufferedStorage } from './buffered-storage.ts'
+
+/** No table of rows has this number: the seed of the cosigning key lies beside what it has signed. */
+const SEED_ROW = Uint8Array.of(255)
+const SEED_BYTES = 32
+const NO_KEY = new Uint8Array(0)
+
+/** The seed of the cosigning key, made the first time. */
+export function witnessSeed(store: LogStore, random: Random): Uint8Array {
+  return store.write((storage) => {
+    const known = storage.row(SEED_ROW)
+    if (known?.length === SEED_BYTES) return known
+    if (known !== undefined || storage.saved() !== undefined)
+      throw new FolderError('the key of this witness is missing or damaged')
+    const seed = random.bytes(SEED_BYTES)
+    storage.putRows([{ key: SEED_ROW, value: seed }])
+    return seed
+  })
+}
+
+export class Witness {
+  readonly #primitives: Primitives
+  readonly #pool: Uint8Array
+  readonly #seed: Uint8Array
+  readonly #storage: BufferedStorage
+  #session: LogSession
+  #isOpen = false
+  #genesis: Uint8Array | undefined
+
+  /** Takes up where the store ends; throws FolderError where it doesn't fit together. */
+  constructor(primitives: Primitives, store: LogStore, pool: Uint8Array, seed: Uint8Array) {
+    this.#primitives = primitives
+    this.#pool = pool
+    this.#seed = seed
+    this.#storage = new BufferedStorage(store)
+    this.#session = new LogSession(primitives, this.#storage)
+    this.#genesis = keyedRows((key) => this.#storage.row(key)).get('pool', NO_KEY)?.genesis
+  }
+
+  /** Entries that were replayed. */
+  get size(): number {
+    return this.#session.size
+  }
+
+  /** Whether what was replayed is durable: it ends at a head. */
+  get isSettled(): boolean {
+    return !this.#isOpen
+  }
+
+  /** Whose log this is; undefined before its first entry. */
+  get identity(): LogIdentity | undefined {
+    return this.#genesis === undefined ? undefined : logIdentity(genesisCodec.decode(this.#genesis))
+  }
+
+  /** Verifies that the log has signed this; throws UntrustedError, MalformedError. */
+  open(note: Uint8Array): Checkpoint {
+    const { identity } = this
+    if (identity === undefined) throw new UntrustedError('a log begins with its genesis')
+    return openCheckpoint(this.#primitives, identity, note)
+  }
+
+  /** Replays the next entry. Throws UntrustedError, MalformedError, ForkedError; `forget` must follow then. */
+  follow({ leaf, changes }: ServedEntry): void {
+    if (this.#session.size === 0 && this.#genesis === undefined) this.#begin(leaf)
+    if (!this.#isOpen) this.#session.begin()
+    this.#isOpen = true
+    this.#session.follow(leaf, changes)
+  }
+
+  /**
+   * Makes what was replayed up to a head durable, on the way to a checkpoint: `proof` leads from there to it. Throws UntrustedError
+   * when it doesn't; `forget` must follow then.
+   */
+  settle(checkpoint: Checkpoint, proof: readonly Uint8Array[]): void {
+    const { size, tree } = this.#session
+    if (!verifyConsistency(this.#primitives.sha256, { size, root: tree.root() }, checkpoint, proof))
+      throw new UntrustedError('the entries that were served do not lead to the checkpoint', { size })
+    this.#commit()
+  }
+
+  /**
+   * Signs a checkpoint that ends with `last`, or again the one that was signed before (without `last`). `seconds` is our clock. What
+   * it returns may leave: it is durable. Throws as `witnessCheckpoint` does; `forget` must follow then.
+   */
+  sign(note: Uint8Array, last: ServedEntry | undefined, seconds: number): NoteSignature {
+    const { identity } = this
+    if (identity === undefined) throw new UntrustedError('a log begins with its genesis')
+    if (!this.#isOpen) this.#session.begin()
+    this.#isOpen = true
+    const entries = last === undefined ? [] : [last]
+    const served = { note, entries }
+    const line = witnessCheckpoint(this.#primitives, this.#session, identity, this.#seed, served, seconds)
+    this.#commit({ size: this.#session.size, note })
+    return line
+  }
+
+  /** Goes back to the last head that is durable. */
+  forget(): void {
+    if (this.#isOpen) this.#session.rollback()
+    this.#isOpen = false
+    this.#storage.forget()
+    if (this.#session.size === 0) this.#genesis = undefined
+  }
+
+  #begin(leaf: Uint8Array): void {
+    const { kind, body } = entryCodec.decode(leaf)
+    if (kind !== ENTRY_KIND.genesis || !equalBytes(poolIdOf(this.#primitives, body), this.#pool))
+      throw new UntrustedError('this log is not of this pool')
+    this.#genesis = body
+  }
+
+  #commit(checkpoint?: { readonly size: number; readonly note: Uint8Array }): void {
+    this.#storage.flush(checkpoint)
+    this.#isOpen = false
+    this.#session.commit()
+  }
+}
