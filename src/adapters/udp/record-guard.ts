@@ -1,0 +1,105 @@
+/**
+ * Watches the raw bytes of an encrypted stream before the library reads them.
+ *
+ * A stream is a sequence of records: a 24-bit length (little-endian), then so many bytes of ciphertext. The library allocates what a
+ * record announces, up to 16 MiB, and swallows empty ones, so a peer could make it hold and do much before we see a byte. The guard
+ * destroys the stream at the first header out of range.
+ *
+ * Invariant: between what has arrived and what was handed on as plaintext there is never more than one record.
+ */
+import NoiseSecretStream from '@hyperswarm/secret-stream'
+import type { SecretStreamOptions } from '@hyperswarm/secret-stream'
+import type { UdxStream } from 'udx-native'
+import { MalformedError } from '../../core/open/errors.ts'
+
+/** Plaintext of one record; as a frame of ours, so that small frames never wait for more of the line than that. */
+export const MAX_RECORD_PLAIN_BYTES = 64 * 1024
+/** Poly1305's tag and a byte that says what follows. */
+const RECORD_OVERHEAD_BYTES = 17
+const MAX_RECORD_BYTES = MAX_RECORD_PLAIN_BYTES + RECORD_OVERHEAD_BYTES
+/** Keepalives; the other side sends one each 5 s when idle. One more is allowed each second. */
+const EMPTY_BURST = 32
+const EMPTY_EACH_MS = 1000
+
+/** Follows the records of one stream. */
+export class RecordGuard {
+  readonly #now: () => number
+  #headerBytes = 0
+  #length = 0
+  #left = 0
+  #empty = 0
+  #emptySince: number
+
+  constructor(now: () => number) {
+    this.#now = now
+    this.#emptySince = now()
+  }
+
+  /** Takes the next bytes of the stream; throws MalformedError for a record that it may not have. */
+  push(bytes: Uint8Array): void {
+    let at = 0
+    while (at < bytes.length) {
+      if (this.#left > 0) {
+        const take = Math.min(this.#left, bytes.length - at)
+        this.#left -= take
+        at += take
+        continue
+      }
+      this.#length += bytes[at++]! << (8 * this.#headerBytes)
+      if (++this.#headerBytes === 3) this.#open()
+    }
+  }
+
+  #open(): void {
+    const length = this.#length
+    if (length < RECORD_OVERHEAD_BYTES || length > MAX_RECORD_BYTES)
+      throw new MalformedError('record length out of range', { length })
+    if (length === RECORD_OVERHEAD_BYTES) this.#countEmpty()
+    this.#left = length
+    this.#length = 0
+    this.#headerBytes = 0
+  }
+
+  #countEmpty(): void {
+    const now = this.#now()
+    const spare = Math.floor((now - this.#emptySince) / EMPTY_EACH_MS)
+    this.#empty = Math.max(0, this.#empty - spare)
+    this.#emptySince += spare * EMPTY_EACH_MS
+    if (++this.#empty > EMPTY_BURST) throw new MalformedError('a flood of empty records')
+  }
+}
+
+/** An encrypted stream whose raw bytes are guarded. */
+export class GuardedStream extends NoiseSecretStream {
+  /** Why the guard ended it, if it did. */
+  breach: MalformedError | undefined
+
+  constructor(isInitiator: boolean, rawStream: UdxStream | null, options: SecretStreamOptions) {
+    super(isInitiator, null, { ...options, enableSend: false, autoStart: false })
+    if (rawStream !== null && options.autoStart !== false) this.start(rawStream, options)
+  }
+
+  override start(rawStream: UdxStream, options: SecretStreamOptions): void {
+    const guard = new RecordGuard(() => performance.now())
+    // Prepended, as `on` would start the flow before the library listens.
+    rawStream.prependListener('data', (bytes: Uint8Array) => {
+      if (this.destroying) return
+      try {
+        guard.push(bytes)
+      } catch (error) {
+        this.breach = error as MalformedError
+        this.destroy(this.breach)
+      }
+    })
+    super.start(rawStream, options)
+  }
+}
+
+/** For `createSecretStream` of the DHT. */
+export function makeGuardedStream(
+  isInitiator: boolean,
+  rawStream: UdxStream | null,
+  options: SecretStreamOptions,
+): GuardedStream {
+  return new GuardedStream(isInitiator, rawStream, options)
+}

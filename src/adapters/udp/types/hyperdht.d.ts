@@ -1,0 +1,91 @@
+/** What we use of hyperdht 6.34 and of dht-rpc beneath it. */
+declare module 'hyperdht' {
+  import type { EventEmitter } from 'node:events'
+  import type NoiseSecretStream from '@hyperswarm/secret-stream'
+  import type { SecretStreamOptions } from '@hyperswarm/secret-stream'
+  import type { UdxStream } from 'udx-native'
+
+  export interface KeyPair {
+    readonly publicKey: Buffer
+    readonly secretKey: Buffer
+  }
+
+  export interface HostPort {
+    readonly host: string
+    readonly port: number
+  }
+
+  export type MakeSecretStream = (
+    isInitiator: boolean,
+    rawStream: UdxStream | null,
+    options: SecretStreamOptions,
+  ) => NoiseSecretStream
+
+  /** One key, an own choice at each call, or none. */
+  export type RelayThrough = () => Buffer | null
+
+  export interface DhtOptions {
+    readonly keyPair?: KeyPair
+    readonly host?: string
+    /** One port (and, with `anyPort`, the four above it), or a range [first, end). */
+    readonly port?: number | readonly [number, number]
+    readonly anyPort?: boolean
+    readonly bootstrap?: readonly (string | HostPort)[]
+    readonly firewalled?: boolean
+    readonly ephemeral?: boolean
+    /** Entries of each table that others can fill. */
+    readonly maxSize?: number
+  }
+
+  export interface ConnectOptions {
+    readonly relayAddresses?: readonly HostPort[]
+    readonly relayThrough?: RelayThrough | null
+    readonly createSecretStream?: MakeSecretStream
+  }
+
+  /** What a dialler says of itself in its first message; its key is proven, that it is fresh is not. */
+  export interface HandshakePayload {
+    relayThrough: { readonly publicKey: Buffer; readonly token: Buffer } | null
+  }
+
+  export interface ServerOptions {
+    /** True drops the dialler without an answer. */
+    readonly firewall?: (remoteKey: Buffer, payload: HandshakePayload, from: HostPort) => boolean
+    readonly relayThrough?: RelayThrough | null
+    readonly createSecretStream?: MakeSecretStream
+    /** How long a finished handshake's state is kept, ms. */
+    readonly handshakeClearWait?: number
+  }
+
+  export interface DhtServer extends EventEmitter {
+    listen(keyPair?: KeyPair): Promise<this>
+    close(): Promise<void>
+    on(event: 'connection', listener: (stream: NoiseSecretStream) => void): this
+  }
+
+  export default class HyperDHT extends EventEmitter {
+    constructor(options: DhtOptions)
+    static keyPair(seed: Uint8Array): KeyPair
+    static bootstrapper(port: number, host: string, options?: DhtOptions): HyperDHT
+    /** Behind a NAT as far as the node knows. */
+    readonly firewalled: boolean
+    readonly ephemeral: boolean
+    /** Our address as others see it; null while it is unknown or not the same for all. */
+    readonly host: string | null
+    /** 0 where a NAT changes it by peer. */
+    readonly port: number
+    /** A NAT gives each peer another port of ours. */
+    readonly randomized: boolean
+    readonly online: boolean
+    readonly rawStreams: { readonly size: number }
+    readonly io: { readonly serverSocket: { address(): HostPort } }
+    bind(): Promise<void>
+    fullyBootstrapped(): Promise<void>
+    /** Our reachable address; null while there is none. */
+    remoteAddress(): HostPort | null
+    connect(key: Uint8Array, options?: ConnectOptions): NoiseSecretStream
+    createServer(options?: ServerOptions): DhtServer
+    createRawStream(options?: object): UdxStream
+    destroy(options?: { readonly force?: boolean }): Promise<void>
+  }
+}
