@@ -25,7 +25,13 @@ export function parseUdpAddress(address: string): UdpAddress {
   const at = address.indexOf('@')
   const key = fromBase64Url(at < 0 ? address : address.slice(0, at))
   if (key?.length !== 32) throw new UsageError('a UDP address begins with a key', { address })
-  const hints = at < 0 ? [] : address.slice(at + 1).split(',').map(parseHostPort)
+  const hints =
+    at < 0
+      ? []
+      : address
+          .slice(at + 1)
+          .split(',')
+          .map(parseHostPort)
   if (hints.length > MAX_HINTS) throw new UsageError('too many hosts in a UDP address', { most: MAX_HINTS })
   return { key, hints }
 }

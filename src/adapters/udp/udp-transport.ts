@@ -247,7 +247,8 @@ export class UdpTransport implements Transport {
       stream.on('error', (cause) => reject(new UnreachableError('cannot connect', { address }, { cause })))
       stream.on('close', () => reject(new UnreachableError('cannot connect', { address })))
     })
-    await Promise.race([stream.opened, failed])
+    // `opened` settles before the error is told.
+    if (!(await stream.opened)) await failed
     if (this.#closed) throw new UnreachableError('the transport is closed')
     const session = this.#host.adopt(
       key,
