@@ -5,7 +5,8 @@
  * record announces, up to 16 MiB, and swallows empty ones, so a peer could make it hold and do much before we see a byte. The guard
  * destroys the stream at the first header out of range.
  *
- * Invariant: between what has arrived and what was handed on as plaintext there is never more than one record.
+ * Invariants: of what has arrived in order, all but one record has been handed on as plaintext; what came out of order is
+ * bounded by what can come between two audits.
  */
 import NoiseSecretStream from '@hyperswarm/secret-stream'
 import type { SecretStreamOptions } from '@hyperswarm/secret-stream'
@@ -20,6 +21,18 @@ const MAX_RECORD_BYTES = MAX_RECORD_PLAIN_BYTES + RECORD_OVERHEAD_BYTES
 /** Keepalives; the other side sends one each 5 s when idle. One more is allowed each second. */
 const EMPTY_BURST = 32
 const EMPTY_EACH_MS = 1000
+
+const PACKET_HEADER_BYTES = 20
+/**
+ * UDX keeps what comes behind a gap without limit, and only tells how much came in all. What didn't come in order counts as held:
+ * that is too much by repeated packets and by acknowledgements of ranges, so a stream that reaches the limit after long honest
+ * use just ends, to be dialled again. An honest sender has at most its window of 4 MiB behind a gap.
+ */
+const MAX_HELD_BYTES = 8 * 1024 * 1024
+/** Up to this part of all traffic it may be repeats and acknowledgements; above, it is on purpose. */
+const HONEST_SHARE = 8
+/** What a line of 1 Gbit/s can bring between two looks: 12 MB. */
+export const AUDIT_MS = 100
 
 /** Follows the records of one stream. */
 export class RecordGuard {
@@ -71,8 +84,10 @@ export class RecordGuard {
 
 /** An encrypted stream whose raw bytes are guarded. */
 export class GuardedStream extends NoiseSecretStream {
-  /** Why the guard ended it, if it did. */
+  /** Why a guard ended it, if the peer is to blame. */
   breach: MalformedError | undefined
+  /** Raw bytes that came in order. */
+  #inOrder = 0
 
   constructor(isInitiator: boolean, rawStream: UdxStream | null, options: SecretStreamOptions) {
     super(isInitiator, null, { ...options, enableSend: false, autoStart: false })
@@ -83,6 +98,7 @@ export class GuardedStream extends NoiseSecretStream {
     const guard = new RecordGuard(() => performance.now())
     // Prepended, as `on` would start the flow before the library listens.
     rawStream.prependListener('data', (bytes: Uint8Array) => {
+      this.#inOrder += bytes.length
       if (this.destroying) return
       try {
         guard.push(bytes)
@@ -93,13 +109,15 @@ export class GuardedStream extends NoiseSecretStream {
     })
     super.start(rawStream, options)
   }
-}
 
-/** For `createSecretStream` of the DHT. */
-export function makeGuardedStream(
-  isInitiator: boolean,
-  rawStream: UdxStream | null,
-  options: SecretStreamOptions,
-): GuardedStream {
-  return new GuardedStream(isInitiator, rawStream, options)
+  /** Ends the stream when more than it may hold has come out of order; to be called every AUDIT_MS. */
+  audit(): void {
+    const raw = this.rawStream
+    if (raw === null || this.destroying) return
+    const held = raw.bytesReceived - raw.packetsReceived * PACKET_HEADER_BYTES - this.#inOrder
+    if (held <= MAX_HELD_BYTES) return
+    if (held * HONEST_SHARE > this.#inOrder + raw.bytesTransmitted)
+      this.breach = new MalformedError('packets far ahead of what is missing', { held })
+    this.destroy(this.breach)
+  }
 }

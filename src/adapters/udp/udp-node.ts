@@ -6,9 +6,23 @@
  * - One UDP port serves all. What the tables of the DHT take from others is bounded.
  */
 import HyperDHT from 'hyperdht'
-import type { DhtOptions, RelayThrough } from 'hyperdht'
+import type {
+  ConnectOptions,
+  DhtOptions,
+  DhtServer,
+  KeyPair,
+  MakeSecretStream,
+  RelayThrough,
+  ServerOptions,
+} from 'hyperdht'
+import type NoiseSecretStream from '@hyperswarm/secret-stream'
+import type { UdxStream } from 'udx-native'
+import { hash } from 'node:crypto'
 import { equalBytes } from '../../core/open/bytes.ts'
 import { UnreachableError, UsageError } from '../../core/open/errors.ts'
+import { tagged } from '../../core/open/hash.ts'
+import { systemClock } from '../wire/clock.ts'
+import { AUDIT_MS, GuardedStream } from './record-guard.ts'
 import { parseHostPort } from './udp-address.ts'
 import type { HostPort } from './udp-address.ts'
 
@@ -38,6 +52,42 @@ export interface UdpNodeOptions {
 /** What kind of NAT a node is behind, as far as it knows. */
 export type NatKind = 'unknown' | 'open' | 'consistent' | 'random'
 
+/** Every stream of it is guarded, also those that the library opens to relays by itself. */
+class GuardedDht extends HyperDHT {
+  /** Control streams to relays; the library asks for them without options. */
+  readonly relayStreams = new Set<NoiseSecretStream>()
+  readonly #streams = new Set<GuardedStream>()
+  #stopAudits: (() => void) | undefined
+
+  override connect(key: Uint8Array, options?: ConnectOptions): NoiseSecretStream {
+    const createSecretStream = this.#makeStream
+    const stream = super.connect(key, { ...options, createSecretStream })
+    if (options !== undefined) return stream
+    this.relayStreams.add(stream)
+    stream.on('close', () => this.relayStreams.delete(stream))
+    return stream
+  }
+
+  override createServer(options?: ServerOptions): DhtServer {
+    return super.createServer({ ...options, createSecretStream: this.#makeStream })
+  }
+
+  readonly #makeStream: MakeSecretStream = (isInitiator, rawStream, options) => {
+    const stream = new GuardedStream(isInitiator, rawStream, options)
+    this.#streams.add(stream)
+    this.#stopAudits ??= systemClock.every(AUDIT_MS, () => {
+      for (const each of this.#streams) each.audit()
+    })
+    stream.on('close', () => {
+      this.#streams.delete(stream)
+      if (this.#streams.size > 0) return
+      this.#stopAudits?.()
+      this.#stopAudits = undefined
+    })
+    return stream
+  }
+}
+
 /** Joins the pool's DHT; UsageError for options that fit no pool, UnreachableError where the port is taken. */
 export async function createUdpNode(options: UdpNodeOptions): Promise<UdpNode> {
   const dht = makeDht(options)
@@ -49,7 +99,7 @@ export async function createUdpNode(options: UdpNodeOptions): Promise<UdpNode> {
   return new UdpNode(dht, options)
 }
 
-function makeDht(options: UdpNodeOptions): HyperDHT {
+function makeDht(options: UdpNodeOptions): GuardedDht {
   const { seed, host = '0.0.0.0', port = 0, bootstrapHost, reachable } = options
   if (seed.length !== 32) throw new UsageError('a seed has 32 bytes', { length: seed.length })
   const bootstrap = options.bootstrap.map(parseHostPort)
@@ -62,27 +112,38 @@ function makeDht(options: UdpNodeOptions): HyperDHT {
   }
   if (bootstrapHost !== undefined) {
     if (port === 0) throw new UsageError('a bootstrap node has a fixed port')
-    return HyperDHT.bootstrapper(port, bootstrapHost, common)
+    return GuardedDht.bootstrapper(port, bootstrapHost, common) as GuardedDht
   }
   if (bootstrap.length === 0)
     throw new UsageError('a node needs a bootstrap node of its pool, or has to be one')
   // Any port is an empty range, as the library reads 0 as its own default.
   const range = [port, port === 0 ? 0 : port + 1] as const
-  if (reachable === undefined) return new HyperDHT({ ...common, port: range })
-  return new HyperDHT({ ...common, port: range, firewalled: !reachable, ephemeral: !reachable })
+  if (reachable === undefined) return new GuardedDht({ ...common, port: range })
+  return new GuardedDht({ ...common, port: range, firewalled: !reachable, ephemeral: !reachable })
 }
 
+/** H("relay key", seed): a server of the DHT needs a key of its own. */
+function relaySeed(seed: Uint8Array): Buffer {
+  return hash('sha256', tagged('relay key', seed), 'buffer')
+}
+
+/** Use createUdpNode. */
 export class UdpNode {
   /** For discovery and relays beside the transport. */
   readonly dht: HyperDHT
+  readonly #dht: GuardedDht
   /** Raw Ed25519 key, 32 bytes. */
   readonly publicKey: Uint8Array
+  /** The key under which this node relays, where it does: its own, so that one port serves both. */
+  readonly relayKeyPair: KeyPair
   readonly #options: UdpNodeOptions
   #nextRelay = Math.floor(Math.random() * 1024)
 
-  constructor(dht: HyperDHT, options: UdpNodeOptions) {
+  constructor(dht: GuardedDht, options: UdpNodeOptions) {
     this.dht = dht
+    this.#dht = dht
     this.#options = options
+    this.relayKeyPair = HyperDHT.keyPair(relaySeed(options.seed))
     this.publicKey = new Uint8Array(HyperDHT.keyPair(Buffer.from(options.seed)).publicKey)
   }
 
@@ -114,9 +175,18 @@ export class UdpNode {
     return () => this.dht.off('network-change', run)
   }
 
-  /** The pool's relays without this node's own key. */
+  /** The pool's relays but for this node itself. */
   get relays(): readonly Uint8Array[] {
-    return (this.#options.relays?.() ?? []).filter((key) => !equalBytes(key, this.publicKey))
+    return (this.#options.relays?.() ?? []).filter((key) => !equalBytes(key, this.relayKeyPair.publicKey))
+  }
+
+  /** Whether a stream's bytes go through a relay at the moment. */
+  relayed(raw: UdxStream): boolean {
+    for (const { rawStream } of this.#dht.relayStreams) {
+      const same = rawStream?.remoteHost === raw.remoteHost && rawStream.remotePort === raw.remotePort
+      if (same && rawStream.socket === raw.socket) return true
+    }
+    return false
   }
 
   /** Takes the pool's relays in turn, so that one that is down costs one attempt; `not` is never chosen. */

@@ -33,7 +33,7 @@ import type { SessionHostOptions } from '../wire/session-host.ts'
 import { SessionHost } from '../wire/session-host.ts'
 import { Session } from '../wire/session.ts'
 import { HandshakeGate, SLOT_MS } from './handshake-gate.ts'
-import { GuardedStream, makeGuardedStream } from './record-guard.ts'
+import { GuardedStream } from './record-guard.ts'
 import { formatUdpAddress, parseHostPort, parseUdpAddress } from './udp-address.ts'
 import { UdpLink } from './udp-link.ts'
 import type { UdpNode } from './udp-node.ts'
@@ -48,7 +48,9 @@ export type UdpTransportOptions = SessionHostOptions
 
 /** How a connection reaches its peer now. */
 export interface UdpPath {
+  /** The other end of the datagrams: the peer, or the relay. */
   readonly remote: HostPort
+  readonly relayed: boolean
   readonly roundTripMs: number
 }
 
@@ -84,7 +86,6 @@ export class UdpTransport implements Transport {
     const server = this.node.dht.createServer({
       firewall: (key, payload, from) => this.#screen(gate, key, payload, from),
       relayThrough: this.node.relayThrough(),
-      createSecretStream: makeGuardedStream,
       handshakeClearWait: SLOT_MS,
     })
     server.on('connection', (stream) => this.#greetDialler(stream, gate, options, owner))
@@ -224,7 +225,6 @@ export class UdpTransport implements Transport {
       stream = this.node.dht.connect(Buffer.from(key), {
         relayAddresses,
         relayThrough: this.node.relayThrough(key),
-        createSecretStream: makeGuardedStream,
       })
       this.#track(stream)
       return await Promise.race([this.#greet(stream, address, key, options), gaveUp.promise])
@@ -247,6 +247,8 @@ export class UdpTransport implements Transport {
       stream.on('error', (cause) => reject(new UnreachableError('cannot connect', { address }, { cause })))
       stream.on('close', () => reject(new UnreachableError('cannot connect', { address })))
     })
+    // Once connected, nobody awaits it.
+    failed.catch(() => {})
     // `opened` settles before the error is told.
     if (!(await stream.opened)) await failed
     if (this.#closed) throw new UnreachableError('the transport is closed')
@@ -299,7 +301,8 @@ export class UdpTransport implements Transport {
   path(connection: Connection): UdpPath | undefined {
     const raw = this.#streams.get(connection)?.rawStream
     if (raw === null || raw === undefined || raw.remoteHost === null) return undefined
-    return { remote: { host: raw.remoteHost, port: raw.remotePort }, roundTripMs: raw.rtt }
+    const remote = { host: raw.remoteHost, port: raw.remotePort }
+    return { remote, relayed: this.node.relayed(raw), roundTripMs: raw.rtt }
   }
 
   /** What is spent on each peer and in all. */

@@ -38,6 +38,7 @@ declare module 'hyperdht' {
   }
 
   export interface ConnectOptions {
+    readonly keyPair?: KeyPair
     readonly relayAddresses?: readonly HostPort[]
     readonly relayThrough?: RelayThrough | null
     readonly createSecretStream?: MakeSecretStream

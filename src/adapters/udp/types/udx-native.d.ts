@@ -16,8 +16,10 @@ declare module 'udx-native' {
     readonly socket: UdxSocket | null
     /** Smoothed round trip, ms. */
     readonly rtt: number
-    /** Bytes of all packets that came in for the stream, also of those that came out of order. */
+    /** Bytes of all packets that came in for the stream, headers and repeats included, in whatever order. */
     readonly bytesReceived: number
+    readonly packetsReceived: number
+    readonly bytesTransmitted: number
     destroy(error?: Error): void
   }
 }
