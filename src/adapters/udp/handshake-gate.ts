@@ -19,8 +19,8 @@ export const SLOT_MS = 4000
 const UNMET_MS = 15_000
 export const MAX_SLOTS = 512
 export const MAX_SLOTS_PER_ADDRESS = 64
-/** One proven key's slots: more than a transport may have connections to one peer. */
-export const MAX_SLOTS_PER_KEY = 16
+/** One proven key's slots: a transport may have 8 connections to one peer, and dials each in two ways. */
+export const MAX_SLOTS_PER_KEY = 64
 /** Proven keys that are remembered; the one unseen for longest is forgotten first. */
 const MAX_PROVEN = 1024
 export const MAX_HALF_OPEN = 256

@@ -189,13 +189,11 @@ export class UdpNode {
     return false
   }
 
-  /** Takes the pool's relays in turn, so that one that is down costs one attempt; `not` is never chosen. */
-  relayThrough(not?: Uint8Array): RelayThrough {
-    return () => {
-      const relays = this.relays.filter((key) => not === undefined || !equalBytes(key, not))
-      const relay = relays[this.#nextRelay++ % Math.max(1, relays.length)]
-      return relay === undefined ? null : Buffer.from(relay)
-    }
+  /** Takes the pool's relays in turn, so that one that is down costs one attempt; undefined where there is none but `not`. */
+  relayThrough(not: Uint8Array): RelayThrough | undefined {
+    const relays = this.relays.filter((key) => !equalBytes(key, not))
+    if (relays.length === 0) return undefined
+    return () => Buffer.from(relays[this.#nextRelay++ % relays.length]!)
   }
 
   /** Ends everything on it at once; nodes that kept records of this one find out by themselves. */

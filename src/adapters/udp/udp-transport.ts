@@ -9,7 +9,7 @@
  * - Streams are never paused and their raw bytes are guarded, as UDX has no flow control of its own.
  */
 import type NoiseSecretStream from '@hyperswarm/secret-stream'
-import type { DhtServer, HandshakePayload, HostPort } from 'hyperdht'
+import type { ConnectOptions, DhtServer, HandshakePayload, HostPort } from 'hyperdht'
 import { lookup } from 'node:dns/promises'
 import { isIPv4 } from 'node:net'
 import { networkInterfaces } from 'node:os'
@@ -25,13 +25,22 @@ import {
 } from '../../core/open/errors.ts'
 import { encodeFrame, FRAME } from '../../core/open/frame.ts'
 import { encodeWireError } from '../../core/open/wire-error.ts'
-import type { Connection, DialOptions, Listener, ListenOptions, Transport } from '../../ports/transport.ts'
+import type {
+  Connection,
+  DialOptions,
+  Listener,
+  ListenOptions,
+  RequestHandler,
+  Transport,
+} from '../../ports/transport.ts'
 import { CLOSE_GRACE_MS } from '../wire/limits.ts'
 import type { PeerAccounts } from '../wire/peer-accounts.ts'
 import { sha256PeerId } from '../wire/peer-id.ts'
 import type { SessionHostOptions } from '../wire/session-host.ts'
 import { SessionHost } from '../wire/session-host.ts'
 import { Session } from '../wire/session.ts'
+import type { Attempt } from './first-of.ts'
+import { firstOf } from './first-of.ts'
 import { HandshakeGate, SLOT_MS } from './handshake-gate.ts'
 import { GuardedStream } from './record-guard.ts'
 import { formatUdpAddress, parseHostPort, parseUdpAddress } from './udp-address.ts'
@@ -39,12 +48,25 @@ import { UdpLink } from './udp-link.ts'
 import type { UdpNode } from './udp-node.ts'
 
 const DIAL_TIMEOUT_MS = 10_000
+/** A direct attempt through two home routers takes three round trips; a relay is asked when it takes longer than that. */
+const RELAY_AFTER_MS = 600
+/** One attempt's time: repeats of a lost datagram come each second. */
+const ATTEMPT_MS = 6000
+const MAX_RELAY_ONLY = 1024
 /** Refused streams that may linger until the other side has read why. */
 const MAX_LINGERING = 16
 /** What announcing, or taking it back, may take before it goes on by itself: a LAN without its DHT must work too. */
 const ANNOUNCE_WAIT_MS = 2000
 
 export type UdpTransportOptions = SessionHostOptions
+
+interface DialTarget {
+  readonly address: string
+  readonly key: Uint8Array
+  /** Where to ask for it first. */
+  readonly nodes: Promise<readonly HostPort[]>
+  readonly handler: RequestHandler | undefined
+}
 
 /** How a connection reaches its peer now. */
 export interface UdpPath {
@@ -62,6 +84,8 @@ export class UdpTransport implements Transport {
   readonly #dialled = new Set<Session>()
   readonly #streams = new Map<Connection, NoiseSecretStream>()
   readonly #open = new Set<NoiseSecretStream>()
+  /** Peers (key in hex) that were last reached through a relay. */
+  readonly #relayOnly = new Set<string>()
   #listener: Listener | undefined
   #refused = 0
   #closed = false
@@ -85,7 +109,6 @@ export class UdpTransport implements Transport {
     const owner = new Set<Session>()
     const server = this.node.dht.createServer({
       firewall: (key, payload, from) => this.#screen(gate, key, payload, from),
-      relayThrough: this.node.relayThrough(),
       handshakeClearWait: SLOT_MS,
     })
     server.on('connection', (stream) => this.#greetDialler(stream, gate, options, owner))
@@ -212,28 +235,69 @@ export class UdpTransport implements Transport {
       throw new UntrustedError('the address is of another key', { address, expected: toHex(peerId) })
     const refused = this.#host.refused(peerId)
     if (refused !== undefined) throw refused
-    const gaveUp = Promise.withResolvers<never>()
+    const giveUp = new AbortController()
     const cancelTimer = this.#host.clock.after(timeoutMs, () =>
-      gaveUp.reject(new UnreachableError('no connection in time', { address, timeoutMs })),
+      giveUp.abort(new UnreachableError('no connection in time', { address, timeoutMs })),
     )
     const onAbort = (): void =>
-      gaveUp.reject(new CancelledError('cancelled while dialling', {}, { cause: signal?.reason }))
+      giveUp.abort(new CancelledError('cancelled while dialling', {}, { cause: signal?.reason }))
     signal?.addEventListener('abort', onAbort, { once: true })
-    let stream: NoiseSecretStream | undefined
     try {
-      const relayAddresses = await Promise.race([resolveHints(hints), gaveUp.promise])
-      stream = this.node.dht.connect(Buffer.from(key), {
-        relayAddresses,
-        relayThrough: this.node.relayThrough(key),
-      })
-      this.#track(stream)
-      return await Promise.race([this.#greet(stream, address, key, options), gaveUp.promise])
-    } catch (error) {
-      stream?.destroy()
-      throw error
+      const target = { address, key, nodes: resolveHints(hints), handler: options.handler }
+      return await firstOf(this.#attempts(target), this.#host.clock, giveUp.signal)
     } finally {
       cancelTimer()
       signal?.removeEventListener('abort', onAbort)
+    }
+  }
+
+  /**
+   * A direct attempt, and one through a relay where the pool has relays. The library would do both in one, but then the two ends can
+   * settle on different paths and wait for each other.
+   */
+  #attempts(target: DialTarget): Attempt<Session>[] {
+    const name = toHex(target.key)
+    const direct: Attempt<Session> = {
+      afterMs: 0,
+      run: async (signal) => {
+        const session = await this.#attempt(target, signal, {})
+        this.#relayOnly.delete(name)
+        return session
+      },
+    }
+    const relayThrough = this.node.relayThrough(target.key)
+    if (relayThrough === undefined) return [direct]
+    const likely = this.node.natKind === 'random' || this.#relayOnly.has(name)
+    const relayed: Attempt<Session> = {
+      afterMs: likely ? 0 : RELAY_AFTER_MS,
+      run: async (signal) => {
+        const session = await this.#attempt(target, signal, { relayThrough, holepunch: () => false })
+        this.#relayOnly.add(name)
+        if (this.#relayOnly.size > MAX_RELAY_ONLY)
+          this.#relayOnly.delete(this.#relayOnly.values().next().value!)
+        return session
+      },
+    }
+    return [direct, relayed]
+  }
+
+  async #attempt(target: DialTarget, signal: AbortSignal, how: ConnectOptions): Promise<Session> {
+    const { key, address, handler } = target
+    const relayAddresses = await target.nodes
+    if (signal.aborted) throw new UnreachableError('another attempt was first', { address })
+    const stream = this.node.dht.connect(Buffer.from(key), { ...how, relayAddresses })
+    this.#track(stream)
+    signal.addEventListener('abort', () => stream.destroy(), { once: true })
+    const cancel = this.#host.clock.after(ATTEMPT_MS, () => stream.destroy())
+    try {
+      const session = await this.#greet(stream, address, key, handler)
+      this.#keep(session, stream)
+      return session
+    } catch (error) {
+      stream.destroy()
+      throw error
+    } finally {
+      cancel()
     }
   }
 
@@ -241,7 +305,7 @@ export class UdpTransport implements Transport {
     stream: NoiseSecretStream,
     address: string,
     key: Uint8Array,
-    options: DialOptions,
+    handler: RequestHandler | undefined,
   ): Promise<Session> {
     const failed = new Promise<never>((_, reject) => {
       stream.on('error', (cause) => reject(new UnreachableError('cannot connect', { address }, { cause })))
@@ -252,13 +316,8 @@ export class UdpTransport implements Transport {
     // `opened` settles before the error is told.
     if (!(await stream.opened)) await failed
     if (this.#closed) throw new UnreachableError('the transport is closed')
-    const session = this.#host.adopt(
-      key,
-      { handler: options.handler, owner: this.#dialled },
-      () => new UdpLink(stream),
-    )
+    const session = this.#host.adopt(key, { handler, owner: this.#dialled }, () => new UdpLink(stream))
     if (!(session instanceof Session)) throw session
-    this.#keep(session, stream)
     await session.ready
     return session
   }

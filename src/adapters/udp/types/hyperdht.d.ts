@@ -21,8 +21,8 @@ declare module 'hyperdht' {
     options: SecretStreamOptions,
   ) => NoiseSecretStream
 
-  /** One key, an own choice at each call, or none. */
-  export type RelayThrough = () => Buffer | null
+  /** Asked once for each connection. */
+  export type RelayThrough = () => Buffer
 
   export interface DhtOptions {
     readonly keyPair?: KeyPair
@@ -40,7 +40,9 @@ declare module 'hyperdht' {
   export interface ConnectOptions {
     readonly keyPair?: KeyPair
     readonly relayAddresses?: readonly HostPort[]
-    readonly relayThrough?: RelayThrough | null
+    readonly relayThrough?: RelayThrough
+    /** False gives up punching; a relay may still be found. */
+    readonly holepunch?: () => boolean
     readonly createSecretStream?: MakeSecretStream
   }
 
@@ -52,7 +54,6 @@ declare module 'hyperdht' {
   export interface ServerOptions {
     /** True drops the dialler without an answer. */
     readonly firewall?: (remoteKey: Buffer, payload: HandshakePayload, from: HostPort) => boolean
-    readonly relayThrough?: RelayThrough | null
     readonly createSecretStream?: MakeSecretStream
     /** How long a finished handshake's state is kept, ms. */
     readonly handshakeClearWait?: number
