@@ -17,6 +17,7 @@ import { enrolDevice } from './enrol-device.ts'
 import { leaseExpiry } from './expire-leases.ts'
 import { cosignCheckpoint, nextCheckpoint } from './log/cosign-checkpoint.ts'
 import { bindLedger } from './log/bind-ledger.ts'
+import { voteOnWitness } from './log/vote-on-witness.ts'
 import { anchoredHeads, ledgerStatus } from './log/ledger-status.ts'
 import { listWitnesses } from './log/list-witnesses.ts'
 import { logEntries } from './log/log-entries.ts'
@@ -182,5 +183,6 @@ function routesOf(state: TrackerState): Route[] {
     wait(logMethods.anchoredHeads, anchoredHeads),
     bind(logMethods.reportFork, reportFork),
     bind(logMethods.bindLedger, bindLedger),
+    bind(logMethods.voteOnWitness, voteOnWitness),
   ]
 }

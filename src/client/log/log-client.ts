@@ -20,7 +20,7 @@ import { genesisCodec } from '../../core/open/objects/identity.ts'
 import type { Head } from '../../core/open/objects/operation.ts'
 import { emptyHead } from '../../core/open/objects/operation.ts'
 import { ZERO_ID } from '../../core/open/objects/suite.ts'
-import { listWitnesses, logEntries, logHead, mapProof } from '../../core/open/protocol/log-methods.ts'
+import { logEntries, logHead, mapProof } from '../../core/open/protocol/log-methods.ts'
 import type { Pins } from '../../ports/pin-store.ts'
 import type { ClientParts } from '../client.ts'
 import type { Tracker } from '../tracker.ts'
@@ -252,12 +252,14 @@ export class LogClient {
 
   async #prove(question: MapQuestion): Promise<Proven> {
     const wantsWitnesses = this.#now() - this.#witnessesAsked >= WITNESSES_MS
-    const prefixes = wantsWitnesses
-      ? [...witnessPrefixes(this.parts.primitives), ...question.prefixes]
-      : question.prefixes
-    const proven = await this.#whole({ ...question, prefixes })
-    if (wantsWitnesses) await this.#pinWitnesses(proven.found)
-    return proven
+    if (!wantsWitnesses) return this.#whole(question)
+    // A question of its own: ranges must not overlap, and anybody may ask for an admin's devices.
+    const { primitives, identity } = this.parts
+    const prefixes = witnessPrefixes(primitives, identity.genesis)
+    const { found, view, proof } = await this.#whole({ points: [], prefixes, covers: question.covers })
+    await this.#pinWitnesses(found)
+    const isAll = question.points.length === 0 && question.prefixes.length === 0
+    return isAll ? { view, found: [], proof } : this.#whole(question)
   }
 
   /** Asks until all parts of the question are proven under one head. */
@@ -385,10 +387,11 @@ export class LogClient {
   }
 
   async #pinWitnesses(found: readonly ProvenEntry[]): Promise<void> {
-    const witnesses = witnessesOf(this.parts.primitives, found)
+    const { primitives, identity } = this.parts
+    const { counted: witnesses } = witnessesOf(primitives, identity, found)
     const pins = await this.pins()
-    const isNamed = pins.tracker.some((byte) => byte !== 0)
-    const tracker = isNamed ? pins.tracker : (await this.tracker.call(listWitnesses, {})).tracker
+    // The founder runs the log.
+    const tracker = genesisCodec.decode(identity.genesis).admins[0] ?? ZERO_ID
     const isSame =
       equalBytes(tracker, pins.tracker) &&
       witnesses.length === pins.witnesses.length &&

@@ -20,6 +20,7 @@ import { changesRoot, operationCodec, spaceIdOf } from '../../core/open/objects/
 import { ledgerBindingCodec } from '../../core/open/objects/ledger-binding.ts'
 import { providerInviteCodec, providerRecordCodec } from '../../core/open/objects/provider-record.ts'
 import { ZERO_ID } from '../../core/open/objects/suite.ts'
+import { witnessVoteCodec } from '../../core/open/objects/witness-vote.ts'
 import type { NodeKeys } from '../../core/secret/key-tree.ts'
 import { childKeys } from '../../core/secret/key-tree.ts'
 import { openMetadata } from '../../core/secret/metadata.ts'
@@ -45,6 +46,8 @@ export interface LogEvent {
     | 'enrolled'
     | 'invited-provider'
     | 'bound-ledger'
+    | 'approved-witness'
+    | 'withdrew-witness'
     | 'provider'
     | keyof typeof CHANGE_KIND
   /** The path that it was about, or came to be at; absent for what this member can't read. */
@@ -142,6 +145,11 @@ class History {
       case ENTRY_KIND.ledgerBinding: {
         const { member, device } = ledgerBindingCodec.decode(entry.body)
         return pool({ what: 'bound-ledger', ...this.#by(member, device) })
+      }
+      case ENTRY_KIND.witnessVote: {
+        const { member, device, operator, approved } = witnessVoteCodec.decode(entry.body)
+        const what = approved ? 'approved-witness' : 'withdrew-witness'
+        return pool({ what, ...this.#by(member, device), name: this.#who(operator) })
       }
       case ENTRY_KIND.providerRecord:
         return pool({ what: 'provider', name: providerRecordCodec.decode(entry.body).name })

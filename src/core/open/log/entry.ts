@@ -37,13 +37,14 @@ export const ENTRY_KIND = {
   /** The map's root; the last leaf of every checkpoint. */
   heads: 7,
   ledgerBinding: 8,
+  witnessVote: 9,
 } as const
 export type EntryKind = (typeof ENTRY_KIND)[keyof typeof ENTRY_KIND]
 
 export const entryField = struct({
   v: [0, oneOf([1])],
   index: [1, uint()],
-  kind: [2, oneOf([0, 1, 2, 3, 4, 5, 6, 7, 8])],
+  kind: [2, oneOf([0, 1, 2, 3, 4, 5, 6, 7, 8, 9])],
   /** Unix milliseconds. */
   time: [3, uint()],
   /** Exact bytes of the object. */

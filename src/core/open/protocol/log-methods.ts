@@ -10,6 +10,7 @@ import { MAX_CHANGE_BYTES } from '../objects/change.ts'
 import { MAX_CHANGES } from '../objects/operation.ts'
 import { signedLedgerBindingField } from '../objects/ledger-binding.ts'
 import { id, publicKey } from '../objects/suite.ts'
+import { signedWitnessVoteField } from '../objects/witness-vote.ts'
 import { MAX_ENTRY_BYTES } from '../log/entry.ts'
 import { MAP_KEY_BYTES } from '../log/map-key.ts'
 import { MAX_MAP_PROOF_BYTES, MAX_PROOF_LEAVES } from '../log/map-proof.ts'
@@ -150,7 +151,7 @@ export const witnessField = struct({
 })
 export type WitnessView = ValueOf<typeof witnessField>
 
-/** Who witnesses this log, and which operator runs it, whose own witnesses don't count. */
+/** Who witnesses this log: providers that may (docs/spec/witness.md); and which operator runs it, whose own don't count. */
 export const listWitnesses = method(
   67,
   'list-witnesses',
@@ -225,3 +226,11 @@ export const reportFork = method(
 
 /** An admin's binding of the pool to the ledger that the tracker anchors in. ConflictError: another one, or the pool is bound. */
 export const bindLedger = method(71, 'bind-ledger', struct({ binding: [0, signedLedgerBindingField] }), empty)
+
+/** A first admin's vote on an operator's witnesses. DeniedError: no first admin; ConflictError: it doesn't follow his last one. */
+export const voteOnWitness = method(
+  72,
+  'vote-on-witness',
+  struct({ vote: [0, signedWitnessVoteField] }),
+  struct({ index: [0, uint()] }),
+)

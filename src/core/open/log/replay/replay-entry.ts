@@ -20,6 +20,7 @@ import { replayAdmit, replayCertificate, replayRecord } from './replay-members.t
 import { replayLedgerBinding } from './replay-ledger.ts'
 import { replayOperation } from './replay-operation.ts'
 import { replayProvider, replayProviderInvite } from './replay-providers.ts'
+import { replayWitnessVote } from './replay-witnesses.ts'
 import { RowDraft } from './row-draft.ts'
 import type { RowReader, RowWrite } from './rows.ts'
 
@@ -117,6 +118,8 @@ function dispatch(replay: Replay, object: ReplayObject): void {
       return replayProvider(replay, [body, signed(1)])
     case ENTRY_KIND.ledgerBinding:
       return replayLedgerBinding(replay, [body, signed(1)])
+    case ENTRY_KIND.witnessVote:
+      return replayWitnessVote(replay, [body, signed(1)])
     case ENTRY_KIND.operation:
       return replayOperation(replay, [body, signed(1)], object.changes)
     default:

@@ -1,0 +1,159 @@
+/**
+ * A member who invites others and lets each invite a provider that witnesses: together with the tracker they would outvote the honest
+ * witnesses, were an invite enough to count.
+ */
+import * as path from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { nodePrimitives as p } from '../../src/adapters/native/node-primitives.ts'
+import { openSqliteLogStore } from '../../src/adapters/sqlite/sqlite-log-store.ts'
+import { toHex } from '../../src/core/open/bytes.ts'
+import { ConflictError, DeniedError, UntrustedError } from '../../src/core/open/errors.ts'
+import { quorumOf } from '../../src/core/open/log/quorum.ts'
+import { inviteHash } from '../../src/core/open/objects/identity.ts'
+import type { Signed } from '../../src/core/open/objects/signed.ts'
+import { signObject } from '../../src/core/open/objects/signed.ts'
+import type { WitnessVote } from '../../src/core/open/objects/witness-vote.ts'
+import { witnessVoteCodec } from '../../src/core/open/objects/witness-vote.ts'
+import * as logMethods from '../../src/core/open/protocol/log-methods.ts'
+import * as methods from '../../src/core/open/protocol/tracker-methods.ts'
+import type { LogStore } from '../../src/ports/log-store.ts'
+import { witnessNext } from '../../src/provider/witness/keep-witnessing.ts'
+import { Witness, witnessSeed } from '../../src/provider/witness/witness.ts'
+import { logProviderEvents } from '../../src/provider/provider-events.ts'
+import { logMember } from '../fixtures/log-member.ts'
+import { seedOf, silent } from '../fixtures/provider-pool.ts'
+import type { TestMember } from '../fixtures/tracker-pool.ts'
+import { TestProviderNode, TrackerPool } from '../fixtures/tracker-pool.ts'
+
+let pool: TrackerPool
+let alice: TestMember
+let bob: TestMember
+/** Names of honest operators' witnesses, each with its provider. */
+let honest: { witness: Witness; node: TestProviderNode }[]
+const stores: LogStore[] = []
+
+beforeEach(async () => {
+  pool = new TrackerPool()
+  alice = await pool.found()
+  bob = await pool.join(alice, 'bob')
+  const nodes = await pool.addProviders(alice, 3, (i) => p.ed25519Public(seedOf(`cosigning ${i}`)))
+  honest = nodes.map((node, i) => ({ node, witness: witnessOf(seedOf(`cosigning ${i}`), i) }))
+})
+afterEach(() => {
+  for (const store of stores.splice(0)) store.close()
+  pool.close()
+})
+
+function witnessOf(seed: Uint8Array, name: number | string): Witness {
+  const store = openSqliteLogStore(path.join(pool.folder, `witness-${name}.db`))
+  stores.push(store)
+  return new Witness(p, store, pool.pool, witnessSeed(store, { bytes: () => seed }))
+}
+
+const never = new AbortController().signal
+const events = logProviderEvents(silent, seedOf('provider'))
+
+/** Seals, and lets these cosign. */
+async function sealWith(witnesses: readonly { witness: Witness; node: TestProviderNode }[] = honest) {
+  pool.tracker.state.log.seal()
+  for (const { witness, node } of witnesses)
+    await witnessNext({ clock: pool.clock, events }, witness, node.dial(), undefined, never)
+}
+
+/** A provider that this member lets in, with a cosigning key. */
+async function puppet(by: TestMember, name: string) {
+  const secret = seedOf(`puppet invite ${name}`)
+  await by.call(methods.inviteProvider, { invite: pool.invite(by, secret) })
+  const node = new TestProviderNode(pool, `puppet ${name}`)
+  const seed = seedOf(`puppet cosigning ${name}`)
+  await node.channel.call(methods.registerProvider, {
+    secret,
+    record: node.record(inviteHash(p, secret), { witness: p.ed25519Public(seed) }),
+  })
+  await node.report()
+  return { node, witness: witnessOf(seed, `puppet-${name}`) }
+}
+
+async function puppets(count: number) {
+  const made = []
+  for (let i = 0; i < count; i++) made.push(await puppet(await pool.join(bob, `sock-${i}`), `${i}`))
+  return made
+}
+
+function vote(by: TestMember, changes: Partial<WitnessVote> = {}, seed = by.deviceSeed): Signed {
+  return signObject(p, 'witness-vote', pool.pool, seed, witnessVoteCodec, {
+    suite: 1,
+    operator: bob.id,
+    approved: true,
+    seq: 1,
+    member: by.id,
+    device: by.device,
+    ...changes,
+  })
+}
+
+const cast = (by: TestMember, changes: Partial<WitnessVote> = {}) =>
+  by.call(logMethods.voteOnWitness, { vote: vote(by, changes) })
+
+test('sock puppets change neither the quorum nor who is in it', async () => {
+  await sealWith()
+  const { log, clock } = logMember(bob, 'bob')
+  await log.view()
+  const before = (await log.pins()).witnesses.map(({ key }) => toHex(key)).sort()
+  expect(before.length).toBe(3)
+  const socks = await puppets(5)
+  await sealWith()
+  // The tracker doesn't keep lines of theirs, which would take the places of others'.
+  for (const sock of socks) {
+    const signing = witnessNext(
+      { clock: pool.clock, events },
+      sock.witness,
+      sock.node.dial(),
+      undefined,
+      never,
+    )
+    await expect(signing).rejects.toBeInstanceOf(DeniedError)
+  }
+  await clock.sleep(60_000)
+  await log.view()
+  expect((await log.pins()).witnesses.map(({ key }) => toHex(key)).sort()).toEqual(before)
+  const { witnesses, tracker } = await alice.call(logMethods.listWitnesses, {})
+  expect(quorumOf(witnesses, tracker)).toEqual({ operators: 3, needed: 2 })
+  // A newcomer, who pins what he is shown first, counts the same ones.
+  const carol = logMember(await pool.join(alice, 'carol'), 'carol')
+  await sealWith()
+  await carol.log.view()
+  expect((await carol.log.pins()).witnesses.length).toBe(3)
+})
+
+test('an admin approves an operator, and takes it back; nobody else does', async () => {
+  const own = await puppet(bob, 'own')
+  await sealWith()
+  const { log, clock } = logMember(alice, 'alice')
+  const counted = async () => {
+    await clock.sleep(60_000)
+    await log.view()
+    return (await log.pins()).witnesses.length
+  }
+  expect(await counted()).toBe(3)
+  await expect(cast(bob)).rejects.toBeInstanceOf(DeniedError)
+  await expect(bob.call(logMethods.voteOnWitness, { vote: vote(alice) })).rejects.toBeInstanceOf(DeniedError)
+  const forged = vote(alice, {}, bob.deviceSeed)
+  await expect(alice.call(logMethods.voteOnWitness, { vote: forged })).rejects.toBeInstanceOf(UntrustedError)
+  await cast(alice)
+  await sealWith()
+  expect(await counted()).toBe(4)
+  await sealWith([...honest, own])
+  expect((await alice.call(logMethods.listWitnesses, {})).witnesses.length).toBe(4)
+  // The same vote again, which would undo a later one.
+  await cast(alice, { approved: false, seq: 2 })
+  await expect(cast(alice)).rejects.toBeInstanceOf(ConflictError)
+  await expect(cast(alice, { seq: 4 })).rejects.toBeInstanceOf(ConflictError)
+  await sealWith()
+  expect(await counted()).toBe(3)
+  // An operator whom an admin had let in by his invite goes the same way.
+  const { operator } = (await alice.call(logMethods.listWitnesses, {})).witnesses[0]!
+  await cast(alice, { operator, approved: false })
+  await sealWith()
+  expect(await counted()).toBe(2)
+})
