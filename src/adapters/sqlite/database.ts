@@ -10,7 +10,7 @@ export interface DatabaseFormat {
   readonly applicationId: number
   readonly version: number
   readonly schema: string
-  /** What makes the next version of a file of this version, for those that can be taken over. */
+  /** What makes this version of a file of that one, for those that can be taken over. */
   readonly upgrades?: Readonly<Record<number, string>>
 }
 
@@ -84,9 +84,8 @@ export function openDatabase(path: string, format: DatabaseFormat): DatabaseSync
       )
     else if (application !== format.applicationId)
       throw new FolderError(`this is not the database of ${what}`, { path })
-    else if (version < format.version && canUpgrade(format, version))
-      for (let from = version; from < format.version; from++)
-        db.exec(`${format.upgrades?.[from] ?? ''}; PRAGMA user_version = ${from + 1}`)
+    else if (format.upgrades?.[version] !== undefined)
+      db.exec(`${format.upgrades[version]}; PRAGMA user_version = ${format.version}`)
     else if (version !== format.version)
       throw new FolderError(
         `the database of ${what} has version ${version}, this program knows ${format.version}`,
@@ -110,9 +109,4 @@ export function openDatabase(path: string, format: DatabaseFormat): DatabaseSync
       )
     throw error
   }
-}
-
-function canUpgrade({ version, upgrades }: DatabaseFormat, from: number): boolean {
-  for (let at = from; at < version; at++) if (upgrades?.[at] === undefined) return false
-  return true
 }

@@ -1,7 +1,7 @@
 import type { DatabaseFormat } from './database.ts'
 
 /** Version and mark of a file that holds a log store alone, "AMLG". */
-const LOG_SCHEMA_VERSION = 1
+const LOG_SCHEMA_VERSION = 2
 const LOG_APPLICATION_ID = 0x414d_4c47
 
 /**

@@ -297,18 +297,18 @@ it('touches written by hand are those of the codec', () => {
 
 decoderConformance({
   name: 'node state',
-  examples: [
+  examples: [undefined, head.root, random.bytes(32)].map((content) =>
     nodeStateCodec.encode({
       parent: random.bytes(16),
       parentGen: 7,
       gen: 2 ** 40,
       version: 3,
-      head: random.bytes(32),
+      head: head.root,
+      content,
       deleted: true,
-      isFile: false,
-      isFolder: true,
+      isFolder: content === undefined,
     }),
-  ],
+  ),
   decode: nodeStateCodec.decode,
   encode: nodeStateCodec.encode,
 })

@@ -24,10 +24,12 @@ import { isSignedHead } from '../checkpoint.ts'
 import { mapGrant, mapSpace } from '../map-key.ts'
 import type { DecodedChange } from './decoded-changes.ts'
 import { decodedChanges, rootOfChanges } from './decoded-changes.ts'
+import type { Author } from './replay-change.ts'
 import { putRoot, replayChange, rootGrant } from './replay-change.ts'
 import type { Replay } from './replay-entry.ts'
 import { deviceAt } from './replay-members.ts'
 import { grantOf } from './require-right.ts'
+import type { GrantState } from './rows.ts'
 import { SpaceDraft } from './space-draft.ts'
 
 /** What a space may begin with: the genesis of all of a member's spaces fit one answer. */
@@ -113,7 +115,8 @@ function beginSpace(
     })
   const draft = new SpaceDraft(rows, space, first.change.node, [grant])
   putRoot(replay, draft, first.change, first.id)
-  for (const { change, id } of others) replayChange(replay, draft, grant, change, id)
+  const author = authorOf(operation, grant)
+  for (const { change, id } of others) replayChange(replay, draft, author, change, id)
   rows.put('space', space, { root: first.change.node, epoch: FIRST_EPOCH })
   rows.put('grants', space, { grants: [grant] })
   replay.touch(mapSpace(primitives, space))
@@ -129,5 +132,10 @@ function continueSpace(replay: Replay, operation: Operation, steps: readonly Dec
   const grant = grantOf(draft, operation, seconds)
   if (operation.epoch !== space.epoch)
     throw new ConflictError("the space's grants have changed", { epoch: space.epoch })
-  for (const { change, id } of steps) replayChange(replay, draft, grant, change, id)
+  const author = authorOf(operation, grant)
+  for (const { change, id } of steps) replayChange(replay, draft, author, change, id)
+}
+
+function authorOf({ head }: Operation, grant: GrantState): Author {
+  return { grant, isBeforeLog: head.size === 0 }
 }
