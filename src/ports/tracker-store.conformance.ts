@@ -4,6 +4,7 @@ import { ConflictError, FolderError } from '../core/open/errors.ts'
 import type { Stripe } from '../core/open/stripe.ts'
 import type { TrackerStore } from './tracker-store.ts'
 import { ENTRY_KIND } from './tracker-store-log.ts'
+import type { NameClaimRow } from './tracker-store-members.ts'
 import type { NodeRow } from './tracker-store-spaces.ts'
 import { HOLDER_GIVEN_UP, HOLDER_PLACED, HOLDER_STORED } from './tracker-store-stripes.ts'
 
@@ -225,6 +226,45 @@ export function trackerStoreConformance(name: string, setup: TrackerStoreSetup):
         members.dropWaiting(fill(9))
       })
       expect(store.read(({ members }) => members.waitingCount())).toBe(2)
+    })
+
+    test('claims of names wait their turn until a block holds them, one of each member', () => {
+      const claim = (member: number, tryAt: number, more: Partial<NameClaimRow> = {}): NameClaimRow => ({
+        name: `name-${member}`,
+        member: fill(member),
+        owner: fill(member, 20),
+        signature: fill(member, 65),
+        chainId: 2 ** 52,
+        contract: fill(9, 20),
+        since: 10 - member,
+        tryAt,
+        block: undefined,
+        problem: undefined,
+        ...more,
+      })
+      const view = () =>
+        store.read(({ members }) => ({
+          waiting: members.waitingClaimCount(),
+          due: members.dueClaims(6, 2).map(({ name: called }) => called),
+          next: members.nextClaimTime(),
+          problem: members.claimProblem(),
+        }))
+      expect(view()).toEqual({ waiting: 0, due: [], next: undefined, problem: undefined })
+      store.write(({ members }) => {
+        for (const row of [claim(1, 6), claim(2, 7), claim(3, 5), claim(4, 4)]) members.putNameClaim(row)
+        members.putNameClaim(claim(1, 8, { problem: 'later' }))
+        members.putNameClaim(claim(4, 9, { problem: 'first' }))
+      })
+      expect(view()).toEqual({ waiting: 4, due: ['name-3'], next: 5, problem: 'first' })
+      store.write(({ members }) => {
+        members.putNameClaim(claim(3, 0, { block: 77 }))
+        members.retryClaims()
+      })
+      expect(view()).toEqual({ waiting: 3, due: ['name-1', 'name-2'], next: 0, problem: 'first' })
+      store.read(({ members }) => {
+        expect(plain(members.nameClaim(fill(3)))).toEqual(plain(claim(3, 0, { block: 77 })))
+        expect(members.nameClaim(fill(5))).toBeUndefined()
+      })
     })
 
     test('a stripe’s shards are freed after its lease, unless another row names them there', () => {

@@ -15,6 +15,7 @@ import { describePool } from './describe-pool.ts'
 import { deviceState } from './device-state.ts'
 import { enrolDevice } from './enrol-device.ts'
 import { leaseExpiry } from './expire-leases.ts'
+import { claimName } from './log/claim-name.ts'
 import { cosignCheckpoint, nextCheckpoint } from './log/cosign-checkpoint.ts'
 import { bindLedger } from './log/bind-ledger.ts'
 import { voteOnWitness } from './log/vote-on-witness.ts'
@@ -24,6 +25,7 @@ import { logEntries } from './log/log-entries.ts'
 import { logHead } from './log/log-head.ts'
 import { logConsistency, logInclusion } from './log/log-proofs.ts'
 import { mapProof } from './log/map-proof.ts'
+import { NameRelay } from './log/name-relay.ts'
 import { reportFork } from './log/report-fork.ts'
 import { keepSealing } from './log/seal-loop.ts'
 import type { LedgerAccess } from './log/tracker-ledger.ts'
@@ -96,6 +98,7 @@ export function createTracker(parts: TrackerParts): Tracker {
     store,
     log,
     ledgerAccess: parts.ledger ?? (() => undefined),
+    names: new NameRelay({ store, clock, events }),
     placement: { choose: (request) => choosePlacement(primitives, request) },
     presence: new Presence(clock, events),
     asked: new AskedBlobs(),
@@ -183,6 +186,7 @@ function routesOf(state: TrackerState): Route[] {
     wait(logMethods.anchoredHeads, anchoredHeads),
     bind(logMethods.reportFork, reportFork),
     bind(logMethods.bindLedger, bindLedger),
+    bind(logMethods.claimName, claimName),
     bind(logMethods.voteOnWitness, voteOnWitness),
   ]
 }

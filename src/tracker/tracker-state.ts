@@ -7,6 +7,7 @@ import type { Placement } from '../ports/placement.ts'
 import type { Random } from '../ports/random.ts'
 import type { TrackerReader, TrackerStore } from '../ports/tracker-store.ts'
 import type { LedgerAccess } from './log/tracker-ledger.ts'
+import type { NameRelay } from './log/name-relay.ts'
 import type { TrackerLog } from './log/tracker-log.ts'
 import type { AskedBlobs } from './asked-blobs.ts'
 import type { ChangeTrees } from './change-trees.ts'
@@ -25,6 +26,7 @@ export interface TrackerState {
   readonly log: TrackerLog
   /** Undefined where this pool has none. */
   readonly ledgerAccess: () => LedgerAccess | undefined
+  readonly names: NameRelay
   readonly placement: Placement
   readonly presence: Presence
   readonly asked: AskedBlobs

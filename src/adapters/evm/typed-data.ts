@@ -6,14 +6,9 @@ import type { Hex } from 'viem'
 import { bytesToHex, hashTypedData, hexToBytes } from 'viem'
 import { privateKeyToAddress, sign } from 'viem/accounts'
 import { UsageError } from '../../core/open/errors.ts'
+import type { SigningDomain } from '../../ports/ledger-chain.ts'
 import type { NameSigner } from '../../ports/ledger-names.ts'
 import type { ProviderAdmission, ReportSigner } from '../../ports/ledger-providers.ts'
-
-export interface SigningDomain {
-  readonly chainId: number
-  /** The contract that checks the signature, 20 bytes. */
-  readonly contract: Uint8Array
-}
 
 const TYPES = {
   Register: [

@@ -130,6 +130,7 @@ export function createMemoryLedger(options: MemoryLedgerOptions): MemoryLedgerPo
         const block = { number: at().block, hash: blockHash(at().block) }
         return { chain: { id: binding.chainId, kind: 'embedded', block, final: block }, gasSpent }
       },
+      nameContract: addressOf(utf8('names')),
       nameRecord: async (name, block) => at(block).names.get(name),
       nameOf: async (owner, block) =>
         [...at(block).names.values()].find((record) => equalBytes(record.owner, owner))?.name,

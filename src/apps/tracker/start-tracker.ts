@@ -97,7 +97,7 @@ export async function startTracker(options: StartTrackerOptions): Promise<Runnin
       ...(foundingSecret === undefined ? {} : { foundingSecret }),
       ...(options.leaseMs === undefined ? {} : { leaseMs: options.leaseMs }),
     })
-    const { log } = tracker.state
+    const { log, names } = tracker.state
     const abort = new AbortController()
     const sealing = tracker.run(abort.signal)
     undo.push(async () => {
@@ -109,6 +109,7 @@ export async function startTracker(options: StartTrackerOptions): Promise<Runnin
         open: options.ledger,
         pool: pool.promise,
         log,
+        names,
         logger,
         clock: nodeClock,
         ...options.anchoring,

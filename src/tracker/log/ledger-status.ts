@@ -35,6 +35,7 @@ export async function ledgerStatus(
       : operatorTimes(verifyCosignatures(state.primitives, head.checkpoint, witnesses), tracker)
   const since = nowSeconds(state) - FRESH_SECONDS
   const anchoring = ledger?.anchoring()
+  const names = state.names.status()
   return {
     ...(ledger === undefined ? {} : { ledger: await describe(ledger) }),
     lag: anchoring?.lag ?? log.session.size,
@@ -43,6 +44,10 @@ export async function ledgerStatus(
     quorum: quorum.needed,
     fresh: times.filter((time) => time >= since).length,
     ...(problem === undefined ? {} : { problem: problem.slice(0, MAX_PROBLEM) }),
+    names: {
+      waiting: names.waiting,
+      ...(names.problem === undefined ? {} : { problem: names.problem.slice(0, MAX_PROBLEM) }),
+    },
   }
 }
 
@@ -63,6 +68,7 @@ async function describe(ledger: TrackerLedger): Promise<NonNullable<Answer['ledg
     directory: binding.directory,
     codeHash: binding.codeHash,
     anchor: binding.anchor,
+    names: ledger.nameContract,
     ...(status === undefined ? {} : { block: [status.chain.block.number, status.chain.block.hash] as const }),
     ...(anchored === undefined ? {} : { anchored }),
     gasSpent: status?.gasSpent ?? 0,

@@ -193,6 +193,8 @@ export const ledgerStatus = method(
           gasSpent: [7, uint()],
           /** Why anchoring or the chain fails now. */
           problem: [8, optional(text(1_024))],
+          /** The registry of names: what claims are signed for. */
+          names: [9, bytes(20)],
         }),
       ),
     ],
@@ -205,6 +207,8 @@ export const ledgerStatus = method(
     fresh: [5, uint()],
     /** Why the ledger can't be opened now, where the pool has one. */
     problem: [6, optional(text(1_024))],
+    /** Claims of names that aren't on the ledger yet, and why the oldest that fails does. */
+    names: [7, struct({ waiting: [0, uint()], problem: [1, optional(text(1_024))] })],
   }),
 )
 
@@ -233,4 +237,24 @@ export const voteOnWitness = method(
   'vote-on-witness',
   struct({ vote: [0, signedWitnessVoteField] }),
   struct({ index: [0, uint()] }),
+)
+
+/**
+ * The calling device's member binds his name to a key in the ledger: EIP-712 `Register` (docs/spec/contracts.md), relayed until it is there.
+ * The newest claim of a member counts until one is registered. DeniedError: another's name; ConflictError: not this pool's registry.
+ */
+export const claimName = method(
+  73,
+  'claim-name',
+  struct({
+    name: [0, text(32)],
+    /** The address that answers for the name, 20 bytes. */
+    owner: [1, bytes(20)],
+    /** What the claim is signed for: the chain and its registry of names. */
+    chainId: [2, uint()],
+    contract: [3, bytes(20)],
+    signature: [4, bytes(65)],
+  }),
+  /** The block in which it is registered, as the tracker says; absent while it waits. */
+  struct({ block: [0, optional(uint())] }),
 )
