@@ -5,9 +5,19 @@
 import * as path from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { nodePrimitives as p } from '../../src/adapters/native/node-primitives.ts'
+import { voteFor, waitingOperators, witnessReport } from '../../src/client/log/witness-report.ts'
+import { witnessPrefixes, witnessesOf } from '../../src/client/log/witness-set.ts'
 import { openSqliteLogStore } from '../../src/adapters/sqlite/sqlite-log-store.ts'
 import { toHex } from '../../src/core/open/bytes.ts'
-import { ConflictError, DeniedError, UntrustedError } from '../../src/core/open/errors.ts'
+import {
+  ConflictError,
+  DeniedError,
+  NotFoundError,
+  UntrustedError,
+  UsageError,
+} from '../../src/core/open/errors.ts'
+import type { LogEntry } from '../../src/core/open/log/entry.ts'
+import { ENTRY_KIND } from '../../src/core/open/log/entry.ts'
 import { quorumOf } from '../../src/core/open/log/quorum.ts'
 import { inviteHash } from '../../src/core/open/objects/identity.ts'
 import type { Signed } from '../../src/core/open/objects/signed.ts'
@@ -156,4 +166,53 @@ test('an admin approves an operator, and takes it back; nobody else does', async
   await cast(alice, { operator, approved: false })
   await sealWith()
   expect(await counted()).toBe(2)
+})
+
+test('what an admin votes for is what the map shows, and one operator alone', async () => {
+  const own = await puppet(bob, 'own')
+  await sealWith()
+  const { client, clock } = logMember(alice, 'alice')
+  const standings = async () => {
+    await clock.sleep(60_000)
+    const { witnesses, operators } = await witnessReport(client)
+    const of = witnesses.find(({ member }) => member === 'bob')
+    return { standing: of?.standing, operators }
+  }
+  expect(await standings()).toEqual({ standing: 'waiting', operators: 3 })
+  expect(await waitingOperators(client)).toEqual(['bob'])
+  // All of these providers bear one name, as puppets might.
+  await expect(voteFor(client, 'provider', true)).rejects.toBeInstanceOf(UsageError)
+  await expect(voteFor(client, 'nobody', true)).rejects.toBeInstanceOf(NotFoundError)
+  const approved = await voteFor(client, toHex(own.node.id), true)
+  expect(approved).toMatchObject({ isNew: true, admins: 1, agreeing: 1, isDecided: true })
+  expect(toHex(approved.operator)).toBe(toHex(bob.id))
+  await sealWith()
+  expect(await standings()).toEqual({ standing: 'approved', operators: 4 })
+  expect(await voteFor(client, 'bob', true)).toMatchObject({ isNew: false, isDecided: true })
+  await sealWith([...honest, own])
+  expect(await voteFor(client, 'bob', false)).toMatchObject({ isNew: true, isDecided: true })
+  await sealWith([...honest, own])
+  expect(await standings()).toEqual({ standing: 'withdrawn', operators: 3 })
+  const other = logMember(bob, 'bob').client
+  await expect(voteFor(other, 'bob', true)).rejects.toBeInstanceOf(DeniedError)
+})
+
+test('a vote or an invite of an admin that he did not sign makes nobody a witness, whoever vouches for the map', async () => {
+  await puppet(bob, 'own')
+  await cast(alice)
+  await sealWith()
+  const { log } = logMember(alice, 'alice')
+  const { found } = await log.prove({ points: [], prefixes: witnessPrefixes(p, pool.genesis) })
+  const own = { pool: pool.pool, genesis: pool.genesis }
+  expect(witnessesOf(p, own, found).counted.length).toBe(4)
+  const bend = (kind: number, changes: Partial<LogEntry>) =>
+    found.map((one) => (one.entry.kind === kind ? { ...one, entry: { ...one.entry, ...changes } } : one))
+  const signatures = vote(alice, {}, bob.deviceSeed)[1]
+  expect(() => witnessesOf(p, own, bend(ENTRY_KIND.witnessVote, { signatures }))).toThrow(UntrustedError)
+  expect(() => witnessesOf(p, own, bend(ENTRY_KIND.providerInvite, { signatures }))).toThrow(UntrustedError)
+  // Nor under a certificate that had ended.
+  const late = { time: pool.clock.now() + 366 * 24 * 3_600_000 }
+  expect(() => witnessesOf(p, own, bend(ENTRY_KIND.witnessVote, late))).toThrow(UntrustedError)
+  const without = found.filter(({ entry }) => entry.kind !== ENTRY_KIND.witnessVote)
+  expect(witnessesOf(p, own, without).counted.length).toBe(3)
 })

@@ -23,6 +23,7 @@ import { registerStatus } from './commands/status.ts'
 import { registerTracker } from './commands/tracker.ts'
 import { registerUp } from './commands/up.ts'
 import { registerWhoami } from './commands/whoami.ts'
+import { registerWitness } from './commands/witness.ts'
 
 const EXIT_CODES = `
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not found, 4 denied, 5 conflict,
@@ -64,6 +65,7 @@ export function createProgram(version: string, signal: AbortSignal): Command {
     registerCheck,
     registerLog,
     registerLedger,
+    registerWitness,
     registerProviders,
     registerInit,
     registerRecover,

@@ -1,6 +1,7 @@
 import { ledgerStatus } from '../../core/open/protocol/log-methods.ts'
 import type { Client } from '../client.ts'
 import { boundLedger, sameChain } from './ledger-binding.ts'
+import { waitingOperators } from './witness-report.ts'
 
 export interface LedgerReport {
   /** Absent where the pool has no ledger, or it can't be opened now (`problem`). */
@@ -21,7 +22,13 @@ export interface LedgerReport {
   readonly lag: { readonly entries: number; readonly ms: number }
   readonly gasSpent?: number
   /** Operators that witness, how many make a quorum (0: fewer than three, the pool is unwitnessed), how many signed lately. */
-  readonly witnesses: { readonly count: number; readonly quorum: number; readonly fresh: number }
+  readonly witnesses: {
+    readonly count: number
+    readonly quorum: number
+    readonly fresh: number
+    /** Operators whose witnesses don't count before an admin approves of them: names where they are members', else ids. */
+    readonly waiting: readonly string[]
+  }
   readonly problem?: string
   /** This client has seen two histories: since when (Unix milliseconds), and where the evidence is. */
   readonly forked?: { readonly since: number; readonly reason: string; readonly evidence: string }
@@ -38,6 +45,7 @@ export async function ledgerReport(client: Client): Promise<LedgerReport> {
   const answer = await tracker.call(ledgerStatus, {})
   const { ledger, lag, lagMs, operators, quorum, fresh } = answer
   const bound = await boundLedger(client)
+  const waiting = await waitingOperators(client)
   const { forked } = await log.pins()
   if (ledger !== undefined && bound !== undefined && !sameChain(bound, ledger))
     throw await log.mistrust(
@@ -70,7 +78,7 @@ export async function ledgerReport(client: Client): Promise<LedgerReport> {
       : { anchored: { size: anchored.size, root: anchored.root, block: anchored.block } }),
     log: { size: checkpoint.size, root: checkpoint.root },
     lag: { entries: lag, ms: lagMs },
-    witnesses: { count: operators, quorum, fresh },
+    witnesses: { count: operators, quorum, fresh, waiting },
     ...(problem === undefined ? {} : { problem }),
     ...(forked === undefined ? {} : { forked }),
   }

@@ -52,7 +52,7 @@ export function registerLedger(program: Command, run: RunCommand): void {
 
 function ledgerLines(report: LedgerReport): string[] {
   const { chain, contracts, anchored, log, lag, gasSpent, witnesses, problem, forked } = report
-  const { count: operators, quorum, fresh } = witnesses
+  const { count: operators, quorum, fresh, waiting } = witnesses
   return [
     ...(chain === undefined || contracts === undefined
       ? ['this pool has no ledger: the log is proven by its signatures and its witnesses alone']
@@ -68,6 +68,9 @@ function ledgerLines(report: LedgerReport): string[] {
     quorum === 0
       ? `unwitnessed: ${count(operators, 'operator')} of the 3 that a quorum needs`
       : `witnesses: ${fresh} of ${count(operators, 'operator')} signed in the last ten minutes, ${quorum} make a quorum`,
+    ...(waiting.length === 0
+      ? []
+      : [`waiting for an admin (\`allmend witness approve\`): ${waiting.join(', ')}`]),
     ...(problem === undefined ? [] : [`problem: ${problem}`]),
     ...(forked === undefined
       ? []

@@ -2,11 +2,14 @@ import { expect, test } from 'vitest'
 import checkpoints from '../../../../vectors/checkpoint.json' with { type: 'json' }
 import logs from '../../../../vectors/log.json' with { type: 'json' }
 import maps from '../../../../vectors/map.json' with { type: 'json' }
+import witness from '../../../../vectors/witness.json' with { type: 'json' }
 import { nodePrimitives as p } from '../../../adapters/native/node-primitives.ts'
 import { fromHex, toHex, utf8 } from '../bytes.ts'
 import { AllmendError } from '../errors.ts'
 import { leafHash, verifyMerklePath } from '../merkle.ts'
 import { encodeCheckpoint, openCheckpoint, signCheckpoint, withSignatures } from './checkpoint.ts'
+import { openSigned } from '../objects/signed.ts'
+import { witnessVoteCodec } from '../objects/witness-vote.ts'
 import { cosign, verifyCosignatures } from './cosignature.ts'
 import { decodeEntryBundle, encodeEntryBundle } from './entry-bundle.ts'
 import { entryCodec, entryHash, headsCodec, touchCodec, touchedRoot } from './entry.ts'
@@ -19,6 +22,7 @@ import { quorumOf } from './quorum.ts'
 import { tilePath } from './tile.ts'
 import { verifyConsistency } from './verify-consistency.ts'
 import { verifyMapProof } from './verify-map-proof.ts'
+import { witnessStanding } from './witness-rule.ts'
 
 /** The bytes of a hexadecimal string of the vectors. */
 function b(hex: string): Uint8Array {
@@ -128,4 +132,31 @@ test('vectors/checkpoint.json', () => {
   const { fork } = checkpoints
   const proven = verifyForkProof(p, log, forkProofCodec.decode(b(fork.encoded)))
   expect([proven.size, ...proven.roots.map(toHex)]).toEqual([fork.size, ...fork.roots])
+})
+
+test('vectors/witness.json', () => {
+  for (const { approved, seq, body, signature } of witness.votes) {
+    const signed = [b(body), b(signature)] as const
+    const opened = openSigned(
+      p,
+      'witness-vote',
+      b(witness.pool),
+      b(witness.signPublic),
+      witnessVoteCodec,
+      signed,
+    )
+    expect([opened.approved, opened.seq, toHex(opened.operator)]).toEqual([approved, seq, witness.operator])
+    expect(toHex(witnessVoteCodec.encode(opened))).toBe(body)
+    const key = keys.mapPolicy(p, keys.POLICY.witnessVote, opened.operator, opened.member)
+    expect(toHex(key)).toBe(witness.mapKey)
+  }
+  const memberOf = (number: number) => p.sha256(Uint8Array.of(number + 1))
+  for (const { admins, inviter, approved, withdrawn, standing } of witness.standings) {
+    const all = Array.from({ length: admins }, (_, i) => memberOf(i))
+    const votes = [
+      ...approved.map((admin) => ({ admin: memberOf(admin), approved: true })),
+      ...withdrawn.map((admin) => ({ admin: memberOf(admin), approved: false })),
+    ]
+    expect(witnessStanding(all, memberOf(inviter), votes)).toBe(standing)
+  }
 })
