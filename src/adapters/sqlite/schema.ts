@@ -16,8 +16,8 @@ CREATE TABLE name_claims (
 CREATE INDEX name_claims_waiting ON name_claims (try_at, member) WHERE block IS NULL;
 `
 
-/** The first version had no log: the tracker builds it from the entries. The second had no claims. */
-const UPGRADES = { 1: LOG_SCHEMA, 2: NAME_CLAIMS }
+/** Version 1, the only one that was released, had no log: the tracker builds it from the entries. */
+const UPGRADES = { 1: LOG_SCHEMA + NAME_CLAIMS }
 
 /**
  * `entries` and `changes` hold exact bytes in order: all other tables can be made again from them, but for what isn't
