@@ -19,6 +19,22 @@ export async function mistrust(
   return new UntrustedError(`${reason}. Evidence: ${kept}`, { ...facts, evidence: kept })
 }
 
+/** Does what judges an answer: where it is refused, what `evidence` gives is kept with the error. */
+export async function judged<T>(
+  log: LogClient,
+  evidence: () => Partial<Evidence>,
+  judge: () => T | Promise<T>,
+): Promise<T> {
+  try {
+    return await judge()
+  } catch (error) {
+    if (!(error instanceof AllmendError) || error.policy !== 'blame-peer') throw error
+    // What lies deeper was kept there.
+    if (error.facts['evidence'] !== undefined) throw error
+    throw await mistrust(log, error.message, evidence(), error.facts)
+  }
+}
+
 /** Freezes the client for good, tells the tracker, and gives the error to throw. */
 export async function freeze(
   log: LogClient,

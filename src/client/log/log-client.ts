@@ -30,7 +30,7 @@ import { partsOf, verifyPart } from './map-query.ts'
 import { settleOwnEntries } from './own-entries.ts'
 import type { SeenView } from './pinned-view.ts'
 import { pinOf, viewOfPin } from './pinned-view.ts'
-import { freeze, mistrust } from './accuse.ts'
+import { freeze, judged, mistrust } from './accuse.ts'
 import { meetCheckpoint } from './meet-checkpoint.ts'
 import { SeenVersions } from './seen-versions.ts'
 import { witnessPrefixes, witnessesOf } from './witness-set.ts'
@@ -326,8 +326,17 @@ export class LogClient {
         entries: true,
       })
       const view = await this.#accept(before, answer.head, begin)
-      if (view !== undefined && this.#isEnough(view, covers, begin))
-        return { view, ...verifyPart(primitives, view.map, part, answer), proof: answer.proof }
+      if (view !== undefined && this.#isEnough(view, covers, begin)) {
+        const { proof } = answer
+        const served = () => ({
+          served: encodeCheckpoint(primitives, this.identity, view.checkpoint),
+          proof,
+          keys: [...part.points, ...part.prefixes],
+          entries: answer.entries,
+        })
+        const proven = await judged(this, served, () => verifyPart(primitives, view.map, part, answer))
+        return { view, ...proven, proof }
+      }
       await this.parts.clock.sleep(AGAIN_MS)
     }
   }

@@ -2,6 +2,7 @@
 import { MAX_MAP_PROOF_BYTES, MAX_PROOF_LEAVES } from '../../core/open/log/map-proof.ts'
 import { MAX_ENTRY_BYTES } from '../../core/open/log/entry.ts'
 import { MAX_NOTE_BYTES } from '../../core/open/log/note.ts'
+import { MAX_STRUCTURE_BYTES } from '../../core/open/protocol/method.ts'
 import { id, signature } from '../../core/open/objects/suite.ts'
 import type { ValueOf } from '../../core/open/schema.ts'
 import {
@@ -38,6 +39,8 @@ export const evidenceField = struct({
   promise: [10, optional(tuple(uint(), uint(), id, signature))],
   /** A fork proof (docs/spec/checkpoint.md). */
   fork: [11, optional(bytesUpTo(2 * MAX_NOTE_BYTES + 8 * 1024))],
+  /** An answer that contradicts itself or what its authors signed: the method's number (docs/spec/tracker-protocol.md), the bytes. */
+  answer: [12, optional(tuple(uint(255), bytesUpTo(MAX_STRUCTURE_BYTES)))],
 })
 export type Evidence = ValueOf<typeof evidenceField>
 export const evidenceCodec = codec('evidence', evidenceField, 64 * 1024 * 1024)

@@ -2,7 +2,9 @@ import { compareBytes, toHex } from '../../core/open/bytes.ts'
 import { NotFoundError } from '../../core/open/errors.ts'
 import { NODE_ID_BYTES } from '../../core/open/objects/suite.ts'
 import type { NodeView, OperationView } from '../../core/open/protocol/tracker-methods.ts'
+import { listSpaces } from '../../core/open/protocol/tracker-methods.ts'
 import type { ClientParts } from '../client.ts'
+import { judged } from '../log/accuse.ts'
 import type { LogClient } from '../log/log-client.ts'
 import { joinPath, splitPath } from '../paths.ts'
 import type { Tracker } from '../tracker.ts'
@@ -10,6 +12,7 @@ import { confirmedChildren, confirmedSpaces } from './confirmed-answers.ts'
 import { openNode } from './open-node.ts'
 import { openSpace } from './open-space.ts'
 import type { RemoteNode } from './remote-node.ts'
+import { servedNode } from './served-node.ts'
 import type { Space } from './space.ts'
 import { ChangeVerifier } from './verified-changes.ts'
 
@@ -101,7 +104,11 @@ export class Trees {
     const served = await confirmedSpaces(this.#log, this.#tracker, identity.member)
     const roots = new Map<string, RemoteNode>()
     for (const { view, root: answer } of served) {
-      const space = await openSpace(primitives, identity, this.#verifier, view)
+      const space = await judged(
+        this.#log,
+        () => ({ answer: [listSpaces.id, listSpaces.response.encode({ spaces: [view] })] }),
+        () => openSpace(primitives, identity, this.#verifier, view),
+      )
       const root = await this.#open(space, undefined, answer.nodes[0]!, answer.operations)
       const { name } = root.metadata
       // Two spaces of one name: the later one is still reachable under its id.
@@ -118,7 +125,11 @@ export class Trees {
     operations: readonly OperationView[],
   ): Promise<RemoteNode> {
     const { primitives, identity } = this.#parts
-    const node = await openNode(primitives, identity.pool, this.#verifier, space, parent, view, operations)
+    const node = await judged(
+      this.#log,
+      () => ({ answer: servedNode(view, operations) }),
+      () => openNode(primitives, identity.pool, this.#verifier, space, parent, view, operations),
+    )
     const seen = await this.#log.versions.of(node.id)
     if (node.version < seen)
       throw await this.#log.mistrust(
