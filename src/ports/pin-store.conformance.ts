@@ -61,7 +61,12 @@ export function pinStoreConformance(name: string, setup: () => Promise<PinStoreS
     it('starts with nothing, and keeps every pin to the byte', async () => {
       expect(await home.open().load()).toBeUndefined()
       expect(await home.open().update(() => first)).toEqual(first)
-      const forked: Pins = { ...first, forked: { since: 5, reason: 'two histories', evidence: 'fork-1' } }
+      const notice = { since: 7, size: 9, note: Uint8Array.of(1, 2) }
+      const forked: Pins = {
+        ...first,
+        forked: { since: 5, reason: 'two histories', evidence: 'fork-1' },
+        notice,
+      }
       expect(await home.open().load()).toEqual(first)
       await home.open().update(() => forked)
       expect(await home.open().load()).toEqual(forked)

@@ -67,6 +67,15 @@ export interface PinnedFork {
   readonly evidence: string
 }
 
+/** Witnesses changed without the quorum that this client knows: since when it has known, for `acceptWitnesses`. */
+export interface PinnedNotice {
+  /** Our clock, Unix seconds. */
+  readonly since: number
+  /** The head that named them: its size, and its note. */
+  readonly size: number
+  readonly note: Uint8Array
+}
+
 export interface Pins {
   readonly pool: Uint8Array
   readonly head?: PinnedHead | undefined
@@ -80,6 +89,7 @@ export interface Pins {
   readonly spaces: readonly { readonly space: Uint8Array; readonly epoch: number }[]
   readonly own: readonly OwnEntry[]
   readonly forked?: PinnedFork | undefined
+  readonly notice?: PinnedNotice | undefined
 }
 
 /** A node and its newest version that was verified. */

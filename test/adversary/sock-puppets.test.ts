@@ -3,15 +3,18 @@
  * witnesses, were an invite enough to count.
  */
 import * as path from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { nodePrimitives as p } from '../../src/adapters/native/node-primitives.ts'
+import { acceptWitnesses } from '../../src/client/log/accept-witnesses.ts'
 import { voteFor, waitingOperators, witnessReport } from '../../src/client/log/witness-report.ts'
 import { witnessPrefixes, witnessesOf } from '../../src/client/log/witness-set.ts'
 import { openSqliteLogStore } from '../../src/adapters/sqlite/sqlite-log-store.ts'
 import { toHex } from '../../src/core/open/bytes.ts'
 import {
+  CancelledError,
   ConflictError,
   DeniedError,
+  NotEnoughProvidersError,
   NotFoundError,
   UntrustedError,
   UsageError,
@@ -30,10 +33,10 @@ import type { LogStore } from '../../src/ports/log-store.ts'
 import { witnessNext } from '../../src/provider/witness/keep-witnessing.ts'
 import { Witness, witnessSeed } from '../../src/provider/witness/witness.ts'
 import { logProviderEvents } from '../../src/provider/provider-events.ts'
+import { proofOf } from '../../src/tracker/log/serve-head.ts'
 import { logMember } from '../fixtures/log-member.ts'
 import { seedOf, silent } from '../fixtures/provider-pool.ts'
-import type { TestMember } from '../fixtures/tracker-pool.ts'
-import { TestProviderNode, TrackerPool } from '../fixtures/tracker-pool.ts'
+import { TestMember, TestProviderNode, TrackerPool } from '../fixtures/tracker-pool.ts'
 
 let pool: TrackerPool
 let alice: TestMember
@@ -184,13 +187,13 @@ test('what an admin votes for is what the map shows, and one operator alone', as
   await expect(voteFor(client, 'provider', true)).rejects.toBeInstanceOf(UsageError)
   await expect(voteFor(client, 'nobody', true)).rejects.toBeInstanceOf(NotFoundError)
   const approved = await voteFor(client, toHex(own.node.id), true)
-  expect(approved).toMatchObject({ isNew: true, admins: 1, agreeing: 1, isDecided: true })
+  expect(approved).toMatchObject({ isNew: true, admins: 1, agreeing: 1 })
   expect(toHex(approved.operator)).toBe(toHex(bob.id))
   await sealWith()
   expect(await standings()).toEqual({ standing: 'approved', operators: 4 })
-  expect(await voteFor(client, 'bob', true)).toMatchObject({ isNew: false, isDecided: true })
+  expect(await voteFor(client, 'bob', true)).toMatchObject({ isNew: false, agreeing: 1 })
   await sealWith([...honest, own])
-  expect(await voteFor(client, 'bob', false)).toMatchObject({ isNew: true, isDecided: true })
+  expect(await voteFor(client, 'bob', false)).toMatchObject({ isNew: true, agreeing: 1 })
   await sealWith([...honest, own])
   expect(await standings()).toEqual({ standing: 'withdrawn', operators: 3 })
   const other = logMember(bob, 'bob').client
@@ -215,4 +218,119 @@ test('a vote or an invite of an admin that he did not sign makes nobody a witnes
   expect(() => witnessesOf(p, own, bend(ENTRY_KIND.witnessVote, late))).toThrow(UntrustedError)
   const without = found.filter(({ entry }) => entry.kind !== ENTRY_KIND.witnessVote)
   expect(witnessesOf(p, own, without).counted.length).toBe(3)
+})
+
+describe('witnesses that are lost for good', () => {
+  const yes = () => Promise.resolve(true)
+  let member: ReturnType<typeof logMember>
+  /** Of four operators' witnesses two are gone: the other two are no quorum, of four three are. */
+  let left: typeof honest
+  let lost: Uint8Array[]
+
+  beforeEach(async () => {
+    const [node] = await pool.addProviders(alice, 1, () => p.ed25519Public(seedOf('cosigning 3')))
+    honest.push({ node: node!, witness: witnessOf(seedOf('cosigning 3'), 3) })
+    await sealWith()
+    member = logMember(bob, 'bob')
+    await member.log.view()
+    expect((await member.log.pins()).witnesses.length).toBe(4)
+    left = honest.slice(0, 2)
+    const { witnesses } = await alice.call(logMethods.listWitnesses, {})
+    lost = honest
+      .slice(2)
+      .map(({ node: gone }) => witnesses.find(({ provider }) => toHex(provider) === toHex(gone.id))!.operator)
+  })
+
+  /** Each command is a client of its own. */
+  const command = () => logMember(bob, 'bob')
+  const hours = (count: number) => pool.clock.advance(count * 3_600_000)
+  const replace = async () => {
+    for (const operator of lost) await cast(alice, { operator, approved: false })
+    await puppet(bob, 'own').then((own) => left.push(own))
+    await cast(alice)
+    await sealWith(left)
+  }
+
+  test('a new set is taken after 72 hours, by consent; until then nothing is believed', async () => {
+    await replace()
+    await expect(command().log.view()).rejects.toThrow(/witness accept/)
+    const first = await acceptWitnesses(command().client, () => Promise.reject(new Error('asked too early')))
+    expect(first).toMatchObject({ state: 'noticed', operators: 3, quorum: 2 })
+    expect([first.added, first.removed].map((list) => list.map(toHex).sort())).toEqual([
+      [toHex(bob.id)],
+      lost.map(toHex).sort(),
+    ])
+    hours(71)
+    await sealWith(left)
+    expect(await acceptWitnesses(command().client, yes)).toMatchObject({
+      state: 'noticed',
+      since: first.since,
+    })
+    await expect(command().log.view()).rejects.toBeInstanceOf(UntrustedError)
+    hours(1)
+    await sealWith(left)
+    await expect(acceptWitnesses(command().client, () => Promise.resolve(false))).rejects.toBeInstanceOf(
+      CancelledError,
+    )
+    expect(await acceptWitnesses(command().client, yes)).toMatchObject({ state: 'accepted' })
+    const { log } = command()
+    expect((await log.view()).isWitnessed).toBe(true)
+    expect((await log.pins()).witnesses.length).toBe(3)
+    expect((await log.pins()).notice).toBeUndefined()
+    expect(await acceptWitnesses(command().client, yes)).toMatchObject({ state: 'same' })
+  })
+
+  test('an admin withdraws dead witnesses one after the other, though no quorum that he knows confirms the log', async () => {
+    const admin = () => logMember(alice, 'alice')
+    await admin().log.view()
+    for (const operator of lost) {
+      await voteFor(admin().client, toHex(operator), false)
+      await sealWith(left)
+    }
+    await expect(voteFor(admin().client, 'bob', true)).rejects.toBeInstanceOf(UntrustedError)
+    expect((await alice.call(logMethods.listWitnesses, {})).witnesses.length).toBe(2)
+    expect(await voteFor(admin().client, toHex(lost[0]!), true)).toMatchObject({
+      isNew: true,
+      approved: true,
+    })
+    expect((await alice.call(logMethods.listWitnesses, {})).witnesses.length).toBe(3)
+  })
+
+  test('another set since begins the time anew', async () => {
+    await replace()
+    const first = await acceptWitnesses(command().client, yes)
+    hours(71)
+    await pool.join(alice, 'carol').then((carol) => puppet(carol, 'late'))
+    const { id } = new TestMember(pool, 'carol')
+    await cast(alice, { operator: id })
+    await sealWith(left)
+    hours(1)
+    await sealWith(left)
+    const again = await acceptWitnesses(command().client, yes)
+    expect(again.state).toBe('noticed')
+    expect(again.since).toBeGreaterThan(first.since!)
+  })
+
+  test('nobody is dropped whom the admins have not withdrawn, nothing is taken that its own witnesses have not signed', async () => {
+    const [gone] = honest.slice(3)
+    const { invite } = pool.store.read(({ providers }) => providers.provider(gone!.node.id)!)
+    const record = gone!.node.record(invite)
+    await gone!.node.channel.call(methods.registerProvider, { record })
+    await sealWith(left)
+    await expect(acceptWitnesses(command().client, yes)).rejects.toThrow(/have not withdrawn/)
+    for (const operator of lost) await cast(alice, { operator, approved: false })
+    await puppet(bob, 'own')
+    await cast(alice)
+    await sealWith([])
+    // Served is what a quorum has signed; a tracker that serves what it alone has sealed gets no further.
+    await expect(acceptWitnesses(command().client, yes)).rejects.toThrow(/have not withdrawn/)
+    const { client } = command()
+    const { state } = pool.tracker
+    const call = client.tracker.call.bind(client.tracker)
+    client.tracker.call = (async (method: never, request: { from?: number }) =>
+      method === (logMethods.logHead as never)
+        ? { head: proofOf(state, state.log.sealed!, request.from) }
+        : call(method, request as never)) as never
+    await expect(acceptWitnesses(client, yes)).rejects.toBeInstanceOf(NotEnoughProvidersError)
+  })
 })

@@ -44,10 +44,11 @@ export interface LogVerdict {
 }
 
 export class LogAudit {
+  /** Who witnesses by the entries so far. */
+  readonly witnesses: AuditedWitnesses
   readonly #primitives: Primitives
   readonly #session: LogSession
   readonly #kinds = new Map<EntryKind, number>()
-  readonly #witnesses: AuditedWitnesses
   readonly #times: { readonly size: number; readonly time: number }[] = []
   #genesis: Uint8Array | undefined
   #anchor: Anchor | undefined
@@ -57,7 +58,7 @@ export class LogAudit {
   constructor(primitives: Primitives) {
     this.#primitives = primitives
     this.#session = new LogSession(primitives, new AuditStorage())
-    this.#witnesses = new AuditedWitnesses(primitives)
+    this.witnesses = new AuditedWitnesses(primitives)
   }
 
   get size(): number {
@@ -102,7 +103,7 @@ export class LogAudit {
     if (entry.kind === ENTRY_KIND.genesis) this.#genesis = entry.body
     if (entry.kind === ENTRY_KIND.heads) this.#heads(entry.body, index)
     else if (touched.length === 0) this.#voids++
-    else this.#witnesses.add(entry)
+    else this.witnesses.add(entry)
   }
 
   /** What is proven under a head of the log that was replayed; throws UntrustedError when it isn't one. */
@@ -123,7 +124,7 @@ export class LogAudit {
           size: anchor.size,
           block: anchor.block,
         })
-    const witnesses = this.#witnesses.counted()
+    const witnesses = this.witnesses.counted()
     const quorum = quorumOf(witnesses, tracker)
     const signed = operatorTimes(verifyCosignatures(this.#primitives, checkpoint, witnesses), tracker).length
     const all = [...anchors, ...(this.#anchor === undefined ? [] : [this.#anchor])]

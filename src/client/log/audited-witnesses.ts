@@ -4,6 +4,7 @@ import { peerId } from '../../core/open/hash.ts'
 import type { Witness } from '../../core/open/log/cosignature.ts'
 import type { LogEntry } from '../../core/open/log/entry.ts'
 import { ENTRY_KIND } from '../../core/open/log/entry.ts'
+import type { WitnessStanding } from '../../core/open/log/witness-rule.ts'
 import { isCounted, witnessStanding } from '../../core/open/log/witness-rule.ts'
 import { genesisCodec } from '../../core/open/objects/identity.ts'
 import { providerInviteCodec, providerRecordCodec } from '../../core/open/objects/provider-record.ts'
@@ -42,12 +43,21 @@ export class AuditedWitnesses {
 
   /** Those that count now. */
   counted(): Witness[] {
-    const votes = [...this.#votes.values()].map((vote) => ({ ...vote, admin: vote.member }))
     return [...this.#keys.values()].flatMap(({ invite, key }) => {
       // A record passes the rules only behind its invite.
       const { operator, member } = this.#invites.get(invite)!
-      const own = votes.filter((vote) => equalBytes(vote.operator, operator))
-      return isCounted(witnessStanding(this.#admins, member, own)) ? [{ operator, key }] : []
+      return isCounted(this.#standing(operator, member)) ? [{ operator, key }] : []
     })
+  }
+
+  /** Whether the admins have taken this operator's witnesses out. */
+  isWithdrawn(operator: Uint8Array): boolean {
+    return this.#standing(operator, operator) === 'withdrawn'
+  }
+
+  #standing(operator: Uint8Array, inviter: Uint8Array): WitnessStanding {
+    const votes = [...this.#votes.values()].filter((vote) => equalBytes(vote.operator, operator))
+    const own = votes.map(({ member, approved }) => ({ admin: member, approved }))
+    return witnessStanding(this.#admins, inviter, own)
   }
 }

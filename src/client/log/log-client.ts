@@ -372,7 +372,10 @@ export class LogClient {
       if (!(error instanceof UntrustedError)) throw error
       const isQuorum = error.facts['needed'] !== undefined
       if (isQuorum && this.#now() - begin < QUORUM_PATIENCE_MS) return undefined
-      throw await this.mistrust(error.message, heads, error.facts)
+      const hint = isQuorum
+        ? ' (where they are lost for good and the admins have named others: `allmend witness accept`)'
+        : ''
+      throw await this.mistrust(error.message + hint, heads, error.facts)
     }
     if (verdict.kind === 'forked')
       throw await this.freeze('the log contradicts what it had shown before', heads, verdict.proof)
@@ -408,7 +411,15 @@ export class LogClient {
         const known = pins.witnesses[i]!
         return equalBytes(operator, known.operator) && equalBytes(key, known.key)
       })
-    if (!isSame) await this.update((stored) => ({ ...stored, witnesses, tracker }))
+    // A quorum has come as far as what was to be accepted without one.
+    const isOver = pins.notice !== undefined && (pins.head?.size ?? 0) >= pins.notice.size
+    if (!isSame || isOver)
+      await this.update((stored) => ({
+        ...stored,
+        witnesses,
+        tracker,
+        notice: isOver ? undefined : stored.notice,
+      }))
     this.#witnessesAsked = this.#now()
   }
 

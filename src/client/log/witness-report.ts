@@ -1,11 +1,17 @@
 /** Who witnesses, who waits for the admins' word, and the vote by which an admin gives it. */
 import { equalBytes, fromHex, toHex } from '../../core/open/bytes.ts'
-import { DeniedError, NotFoundError, UsageError } from '../../core/open/errors.ts'
+import {
+  ConflictError,
+  DeniedError,
+  NotFoundError,
+  UntrustedError,
+  UsageError,
+} from '../../core/open/errors.ts'
 import { ENTRY_KIND } from '../../core/open/log/entry.ts'
 import { mapName, mapRecord } from '../../core/open/log/map-key.ts'
 import { quorumOf } from '../../core/open/log/quorum.ts'
 import type { WitnessStanding } from '../../core/open/log/witness-rule.ts'
-import { isAdmin, witnessStanding } from '../../core/open/log/witness-rule.ts'
+import { isAdmin } from '../../core/open/log/witness-rule.ts'
 import { genesisCodec, memberIdOf, memberRecordCodec } from '../../core/open/objects/identity.ts'
 import { signObject } from '../../core/open/objects/signed.ts'
 import { ID_BYTES, SUITE } from '../../core/open/objects/suite.ts'
@@ -78,48 +84,66 @@ export interface VoteResult {
   readonly approved: boolean
   /** False where this admin had said the same before. */
   readonly isNew: boolean
-  /** Of so many first admins, so many say the same now; more than half decide. */
+  /** Of so many first admins, so many say the same now; more than half decide. Absent where that can't be proven now. */
   readonly admins: number
-  readonly agreeing: number
-  readonly isDecided: boolean
+  readonly agreeing?: number
 }
 
 /**
  * Votes, as a first admin, that an operator's witnesses shall count, or no longer. `who` is an operator's id, a member's name, or a
- * provider's id or name.
+ * provider's id or name; an id alone does while no quorum confirms the log: that is when dead witnesses are withdrawn.
  *
  * @throws DeniedError for who is no first admin; NotFoundError; UsageError for a name that two operators answer to.
  */
 export async function voteFor(client: Client, who: string, approved: boolean): Promise<VoteResult> {
-  const { identity, primitives, tracker } = client
-  const { member, device, pool, genesis } = identity
+  const { member, genesis } = client.identity
   const { admins } = genesisCodec.decode(genesis)
   if (!isAdmin(admins, member)) throw new DeniedError('only a first admin of the pool says who may witness')
-  const set = await provenSet(client)
+  let set: WitnessSet
+  try {
+    set = await provenSet(client)
+  } catch (error) {
+    const operator = fromHex(who)
+    const isQuorum = error instanceof UntrustedError && error.facts['needed'] !== undefined
+    if (!isQuorum || operator?.length !== ID_BYTES) throw error
+    await castUnproven(client, operator, approved)
+    return { operator, approved, isNew: true, admins: admins.length }
+  }
   const operator = await operatorOf(client, set, who)
   const votes = set.votes.filter((vote) => equalBytes(vote.operator, operator))
   const own = votes.find(({ admin }) => equalBytes(admin, member))
   const isNew = own?.approved !== approved
-  if (isNew) {
-    const vote = signObject(primitives, 'witness-vote', pool, device.signSeed, witnessVoteCodec, {
-      suite: SUITE,
-      operator,
-      approved,
-      seq: (own?.seq ?? 0) + 1,
-      member,
-      device: device.deviceId,
-    })
-    await tracker.call(voteOnWitness, { vote })
-  }
-  const now = [...votes.filter((vote) => vote !== own), { admin: member, approved }]
-  const standing = witnessStanding(admins, new Uint8Array(0), now)
-  return {
+  if (isNew) await cast(client, operator, approved, (own?.seq ?? 0) + 1)
+  const others = votes.filter((vote) => vote !== own && vote.approved === approved)
+  return { operator, approved, isNew, admins: admins.length, agreeing: others.length + 1 }
+}
+
+async function cast(
+  { identity, primitives, tracker }: Client,
+  operator: Uint8Array,
+  approved: boolean,
+  seq: number,
+): Promise<void> {
+  const { member, device, pool } = identity
+  const vote = signObject(primitives, 'witness-vote', pool, device.signSeed, witnessVoteCodec, {
+    suite: SUITE,
     operator,
     approved,
-    isNew,
-    admins: admins.length,
-    agreeing: now.filter((vote) => vote.approved === approved).length,
-    isDecided: standing === (approved ? 'approved' : 'withdrawn'),
+    seq,
+    member,
+    device: device.deviceId,
+  })
+  await tracker.call(voteOnWitness, { vote })
+}
+
+/** The tracker says which vote was the last: a wrong number makes this one void, no more. */
+async function castUnproven(client: Client, operator: Uint8Array, approved: boolean): Promise<void> {
+  try {
+    await cast(client, operator, approved, 1)
+  } catch (error) {
+    const last = error instanceof ConflictError ? error.facts['seq'] : undefined
+    if (typeof last !== 'number') throw error
+    await cast(client, operator, approved, last + 1)
   }
 }
 
