@@ -317,8 +317,30 @@ export function trackerStoreConformance(name: string, setup: TrackerStoreSetup):
       store.read(({ stripes }) => {
         expect(plain(stripes.reserved(99))).toEqual(plain([{ provider: P1, bytes: 100 }]))
         expect(stripes.reserved(100)).toEqual([])
-        expect(plain(stripes.storedBy())).toEqual(plain([{ provider: P2, shards: 1, bytes: 100 }]))
+        expect(plain(stripes.storedBy())).toEqual(
+          plain([{ provider: P2, shards: 1, bytes: 100, goodBytes: 100 }]),
+        )
       })
+      store.write(({ stripes }) => {
+        stripes.markDamaged({ provider: P2, shard: stripe.shards[1]![0], found: 1, what: 0 })
+        expect(stripes.storedBy()[0]).toMatchObject({ bytes: 100, goodBytes: 0 })
+      })
+    })
+
+    test('a stripe keeps the draw for all of its shards and the newest for each, as long as it is there', () => {
+      const draw = (i: number) => new Uint8Array(3).fill(i)
+      addStripe(STRIPE, SPACE, 100)
+      store.write(({ stripes }) => {
+        stripes.putDraw(STRIPE, 2, draw(1))
+        stripes.putDraw(STRIPE, undefined, draw(2))
+        stripes.putDraw(STRIPE, 2, draw(3))
+        stripes.putDraw(STRIPE, 0, draw(4))
+      })
+      const draws = () => store.read(({ stripes }) => stripes.draws(STRIPE))
+      expect(plain(draws())).toEqual(plain([draw(2), draw(4), draw(3)]))
+      store.write(({ stripes }) => stripes.expire(101, 10))
+      addStripe(STRIPE, SPACE, 300)
+      expect(draws()).toEqual([])
     })
 
     test('health counts good shards of committed stripes; damage is one until the shard is stored again', () => {

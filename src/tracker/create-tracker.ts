@@ -1,5 +1,4 @@
 /** Wires the tracker: its operations over a store, as routes for a transport. */
-import { choosePlacement } from '../core/open/placement.ts'
 import { MAX_STRUCTURE_BYTES } from '../core/open/protocol/method.ts'
 import type { Method } from '../core/open/protocol/method.ts'
 import * as logMethods from '../core/open/protocol/log-methods.ts'
@@ -9,6 +8,7 @@ import type { Context, Route } from '../ports/rpc.ts'
 import { route } from '../ports/rpc.ts'
 import { AskedBlobs } from './asked-blobs.ts'
 import { admitMember } from './admit-member.ts'
+import { createCapacityState } from './capacity/capacity-state.ts'
 import { ChangeTrees } from './change-trees.ts'
 import { commitOperation } from './commit-operation.ts'
 import { describePool } from './describe-pool.ts'
@@ -50,6 +50,7 @@ import { replaceShard } from './replace-shard.ts'
 import { reportDamage } from './report-damage.ts'
 import { reportProvider } from './report-provider.ts'
 import { resolveMember } from './resolve-member.ts'
+import { stripeDraws } from './stripe-draws.ts'
 import { sealStripe } from './seal-stripe.ts'
 import type { TrackerState } from './tracker-state.ts'
 import { logTrackerEvents } from './tracker-events.ts'
@@ -99,7 +100,7 @@ export function createTracker(parts: TrackerParts): Tracker {
     log,
     ledgerAccess: parts.ledger ?? (() => undefined),
     names: new NameRelay({ store, clock, events }),
-    placement: { choose: (request) => choosePlacement(primitives, request) },
+    capacity: createCapacityState(primitives, { store, clock, events }),
     presence: new Presence(clock, events),
     asked: new AskedBlobs(),
     trees: new ChangeTrees(primitives),
@@ -172,6 +173,7 @@ function routesOf(state: TrackerState): Route[] {
     bind(methods.sealStripe, sealStripe),
     bind(methods.locateBlobs, locateBlobs),
     bind(methods.listStripes, listStripes),
+    bind(methods.stripeDraws, stripeDraws),
     bind(methods.reportDamage, reportDamage),
     bind(methods.poolStatus, poolStatus),
     wait(logMethods.logHead, logHead),

@@ -19,6 +19,10 @@ export interface TrackerEvents {
   /** A device signed a head that the log signed for another history. */
   foreignHead(device: Uint8Array, size: number): void
   forkReported(size: number, larger: number): void
+  providerAdmitted(provider: Uint8Array, block: number): void
+  admissionFailed(provider: Uint8Array, error: unknown): void
+  /** Providers and their capacity aren't brought to the ledger now; it is tried again after so long. */
+  capacityFailed(error: unknown, retryMs: number): void
   nameRegistered(member: Uint8Array, block: number): void
   claimFailed(member: Uint8Array, error: unknown): void
   /** The store failed under the relay of names, which goes on. */
@@ -50,6 +54,12 @@ export function logTrackerEvents(logger: Logger): TrackerEvents {
         { device: short(device), size },
         'a device names a signed head of another history: a fork',
       ),
+    providerAdmitted: (provider, block) =>
+      logger.info({ provider: short(provider), block }, 'a provider is on the ledger'),
+    admissionFailed: (provider, error) =>
+      logger.warn({ provider: short(provider), why: String(error) }, 'the ledger doesn’t take a provider'),
+    capacityFailed: (error, retryMs) =>
+      logger.warn({ why: String(error), retryMs }, 'the ledger doesn’t get the providers’ capacity'),
     nameRegistered: (member, block) =>
       logger.info({ member: short(member), block }, 'a name is on the ledger'),
     claimFailed: (member, error) =>

@@ -3,12 +3,12 @@ import { poolIdOf } from '../core/open/objects/identity.ts'
 import { NotFoundError } from '../core/open/errors.ts'
 import type { Primitives } from '../core/open/primitives.ts'
 import type { Clock } from '../ports/clock.ts'
-import type { Placement } from '../ports/placement.ts'
 import type { Random } from '../ports/random.ts'
 import type { TrackerReader, TrackerStore } from '../ports/tracker-store.ts'
 import type { LedgerAccess } from './log/tracker-ledger.ts'
 import type { NameRelay } from './log/name-relay.ts'
 import type { TrackerLog } from './log/tracker-log.ts'
+import type { CapacityState } from './capacity/capacity-state.ts'
 import type { AskedBlobs } from './asked-blobs.ts'
 import type { ChangeTrees } from './change-trees.ts'
 import type { Presence } from './presence.ts'
@@ -27,7 +27,7 @@ export interface TrackerState {
   /** Undefined where this pool has none. */
   readonly ledgerAccess: () => LedgerAccess | undefined
   readonly names: NameRelay
-  readonly placement: Placement
+  readonly capacity: CapacityState
   readonly presence: Presence
   readonly asked: AskedBlobs
   readonly trees: ChangeTrees

@@ -105,6 +105,7 @@ export async function openEvmLedger(options: OpenLedgerOptions): Promise<EvmLedg
       const [block, final] = await Promise.all([reader.head(), reader.finalBlock(kind)])
       return { chain: { id: chainId, kind, block, final }, gasSpent: transactor?.gasSpent ?? 0 }
     },
+    blockHash: async (block) => (await reader.blockAt(block))?.hash,
     ...nameMethods(contracts, writer),
     ...providerMethods(contracts, writer, reader, primitives),
     ...headMethods(contracts, writer),

@@ -16,8 +16,15 @@ CREATE TABLE name_claims (
 CREATE INDEX name_claims_waiting ON name_claims (try_at, member) WHERE block IS NULL;
 `
 
+/** How a stripe's shards came to their places: place -1 is the draw for all of them, else the newest for one shard. */
+const PLACEMENT_DRAWS = `
+CREATE TABLE draws (
+  stripe INTEGER NOT NULL, place INTEGER NOT NULL, body BLOB NOT NULL, PRIMARY KEY (stripe, place)
+) STRICT, WITHOUT ROWID;
+`
+
 /** Version 1, the only one that was released, had no log: the tracker builds it from the entries. */
-const UPGRADES = { 1: LOG_SCHEMA + NAME_CLAIMS }
+const UPGRADES = { 1: LOG_SCHEMA + NAME_CLAIMS + PLACEMENT_DRAWS }
 
 /**
  * `entries` and `changes` hold exact bytes in order: all other tables can be made again from them, but for what isn't
@@ -118,6 +125,6 @@ export const TRACKER_DATABASE: DatabaseFormat = {
   what: 'a tracker',
   applicationId: APPLICATION_ID,
   version: SCHEMA_VERSION,
-  schema: SCHEMA + LOG_SCHEMA + NAME_CLAIMS,
+  schema: SCHEMA + LOG_SCHEMA + NAME_CLAIMS + PLACEMENT_DRAWS,
   upgrades: UPGRADES,
 }

@@ -9,6 +9,7 @@ import type { Anchoring } from '../../adapters/evm/anchoring.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { Ledger } from '../../ports/ledger.ts'
 import type { Logger } from '../../ports/logger.ts'
+import type { CapacityRelay } from '../../tracker/capacity/capacity-relay.ts'
 import type { NameRelay } from '../../tracker/log/name-relay.ts'
 import { aborted, pause as sleep } from '../../tracker/log/pause.ts'
 import type { LedgerAccess, TrackerLedger } from '../../tracker/log/tracker-ledger.ts'
@@ -31,6 +32,8 @@ export interface AttachOptions extends AnchoringIntervals {
   readonly log: TrackerLog
   /** Brings members' names there. */
   readonly names: NameRelay
+  /** Brings providers and their capacity there, and its weights to the draws. */
+  readonly capacity: CapacityRelay
   readonly clock: Clock
   readonly logger: Logger
 }
@@ -76,7 +79,7 @@ async function run(
     headAt: (index) => ledger.headAt(index),
     anchoring: () => anchoring.status(),
   }
-  const relaying = options.names.run(ledger, signal)
+  const relaying = Promise.all([options.names.run(ledger, signal), options.capacity.run(ledger, signal)])
   try {
     await follow(options, ledger, anchoring, signal)
   } finally {

@@ -97,7 +97,7 @@ export async function startTracker(options: StartTrackerOptions): Promise<Runnin
       ...(foundingSecret === undefined ? {} : { foundingSecret }),
       ...(options.leaseMs === undefined ? {} : { leaseMs: options.leaseMs }),
     })
-    const { log, names } = tracker.state
+    const { log, names, capacity } = tracker.state
     const abort = new AbortController()
     const sealing = tracker.run(abort.signal)
     undo.push(async () => {
@@ -110,6 +110,7 @@ export async function startTracker(options: StartTrackerOptions): Promise<Runnin
         pool: pool.promise,
         log,
         names,
+        capacity: capacity.relay,
         logger,
         clock: nodeClock,
         ...options.anchoring,

@@ -36,6 +36,7 @@ export async function ledgerStatus(
   const since = nowSeconds(state) - FRESH_SECONDS
   const anchoring = ledger?.anchoring()
   const names = state.names.status()
+  const { ledger: capacity, problem: capacityProblem } = state.capacity.relay.status()
   return {
     ...(ledger === undefined ? {} : { ledger: await describe(ledger) }),
     lag: anchoring?.lag ?? log.session.size,
@@ -48,6 +49,8 @@ export async function ledgerStatus(
       waiting: names.waiting,
       ...(names.problem === undefined ? {} : { problem: names.problem.slice(0, MAX_PROBLEM) }),
     },
+    ...(capacity === undefined ? {} : { capacity }),
+    ...(capacityProblem === undefined ? {} : { capacityProblem: capacityProblem.slice(0, MAX_PROBLEM) }),
   }
 }
 

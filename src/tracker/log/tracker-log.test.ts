@@ -51,6 +51,8 @@ async function view(pin?: Checkpoint, covers?: number): Promise<LogView> {
 const prefixEnd = (prefix: Uint8Array) => concatBytes(prefix, new Uint8Array(16).fill(255))
 const prefixStart = (prefix: Uint8Array) => concatBytes(prefix, new Uint8Array(16))
 
+const LOG_TABLES = ['log_leaves', 'log_tiles', 'map_pages', 'log_rows', 'log_saved', 'checkpoints']
+
 describe('the tracker’s log', () => {
   test('a head covers what was asked, continues the pin, and its map lists a folder completely', async () => {
     const first = await view()
@@ -194,8 +196,7 @@ describe('the tracker’s log', () => {
     pool.store.close()
     // As the first version left it.
     const db = new DatabaseSync(pool.database)
-    for (const table of ['log_leaves', 'log_tiles', 'map_pages', 'log_rows', 'log_saved', 'checkpoints'])
-      db.exec(`DROP TABLE ${table}`)
+    for (const table of [...LOG_TABLES, 'name_claims', 'draws']) db.exec(`DROP TABLE ${table}`)
     db.exec('PRAGMA user_version = 1')
     db.close()
     pool.store = openSqliteTrackerStore(pool.database)

@@ -209,6 +209,25 @@ export const ledgerStatus = method(
     problem: [6, optional(text(1_024))],
     /** Claims of names that aren't on the ledger yet, and why the oldest that fails does. */
     names: [7, struct({ waiting: [0, uint()], problem: [1, optional(text(1_024))] })],
+    /** What the ledger held of the providers when the tracker read it last; absent before it did. */
+    capacity: [
+      8,
+      optional(
+        struct({
+          block: [0, uint()],
+          providers: [1, uint()],
+          /** Providers with a weight. */
+          drawable: [2, uint()],
+          /** Rounds so far, and whether one goes on (docs/spec/contracts.md, Rebalancing); levels in half points. */
+          rounds: [3, uint()],
+          isRebalancing: [4, bool()],
+          fullest: [5, uint()],
+          emptiest: [6, uint()],
+        }),
+      ),
+    ],
+    /** Why that isn't up to date. */
+    capacityProblem: [9, optional(text(1_024))],
   }),
 )
 
