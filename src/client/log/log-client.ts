@@ -27,7 +27,7 @@ import type { Tracker } from '../tracker.ts'
 import type { Evidence } from './log-evidence.ts'
 import type { MapPart, MapQuestion, ProvenEntry } from './map-query.ts'
 import { partsOf, verifyPart } from './map-query.ts'
-import { settleOwnEntries } from './own-entries.ts'
+import { requireKept, settleOwnEntries } from './own-entries.ts'
 import type { SeenView } from './pinned-view.ts'
 import { pinOf, viewOfPin } from './pinned-view.ts'
 import { freeze, judged, mistrust } from './accuse.ts'
@@ -243,6 +243,7 @@ export class LogClient {
       const covers = await this.ownSize()
       await this.#prove({ points: [], prefixes: [], ...(covers === 0 ? {} : { covers }) })
       await settleOwnEntries(this, (asked) => this.#prove(asked))
+      await requireKept(this)
     })().catch((error: unknown) => {
       this.#starting = undefined
       throw error
