@@ -41,6 +41,8 @@ export const evidenceField = struct({
   fork: [11, optional(bytesUpTo(2 * MAX_NOTE_BYTES + 8 * 1024))],
   /** An answer that contradicts itself or what its authors signed: the method's number (docs/spec/tracker-protocol.md), the bytes. */
   answer: [12, optional(tuple(uint(255), bytesUpTo(MAX_STRUCTURE_BYTES)))],
+  /** Path of the entry that stands where the promise says, to the served head. */
+  inclusion: [13, optional(array(id, 128))],
 })
 export type Evidence = ValueOf<typeof evidenceField>
 export const evidenceCodec = codec('evidence', evidenceField, 64 * 1024 * 1024)

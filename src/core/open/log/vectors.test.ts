@@ -8,7 +8,7 @@ import { fromHex, toHex, utf8 } from '../bytes.ts'
 import { AllmendError } from '../errors.ts'
 import { leafHash, verifyMerklePath } from '../merkle.ts'
 import { encodeCheckpoint, openCheckpoint, signCheckpoint, withSignatures } from './checkpoint.ts'
-import { openSigned } from '../objects/signed.ts'
+import { openSigned, signObject } from '../objects/signed.ts'
 import { witnessVoteCodec } from '../objects/witness-vote.ts'
 import { cosign, verifyCosignatures } from './cosignature.ts'
 import { decodeEntryBundle, encodeEntryBundle } from './entry-bundle.ts'
@@ -18,6 +18,7 @@ import { LogTree } from './log-tree.ts'
 import * as keys from './map-key.ts'
 import { proveMap } from './map-proof.ts'
 import { MapTree } from './map-tree.ts'
+import { promiseCodec } from './promise.ts'
 import { quorumOf } from './quorum.ts'
 import { tilePath } from './tile.ts'
 import { verifyConsistency } from './verify-consistency.ts'
@@ -66,6 +67,24 @@ test('vectors/log.json', () => {
     expect(toHex(entryCodec.encode(entryCodec.decode(b(encoded))))).toBe(encoded)
     expect(toHex(entryHash(p.sha256, b(encoded)))).toBe(hash)
   }
+})
+
+test('vectors/log.json: promises', () => {
+  const { promise } = logs
+  const [pool, key] = [b(promise.pool), b(promise.key)]
+  const open = ({ body, signature }: { body: string; signature: string }) =>
+    openSigned(p, 'promise', pool, key, promiseCodec, [b(body), b(signature)])
+  const { index, time, hash } = promise
+  expect(open(promise)).toEqual({ v: 1, index, time, hash: b(hash) })
+  const made = signObject(p, 'promise', pool, b(promise.seed), promiseCodec, {
+    v: 1,
+    index,
+    time,
+    hash: b(hash),
+  })
+  expect(made.map(toHex)).toEqual([promise.body, promise.signature])
+  expect(hash).toBe(logs.entries[0]!.hash)
+  for (const { what, ...signed } of promise.refused) expect(() => open(signed), what).toThrow(AllmendError)
 })
 
 test('vectors/map.json', () => {

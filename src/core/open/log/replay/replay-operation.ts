@@ -10,6 +10,7 @@ import {
 } from '../../errors.ts'
 import type { Head, Operation } from '../../objects/operation.ts'
 import {
+  FIRST_EPOCH,
   MAX_CHANGES,
   MAX_OPERATION_BYTES,
   emptyHead,
@@ -35,9 +36,6 @@ import { SpaceDraft } from './space-draft.ts'
 /** What a space may begin with: the genesis of all of a member's spaces fit one answer. */
 export const MAX_GENESIS_CHANGES = 16
 export const MAX_GENESIS_BYTES = 16 * 1024
-
-/** A space's epoch counts its grants, revocations and policy changes: the creator's own grant is the first. */
-const FIRST_EPOCH = 1
 
 /** Replays a device's operation with its changes, all or none. */
 export function replayOperation(replay: Replay, signed: Signed, changes: readonly Uint8Array[]): void {
