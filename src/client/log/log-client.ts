@@ -19,7 +19,7 @@ import { verifyHead } from '../../core/open/log/verify-head.ts'
 import { genesisCodec } from '../../core/open/objects/identity.ts'
 import type { Head } from '../../core/open/objects/operation.ts'
 import { emptyHead } from '../../core/open/objects/operation.ts'
-import { ZERO_ID } from '../../core/open/objects/suite.ts'
+import { SUITE, ZERO_ID } from '../../core/open/objects/suite.ts'
 import { logEntries, logHead, mapProof } from '../../core/open/protocol/log-methods.ts'
 import type { Pins } from '../../ports/pin-store.ts'
 import type { ClientParts } from '../client.ts'
@@ -94,6 +94,12 @@ export class LogClient {
     this.#pins = await this.parts.pins.update((stored) => {
       if (stored !== undefined && !equalBytes(stored.pool, pool))
         throw new UntrustedError('the pins of this home are of another pool')
+      // Objects of a lower suite than ours are none that decode: so only a program that is older than the pool can go below.
+      if (stored !== undefined && stored.minimumSuite > SUITE)
+        throw new UntrustedError(
+          `this pool asks for suite ${stored.minimumSuite}, and this program knows suite ${SUITE}: it is too old`,
+          { minimum: stored.minimumSuite, suite: SUITE },
+        )
       const { minimumSuite } = genesisCodec.decode(genesis)
       return change(
         stored ?? { pool, witnesses: [], tracker: ZERO_ID, minimumSuite, contacts: [], spaces: [], own: [] },
