@@ -46,6 +46,8 @@ export interface LogHistory {
 /** A map key that an entry touches. */
 export interface MapTouch {
   readonly key: Uint8Array
+  /** `nameOf` the key. */
+  readonly name: string
   /** The key is taken out: a child that left its folder. */
   readonly isRemoved: boolean
 }
@@ -79,7 +81,8 @@ export function replayEntry(
   const rows = new RowDraft(below)
   const touched = new Map<string, MapTouch>()
   const touch = (key: Uint8Array, isRemoved = false): void => {
-    touched.set(nameOf(key), { key, isRemoved })
+    const name = nameOf(key)
+    touched.set(name, { key, name, isRemoved })
   }
   if (object.kind !== ENTRY_KIND.operation && object.changes.length > 0)
     throw new MalformedError('only operations have changes')
