@@ -14,6 +14,8 @@ import { createFreeGuard } from './free-guard.ts'
 import type { ReportingOptions } from './keep-reporting.ts'
 import { keepReporting } from './keep-reporting.ts'
 import { presentTicketRoute } from './present-ticket.ts'
+import type { LedgerReportsParts } from './ledger-reports.ts'
+import { LedgerReports } from './ledger-reports.ts'
 import { logProviderEvents } from './provider-events.ts'
 import type { ProviderState } from './provider-state.ts'
 import { putShardRoute } from './put-shard.ts'
@@ -38,6 +40,8 @@ export interface ProviderOptions {
   readonly pool: Uint8Array
   /** From the pool's genesis. */
   readonly logKey: Uint8Array
+  /** Signs capacity reports for the pool's ledger. */
+  readonly signReport?: LedgerReportsParts['sign']
 }
 
 export interface Provider {
@@ -52,7 +56,7 @@ export interface Provider {
 
 /** A provider over a store: routes to serve, and the loops that keep it alive in its pool. */
 export function createProvider(options: ProviderOptions): Provider {
-  const { primitives, clock, store, logger, netKey, pool, logKey } = options
+  const { primitives, clock, store, logger, netKey, pool, logKey, signReport } = options
   const id = peerId(primitives, netKey)
   const state: ProviderState = {
     primitives,
@@ -65,6 +69,7 @@ export function createProvider(options: ProviderOptions): Provider {
     tickets: createTicketBook(),
     damage: createDamageList(),
     guard: createFreeGuard(),
+    ledger: signReport === undefined ? undefined : new LedgerReports({ id, clock, sign: signReport }),
     freed: new Map(),
     intake: new ByteBudget(INTAKE_BYTES),
   }

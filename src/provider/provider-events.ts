@@ -10,6 +10,8 @@ export interface ProviderEvents {
   shardMissing(shard: Uint8Array): void
   shardsFreed(count: number): void
   freeFailed(count: number, error: unknown): void
+  /** A report for the ledger that the tracker asked for. */
+  signFailed(error: unknown): void
   compacted(reclaimedBytes: number): void
   maintenanceFailed(what: 'scrub' | 'compact', error: unknown): void
   trackerReached(address: string): void
@@ -36,6 +38,7 @@ export function logProviderEvents(logger: Logger, id: Uint8Array): ProviderEvent
     shardsFreed: (count) => logger.info({ provider, count }, 'shards freed'),
     freeFailed: (count, error) =>
       logger.error({ provider, count, ...why(error) }, 'shards could not be freed'),
+    signFailed: (error) => logger.error({ provider, ...why(error) }, 'no report for the ledger'),
     compacted: (reclaimedBytes) => logger.info({ provider, reclaimedBytes }, 'store compacted'),
     maintenanceFailed: (what, error) => logger.error({ provider, what, ...why(error) }, 'maintenance failed'),
     trackerReached: (address) => logger.info({ provider, address }, 'tracker reached'),

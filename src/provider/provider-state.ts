@@ -4,6 +4,7 @@ import type { Clock } from '../ports/clock.ts'
 import type { ShardStore } from '../ports/shard-store.ts'
 import type { DamageList } from './damage-list.ts'
 import type { FreeGuard } from './free-guard.ts'
+import type { LedgerReports } from './ledger-reports.ts'
 import type { ProviderEvents } from './provider-events.ts'
 import type { TicketBook } from './ticket-book.ts'
 
@@ -21,6 +22,8 @@ export interface ProviderState {
   readonly tickets: TicketBook
   readonly damage: DamageList
   readonly guard: FreeGuard
+  /** Absent where this provider doesn't report to a ledger. */
+  readonly ledger: LedgerReports | undefined
   /** Shards that were freed and whose confirmation the tracker has not acknowledged. */
   readonly freed: Map<string, Uint8Array>
   /** Bytes of shards that are being verified and stored. */

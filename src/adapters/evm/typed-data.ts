@@ -9,7 +9,7 @@ import { equalBytes } from '../../core/open/bytes.ts'
 import { UsageError } from '../../core/open/errors.ts'
 import type { SigningDomain } from '../../ports/ledger-chain.ts'
 import type { NameSigner } from '../../ports/ledger-names.ts'
-import type { CapacityReport, ProviderAdmission, ReportSigner } from '../../ports/ledger-providers.ts'
+import type { CapacityReport, ProviderAdmission } from '../../ports/ledger-providers.ts'
 
 const TYPES = {
   Register: [
@@ -107,15 +107,6 @@ export function createNameSigner(domain: SigningDomain): NameSigner {
         nextSignature: await signMessage(nextKey, domain, 'Rotate', message),
       }
     },
-  }
-}
-
-/** Signs for the registry of providers of one pool. */
-export function createReportSigner(domain: SigningDomain): ReportSigner {
-  return {
-    addressOf,
-    signReport: (key, { id, capacity, used, seq }) =>
-      signMessage(key, domain, 'Report', { id: hexOf(id), capacity, used, seq }),
   }
 }
 
