@@ -4,6 +4,7 @@ import type { DeviceKeys } from '../core/secret/device-keys.ts'
 import type { HpkeKeyPair } from '../core/secret/hpke.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { DeviceStore } from '../ports/device-store.ts'
+import type { WithLedger } from '../ports/ledger.ts'
 import type { LocalFiles } from '../ports/local-files.ts'
 import type { PinStore } from '../ports/pin-store.ts'
 import type { PutJournal } from '../ports/put-journal.ts'
@@ -42,6 +43,8 @@ export interface ClientParts {
   readonly device: DeviceStore
   readonly journal: PutJournal
   readonly pins: PinStore
+  /** Asks the pool's chain itself; absent where this device knows no node of it. */
+  readonly withLedger?: WithLedger | undefined
   /** Reads go on though no quorum has confirmed the log for a day. */
   readonly acceptStale?: boolean
 }

@@ -52,3 +52,6 @@ export interface LedgerWriter extends LedgerNameWriter, LedgerProviderWriter {
 export interface Ledger extends LedgerReader, LedgerWriter {
   close(): Promise<void>
 }
+
+/** Opens the contracts that are pinned for reading, while `use` runs; UntrustedError when the node shows others, UnreachableError. */
+export type WithLedger = <T>(chain: LedgerBinding, use: (ledger: LedgerReader) => Promise<T>) => Promise<T>

@@ -4,6 +4,8 @@ import { join } from 'node:path'
 import type { Command } from 'commander'
 import type { Client } from '../../client/client.ts'
 import { openClient } from '../node/open-client.ts'
+import type { ChainUrlOption } from './chain-options.ts'
+import { namedChainUrl } from './chain-options.ts'
 import type { Output } from './output.ts'
 import { createOutput } from './output.ts'
 import { readSecret } from './secrets.ts'
@@ -25,7 +27,7 @@ export interface CommandContext {
   /** Sets the exit code of a command that did part of its work. */
   setExitCode(code: number): void
   /** Opens the member's client for `use` and closes it afterwards. */
-  withClient<T>(use: (client: Client) => Promise<T>): Promise<T>
+  withClient<T>(use: (client: Client) => Promise<T>, options?: ChainUrlOption): Promise<T>
 }
 
 export function commandContext(command: Command, signal: AbortSignal): CommandContext {
@@ -40,10 +42,11 @@ export function commandContext(command: Command, signal: AbortSignal): CommandCo
     setExitCode(code) {
       process.exitCode = code
     },
-    async withClient(use) {
+    async withClient(use, { chainUrl } = {}) {
       const client = await openClient({
         home,
         acceptStale: options.stale === true,
+        chainUrl: namedChainUrl(chainUrl),
         passphrase: () =>
           readSecret({ what: 'Passphrase', file: options.passphraseFile, variable: 'ALLMEND_PASSPHRASE' }),
       })

@@ -7,7 +7,9 @@ import { genesisCodec } from '../../core/open/objects/identity.ts'
 import type { Client } from '../../client/client.ts'
 import { admitMembers } from '../../client/membership/admit-members.ts'
 import { inviteMember } from '../../client/membership/invite-member.ts'
-import type { HomeConfig } from '../node/home-config.ts'
+import { parsePhrase } from '../../core/secret/phrase.ts'
+import { claimHomeName } from '../node/claim-home-name.ts'
+import type { ClaimedLedger, HomeConfig } from '../node/home-config.ts'
 import { HomeFolder } from '../node/home-folder.ts'
 import { joinHome, recoverHome } from '../node/make-home.ts'
 import { openClient } from '../node/open-client.ts'
@@ -16,6 +18,12 @@ import type { PoolLayout } from './pool-layout.ts'
 
 const JOIN_MS = 30_000
 const ADMIT_PAUSE_MS = 50
+
+export interface UnclaimedMember {
+  readonly home: HomeFolder
+  /** The 24 words. */
+  readonly phrase: string
+}
 
 /** Makes the homes that are missing. `foundingToken` is there while the pool isn't founded; the first name founds it. */
 export async function ensureMembers(
@@ -48,6 +56,33 @@ export async function tellMembers(
       equalBytes(config.tracker.peerId, tracker.peerId) &&
       (chainUrl === undefined || config.chainUrl === chainUrl)
     if (!same) await home.saveConfig({ ...config, tracker, ...(chainUrl === undefined ? {} : { chainUrl }) })
+  }
+}
+
+/** Homes whose words are here and whose names were not claimed on this ledger. */
+export async function unclaimedMembers(
+  layout: PoolLayout,
+  ledger: ClaimedLedger,
+): Promise<UnclaimedMember[]> {
+  const found: UnclaimedMember[] = []
+  for (const name of await fs.readdir(layout.members)) {
+    const home = await openHome(layout.member(name))
+    const phrase = home === undefined ? undefined : await readIfThere(layout.phraseFile(name))
+    if (home === undefined || phrase === undefined) continue
+    const { claimed } = await home.config()
+    const isClaimed = claimed?.chainId === ledger.chainId && equalBytes(claimed.directory, ledger.directory)
+    if (!isClaimed) found.push({ home, phrase: phrase.toString('utf8') })
+  }
+  return found
+}
+
+/** Claims a member's name with his words; throws as `claimHomeName` does. */
+export async function claimMember({ home, phrase }: UnclaimedMember): Promise<void> {
+  const client = await openClient({ home: home.path })
+  try {
+    await claimHomeName(home, client, parsePhrase(phrase))
+  } finally {
+    await client.close()
   }
 }
 

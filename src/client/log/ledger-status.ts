@@ -1,6 +1,6 @@
 import { ledgerStatus } from '../../core/open/protocol/log-methods.ts'
 import type { Client } from '../client.ts'
-import { boundLedger, sameChain } from './ledger-binding.ts'
+import { boundLedger, requireBound } from './ledger-binding.ts'
 import { waitingOperators } from './witness-report.ts'
 
 export interface LedgerReport {
@@ -21,6 +21,8 @@ export interface LedgerReport {
   readonly log: { readonly size: number; readonly root: Uint8Array }
   readonly lag: { readonly entries: number; readonly ms: number }
   readonly gasSpent?: number
+  /** Members' names that are on their way to the ledger, and why the oldest that fails isn't there. */
+  readonly names: { readonly waiting: number; readonly problem?: string }
   /** Operators that witness, how many make a quorum (0: fewer than three, the pool is unwitnessed), how many signed lately. */
   readonly witnesses: {
     readonly count: number
@@ -43,16 +45,11 @@ export async function ledgerReport(client: Client): Promise<LedgerReport> {
   const { log, tracker } = client
   const { checkpoint } = await log.view()
   const answer = await tracker.call(ledgerStatus, {})
-  const { ledger, lag, lagMs, operators, quorum, fresh } = answer
-  const bound = await boundLedger(client)
+  const { ledger, lag, lagMs, operators, quorum, fresh, names } = answer
+  const isBound =
+    ledger === undefined ? (await boundLedger(client)) !== undefined : await requireBound(client, ledger)
   const waiting = await waitingOperators(client)
   const { forked } = await log.pins()
-  if (ledger !== undefined && bound !== undefined && !sameChain(bound, ledger))
-    throw await log.mistrust(
-      'the tracker names another chain, or other contracts, than the pool is bound to',
-      {},
-      { chainId: ledger.chainId },
-    )
   const problem = ledger?.problem ?? answer.problem
   const block = ledger?.block
   const anchored = ledger?.anchored
@@ -69,7 +66,7 @@ export async function ledgerReport(client: Client): Promise<LedgerReport> {
             directory: ledger.directory,
             codeHash: ledger.codeHash,
             anchor: ledger.anchor,
-            bound: bound !== undefined,
+            bound: isBound,
           },
           gasSpent: ledger.gasSpent,
         }),
@@ -78,6 +75,10 @@ export async function ledgerReport(client: Client): Promise<LedgerReport> {
       : { anchored: { size: anchored.size, root: anchored.root, block: anchored.block } }),
     log: { size: checkpoint.size, root: checkpoint.root },
     lag: { entries: lag, ms: lagMs },
+    names: {
+      waiting: names.waiting,
+      ...(names.problem === undefined ? {} : { problem: names.problem }),
+    },
     witnesses: { count: operators, quorum, fresh, waiting },
     ...(problem === undefined ? {} : { problem }),
     ...(forked === undefined ? {} : { forked }),

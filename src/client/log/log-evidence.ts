@@ -7,6 +7,7 @@ import { id, signature } from '../../core/open/objects/suite.ts'
 import type { ValueOf } from '../../core/open/schema.ts'
 import {
   array,
+  bytes,
   bytesUpTo,
   codec,
   oneOf,
@@ -43,6 +44,21 @@ export const evidenceField = struct({
   answer: [12, optional(tuple(uint(255), bytesUpTo(MAX_STRUCTURE_BYTES)))],
   /** Path of the entry that stands where the promise says, to the served head. */
   inclusion: [13, optional(array(id, 128))],
+  /** A name that the ledger gives to another member (`held`, under `owner`) than the log does, in a block: number and hash. */
+  name: [
+    14,
+    optional(
+      struct({
+        name: [0, text(32)],
+        member: [1, id],
+        held: [2, id],
+        owner: [3, bytes(20)],
+        chainId: [4, uint()],
+        directory: [5, bytes(20)],
+        block: [6, tuple(uint(), id)],
+      }),
+    ),
+  ],
 })
 export type Evidence = ValueOf<typeof evidenceField>
 export const evidenceCodec = codec('evidence', evidenceField, 64 * 1024 * 1024)

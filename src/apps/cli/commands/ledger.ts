@@ -1,14 +1,20 @@
 import type { Command } from 'commander'
 import { toHex } from '../../../core/open/bytes.ts'
 import { UsageError } from '../../../core/open/errors.ts'
+import { parsePhrase } from '../../../core/secret/phrase.ts'
 import type { LedgerReport } from '../../../client/log/ledger-status.ts'
 import { bindLedger } from '../../../client/log/ledger-binding.ts'
 import { ledgerReport } from '../../../client/log/ledger-status.ts'
-import type { ChainNodeOptions } from '../chain-options.ts'
-import { CHAIN_KEY_FILE, CHAIN_URL, chainNode } from '../chain-options.ts'
+import type { ChainNodeOptions, ChainUrlOption } from '../chain-options.ts'
+import { ASK_CHAIN_URL, CHAIN_KEY_FILE, CHAIN_URL, chainNode } from '../chain-options.ts'
+import { claimHomeName } from '../../node/claim-home-name.ts'
+import { HomeFolder } from '../../node/home-folder.ts'
+import { claimLines } from '../claim-lines.ts'
 import { count } from '../count.ts'
 import type { RunCommand } from '../context.ts'
+import { printable } from '../printable.ts'
 import { roleLogger } from '../role-logger.ts'
+import { readPhrase } from '../secrets.ts'
 
 export function registerLedger(program: Command, run: RunCommand): void {
   const ledger = program.command('ledger').summary('the chain that holds the log’s heads')
@@ -20,6 +26,27 @@ export function registerLedger(program: Command, run: RunCommand): void {
         await withClient(bindLedger)
         output.result({ bound: true }, ['The pool is bound to its ledger: every member’s client pins it.'])
       }),
+    )
+  ledger
+    .command('claim')
+    .summary(
+      'claim your name on the ledger with your 24 words; `init` and `recover` do it where there is one',
+    )
+    .option(
+      '--phrase-file <file>',
+      'read the 24 words from this file; else from ALLMEND_PHRASE or standard input',
+    )
+    .option(...ASK_CHAIN_URL)
+    .action(
+      run(
+        async ({ output, home, withClient }, options: ChainUrlOption & { readonly phraseFile?: string }) => {
+          const claim = await withClient(async (client) => {
+            const words = await readPhrase(options.phraseFile)
+            return claimHomeName(await HomeFolder.open(home), client, parsePhrase(words))
+          }, options)
+          output.result({ claimed: true, ...claim }, claimLines(claim))
+        },
+      ),
     )
   ledger
     .command('deploy')
@@ -51,7 +78,7 @@ export function registerLedger(program: Command, run: RunCommand): void {
 }
 
 function ledgerLines(report: LedgerReport): string[] {
-  const { chain, contracts, anchored, log, lag, gasSpent, witnesses, problem, forked } = report
+  const { chain, contracts, anchored, log, lag, gasSpent, names, witnesses, problem, forked } = report
   const { count: operators, quorum, fresh, waiting } = witnesses
   return [
     ...(chain === undefined || contracts === undefined
@@ -71,7 +98,9 @@ function ledgerLines(report: LedgerReport): string[] {
     ...(waiting.length === 0
       ? []
       : [`waiting for an admin (\`allmend witness approve\`): ${waiting.join(', ')}`]),
+    ...(names.waiting === 0 ? [] : [`${count(names.waiting, 'name')} of members on the way to the ledger`]),
     ...(problem === undefined ? [] : [`problem: ${problem}`]),
+    ...(names.problem === undefined ? [] : [`problem: ${printable(names.problem)}`]),
     ...(forked === undefined
       ? []
       : [

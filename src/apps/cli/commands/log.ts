@@ -21,6 +21,7 @@ import { holdAgainstPins } from '../../node/hold-against-pins.ts'
 import type { CommandContext, RunCommand } from '../context.ts'
 import { formatBytes } from '../byte-size.ts'
 import { count } from '../count.ts'
+import { namedChainUrl } from '../chain-options.ts'
 import { pinnedChain } from '../pinned-chain.ts'
 import { printable } from '../printable.ts'
 import { verdictLines } from '../verdict-lines.ts'
@@ -68,7 +69,7 @@ export function registerLog(program: Command, run: RunCommand): void {
     )
     .action(
       run(async (context, file: string | undefined, options: { chainUrl?: string }) => {
-        const url = options.chainUrl ?? (process.env['ALLMEND_CHAIN_URL'] || undefined)
+        const url = namedChainUrl(options.chainUrl)
         const { verdict, chainAsked } =
           file === undefined ? await verifyOnline(context, url) : await verifyFile(context, file, url)
         context.output.result({ verified: true, chainAsked, ...verdict }, verdictLines(verdict, chainAsked))
