@@ -5,6 +5,7 @@ import { registerCat } from './commands/cat.ts'
 import { registerChain } from './commands/chain.ts'
 import { registerCheck } from './commands/check.ts'
 import { registerDown } from './commands/down.ts'
+import { registerExport } from './commands/export.ts'
 import { registerGet } from './commands/get.ts'
 import { registerInit } from './commands/init.ts'
 import { registerLedger } from './commands/ledger.ts'
@@ -55,6 +56,7 @@ export function createProgram(version: string, signal: AbortSignal): Command {
     registerDown,
     registerPut,
     registerGet,
+    registerExport,
     registerCat,
     registerLs,
     registerStat,

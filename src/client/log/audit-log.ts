@@ -7,7 +7,7 @@ import { AllmendError, UntrustedError } from '../../core/open/errors.ts'
 import type { Checkpoint, LogIdentity } from '../../core/open/log/checkpoint.ts'
 import { logIdentity } from '../../core/open/log/checkpoint.ts'
 import { verifyCosignatures } from '../../core/open/log/cosignature.ts'
-import type { Anchor, EntryKind } from '../../core/open/log/entry.ts'
+import type { Anchor, EntryKind, LogEntry } from '../../core/open/log/entry.ts'
 import { ENTRY_KIND, headsCodec } from '../../core/open/log/entry.ts'
 import { LogSession } from '../../core/open/log/log-session.ts'
 import { operatorTimes, quorumOf } from '../../core/open/log/quorum.ts'
@@ -83,8 +83,11 @@ export class LogAudit {
     return this.#session.tree.consistency(from, to)
   }
 
-  /** Takes in the next entry; throws UntrustedError that names it. */
-  add(leaf: Uint8Array, changes: readonly Uint8Array[]): void {
+  /** Takes in the next entry, which is void where the rules refuse it; throws UntrustedError that names it. */
+  add(
+    leaf: Uint8Array,
+    changes: readonly Uint8Array[],
+  ): { readonly entry: LogEntry; readonly isVoid: boolean } {
     const index = this.size
     this.#session.begin()
     let logged
@@ -101,9 +104,11 @@ export class LogAudit {
     this.#time = entry.time
     if (this.#times.at(-1)?.time !== entry.time) this.#times.push({ size: index, time: entry.time })
     if (entry.kind === ENTRY_KIND.genesis) this.#genesis = entry.body
+    const isVoid = entry.kind !== ENTRY_KIND.heads && touched.length === 0
     if (entry.kind === ENTRY_KIND.heads) this.#heads(entry.body, index)
-    else if (touched.length === 0) this.#voids++
+    else if (isVoid) this.#voids++
     else this.witnesses.add(entry)
+    return { entry, isVoid }
   }
 
   /** What is proven under a head of the log that was replayed; throws UntrustedError when it isn't one. */

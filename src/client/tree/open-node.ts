@@ -10,7 +10,7 @@ import type { Metadata } from '../../core/secret/metadata.ts'
 import { openMetadata } from '../../core/secret/metadata.ts'
 import type { RemoteNode } from './remote-node.ts'
 import type { Space } from './space.ts'
-import type { ChangeVerifier, VerifiedChange } from './verified-changes.ts'
+import type { NodeVerifier, VerifiedChange } from './verified-changes.ts'
 
 const NO_PARENT = new Uint8Array(NODE_ID_BYTES)
 
@@ -21,7 +21,7 @@ const NO_PARENT = new Uint8Array(NODE_ID_BYTES)
 export async function openNode(
   primitives: Primitives,
   pool: Uint8Array,
-  verifier: ChangeVerifier,
+  verifier: NodeVerifier,
   space: Space,
   parent: RemoteNode | undefined,
   view: NodeView,

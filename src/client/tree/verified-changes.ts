@@ -29,6 +29,17 @@ export interface VerifiedChange {
   readonly time: number
 }
 
+/** Whoever vouches for operations and changes. */
+export interface NodeVerifier {
+  /** The operation, if it is this member's. */
+  operation(view: OperationView, member: Uint8Array): Promise<Operation>
+  change(
+    view: ChangeView,
+    operations: readonly OperationView[],
+    space: { readonly id: Uint8Array; readonly owner: Uint8Array; readonly genesis: Uint8Array },
+  ): Promise<VerifiedChange>
+}
+
 interface VerifiedOperation {
   readonly operation: Operation
   readonly view: OperationView
@@ -41,7 +52,7 @@ const MAX_REMEMBERED = 10_000
  * Verifies changes that the tracker serves: the device's certificate by its member's key, the operation's signature by the
  * device, the change by its path in the operation. Nothing unverified leaves this class.
  */
-export class ChangeVerifier {
+export class ChangeVerifier implements NodeVerifier {
   readonly #primitives: Primitives
   readonly #pool: Uint8Array
   readonly #tracker: Tracker
