@@ -4,6 +4,7 @@
  */
 import { equalBytes, toHex } from '../../core/open/bytes.ts'
 import { AllmendError, UntrustedError } from '../../core/open/errors.ts'
+import { encodeCheckpoint } from '../../core/open/log/checkpoint.ts'
 import type { LogEntry } from '../../core/open/log/entry.ts'
 import { ENTRY_KIND, entryCodec, entryHash } from '../../core/open/log/entry.ts'
 import { LogTree } from '../../core/open/log/log-tree.ts'
@@ -25,6 +26,7 @@ import type { NodeKeys } from '../../core/secret/key-tree.ts'
 import { childKeys } from '../../core/secret/key-tree.ts'
 import { openMetadata } from '../../core/secret/metadata.ts'
 import type { Client } from '../client.ts'
+import { judged } from './accuse.ts'
 import { joinPath } from '../paths.ts'
 import type { RemoteNode } from '../tree/remote-node.ts'
 import { currentKeys } from '../tree/remote-node.ts'
@@ -85,13 +87,16 @@ export async function logHistory(client: Client, parameters: LogParameters = {})
   const tree = new LogTree(primitives.sha256, new AuditStorage(), 0)
   const history = new History(client, roots, node)
   const events: LogEvent[] = []
-  for await (const { leaf, changes } of readEntries(tracker, checkpoint.size)) {
-    tree.append(entryHash(primitives.sha256, leaf))
-    for (const event of history.add(entryCodec.decode(leaf), changes))
-      if (event.time >= (parameters.since ?? 0)) events.push(event)
-  }
-  if (!equalBytes(tree.root(), checkpoint.root))
-    throw await log.mistrust('the entries that the tracker serves are not those of its log')
+  const served = () => ({ served: encodeCheckpoint(primitives, log.identity, checkpoint) })
+  await judged(log, served, async () => {
+    for await (const { leaf, changes } of readEntries(tracker, checkpoint.size)) {
+      tree.append(entryHash(primitives.sha256, leaf))
+      for (const event of history.add(entryCodec.decode(leaf), changes))
+        if (event.time >= (parameters.since ?? 0)) events.push(event)
+    }
+    if (!equalBytes(tree.root(), checkpoint.root))
+      throw new UntrustedError('the entries that the tracker serves are not those of its log')
+  })
   return events
 }
 
