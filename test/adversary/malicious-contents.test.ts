@@ -7,11 +7,13 @@ import * as path from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { cat } from '../../src/client/cat.ts'
 import type { Client } from '../../src/client/client.ts'
+import { commit } from '../../src/client/commit.ts'
 import { makeFolder } from '../../src/client/make-folder.ts'
 import { move } from '../../src/client/move.ts'
 import { put } from '../../src/client/put.ts'
+import { createChange, folderOf, metaChange } from '../../src/client/tree/node-changes.ts'
 import { equalBytes, toHex } from '../../src/core/open/bytes.ts'
-import { ConflictError } from '../../src/core/open/errors.ts'
+import { ConflictError, NotEnoughProvidersError } from '../../src/core/open/errors.ts'
 import { leafHash, merklePath } from '../../src/core/open/merkle.ts'
 import { CHANGE_KIND, changeCodec } from '../../src/core/open/objects/change.ts'
 import { evidenceCodec } from '../../src/client/log/log-evidence.ts'
@@ -153,6 +155,47 @@ describe('4: a write is kept back below a newer change that has no contents', ()
     expect(toHex(view!.content!.change)).toBe(toHex(kept.view.content!.change))
     tracker.honest()
     expect(await bytesOf(at)).toEqual(Buffer.from(versions[1]!))
+  })
+})
+
+describe('6: of two children of one name', () => {
+  test('the later is said to be the first', async () => {
+    const { alice } = pool
+    await makeFolder(alice, { path: '/home/twins' })
+    const folder = await alice.trees.resolve('/home/twins')
+    const metadata = { ...folder.metadata, name: 'twin' }
+    const twins: { id: Uint8Array; index: number }[] = []
+    for (const _ of ['first', 'second']) {
+      const { encoded, node } = createChange(alice, folderOf(folder), metadata)
+      twins.push({ id: node, index: (await commit(alice, folder.space, [encoded])).index })
+    }
+    alice.trees.forget()
+    // Both have newer changes than their creation.
+    const { byName, conflicts } = await alice.trees.children(await alice.trees.resolve('/home/twins'))
+    for (const node of [byName.get('twin')!, ...conflicts])
+      await commit(alice, folder.space, [metaChange(alice, node, { ...metadata, mode: 0o700 }).encoded])
+    const firstOf = async (): Promise<string> => {
+      client.trees.forget()
+      const found = await client.trees.resolve('/home/twins/twin')
+      return toHex(found.id)
+    }
+    expect(await firstOf()).toBe(toHex(twins[0]!.id))
+    const places = new Map([
+      [twins[0]!.index, twins[1]!.index],
+      [twins[1]!.index, twins[0]!.index],
+    ])
+    const serve = (placeOf: (index: number) => number) =>
+      tracker.on(methods.listChildren, async (_, ask) => {
+        const answer = await ask()
+        const operations = answer.operations.map((view) => ({ ...view, index: placeOf(view.index) }))
+        return { ...answer, operations }
+      })
+    serve((index) => places.get(index) ?? index)
+    await expectCaught(firstOf(), /the place of another/)
+    serve((index) => (index === twins[0]!.index ? index + 100_000 : index))
+    await expect(firstOf()).rejects.toBeInstanceOf(NotEnoughProvidersError)
+    tracker.honest()
+    expect(await firstOf()).toBe(toHex(twins[0]!.id))
   })
 })
 

@@ -6,6 +6,7 @@ import { listSpaces } from '../../core/open/protocol/tracker-methods.ts'
 import type { ClientParts } from '../client.ts'
 import { judged } from '../log/accuse.ts'
 import type { LogClient } from '../log/log-client.ts'
+import { proveLogged } from '../log/prove-logged.ts'
 import { joinPath, splitPath } from '../paths.ts'
 import type { Tracker } from '../tracker.ts'
 import { confirmedChildren, confirmedSpaces } from './confirmed-answers.ts'
@@ -151,10 +152,23 @@ export class Trees {
     return this.#places.get(toHex(node))
   }
 
+  /** Which of equal names comes first follows from their places in the log: the map proves those of the newest changes alone. */
+  async #proveOrder(
+    nodes: readonly RemoteNode[],
+    creations: ReadonlyMap<RemoteNode, OperationView>,
+  ): Promise<void> {
+    for (const node of twinsAmong(nodes)) await proveLogged(this.#log, creations.get(node)!)
+  }
+
   async #loadChildren(folder: RemoteNode): Promise<Children> {
     const all: RemoteNode[] = []
-    for (const { view, operations } of await confirmedChildren(this.#log, this.#tracker, folder))
-      all.push(await this.#open(folder.space, folder, view, operations))
+    const creations = new Map<RemoteNode, OperationView>()
+    for (const { view, operations } of await confirmedChildren(this.#log, this.#tracker, folder)) {
+      const node = await this.#open(folder.space, folder, view, operations)
+      all.push(node)
+      creations.set(node, operations[view.generations[0]!.operation]!)
+    }
+    await this.#proveOrder(all, creations)
     all.sort((a, b) => a.index - b.index || a.place - b.place || compareBytes(a.id, b.id))
     const byName = new Map<string, RemoteNode>()
     const conflicts: RemoteNode[] = []
@@ -164,6 +178,13 @@ export class Trees {
     }
     return { byName, conflicts }
   }
+}
+
+/** The nodes whose name others of them have as well. */
+function twinsAmong(nodes: readonly RemoteNode[]): RemoteNode[] {
+  const counts = new Map<string, number>()
+  for (const { metadata } of nodes) counts.set(metadata.name, (counts.get(metadata.name) ?? 0) + 1)
+  return nodes.filter(({ metadata }) => counts.get(metadata.name)! > 1)
 }
 
 function childrenKey(folder: RemoteNode): string {
