@@ -16,7 +16,7 @@ export async function nextCheckpoint(
   state: TrackerState,
   { after }: { readonly after?: number | undefined },
   context: Context,
-): Promise<{ note?: Uint8Array }> {
+): Promise<{ note?: Uint8Array; isAwaited?: boolean }> {
   // Members ask too, when witnesses lag: it shows that the log keeps its promises.
   requireInsider(state, context)
   const { log, clock } = state
@@ -27,7 +27,8 @@ export async function nextCheckpoint(
   }
   const { identity, sealed } = log
   if (identity === undefined || sealed === undefined) return {}
-  return { note: encodeCheckpoint(state.primitives, identity, sealed.checkpoint) }
+  const note = encodeCheckpoint(state.primitives, identity, sealed.checkpoint)
+  return log.isAwaited ? { note, isAwaited: true } : { note }
 }
 
 /**

@@ -24,6 +24,7 @@ export async function currentHead(
   if (log.identity === undefined) throw new NotFoundError('this pool has not been founded yet')
   // More than there is can't be asked for.
   const wanted = Math.min(covers ?? 1, log.session.size)
+  log.awaitHead(wanted)
   const sealed = log.sealed
   if (sealed === undefined || (log.hasBatch && sealed.checkpoint.size < wanted) || isOld(state, sealed))
     log.seal()

@@ -65,6 +65,7 @@ export class TrackerLog {
   #batch = { entries: 0, bytes: 0 }
   #waiting: PromiseWithResolvers<void> = Promise.withResolvers()
   #changed: PromiseWithResolvers<void> = Promise.withResolvers()
+  #awaited = 0
   /** What the ledger holds of this log, for the next `heads` entry. */
   anchor: Anchor | undefined
 
@@ -105,6 +106,16 @@ export class TrackerLog {
   /** Whether entries wait for a checkpoint. */
   get hasBatch(): boolean {
     return this.session.size > 0 && !this.session.isSealed
+  }
+
+  /** Says that somebody waits for a head of this many entries. */
+  awaitHead(size: number): void {
+    this.#awaited = Math.max(this.#awaited, size)
+  }
+
+  /** Whether somebody waits for a larger head than the served one. */
+  get isAwaited(): boolean {
+    return this.#awaited > (this.#served?.checkpoint.size ?? 0)
   }
 
   /** Resolves when entries wait for a checkpoint. */

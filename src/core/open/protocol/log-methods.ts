@@ -121,12 +121,15 @@ export const mapProof = method(
 
 // ---- witnesses ----
 
-/** The newest checkpoint that the log has signed, cosigned or not; waits some seconds for one larger than `after`. */
+/**
+ * The newest checkpoint that the log has signed, cosigned or not; waits some seconds for one larger than `after`. `isAwaited` when
+ * somebody wants to read what only its quorum will confirm.
+ */
 export const nextCheckpoint = method(
   65,
   'next-checkpoint',
   struct({ after: [0, optional(uint())] }),
-  struct({ note: [0, optional(bytesUpTo(MAX_NOTE_BYTES))] }),
+  struct({ note: [0, optional(bytesUpTo(MAX_NOTE_BYTES))], isAwaited: [1, optional(bool())] }),
 )
 
 /** Bytes of a cosignature/v1: time and signature. */
