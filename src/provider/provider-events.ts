@@ -19,6 +19,8 @@ export interface ProviderEvents {
   checkpointSigned(size: number): void
   /** A head wasn't signed: the log is out of reach, or doesn't follow from what this witness has seen. */
   witnessFailed(size: number, error: unknown, retryMs: number): void
+  /** The log key has signed a head of `size` entries that contradicts the one of `own`: this witness signs no more. */
+  logForked(size: number, own: number): void
 }
 
 /** Events as lines of a log; `id` stands in each of them. */
@@ -49,6 +51,11 @@ export function logProviderEvents(logger: Logger, id: Uint8Array): ProviderEvent
       logger[error instanceof AllmendError && error.policy === 'retry' ? 'debug' : 'warn'](
         { provider, size, retryMs, ...why(error) },
         'head of the log not cosigned',
+      ),
+    logForked: (size, own) =>
+      logger.error(
+        { provider, size, own },
+        'the log has two histories, proven: this provider stores and serves on, and cosigns nothing any more',
       ),
   }
 }

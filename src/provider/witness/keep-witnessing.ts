@@ -1,6 +1,6 @@
 /**
  * Witnesses beside everything else: over a connection of its own, a page of entries at a time, giving way after each that was much work.
- * It ends only when its signal aborts; what it refuses it tells, and asks again later.
+ * It ends when its signal aborts, and for good once the log is proven to be forked; what it refuses it tells, and asks again later.
  */
 import { ConflictError, UntrustedError } from '../../core/open/errors.ts'
 import type { Checkpoint } from '../../core/open/log/checkpoint.ts'
@@ -18,6 +18,7 @@ import type { Connection } from '../../ports/transport.ts'
 import type { Activity } from '../activity.ts'
 import type { ProviderState } from '../provider-state.ts'
 import { slept } from '../slept.ts'
+import { stopAtFork } from './stop-at-fork.ts'
 import type { Witness } from './witness.ts'
 
 /** An unchanged head is signed again so often: readers want a quorum that is at most ten minutes old. */
@@ -56,6 +57,10 @@ export async function keepWitnessing(
   const { witness, activity } = options
   const { clock, events } = state
   await Promise.race([options.known, aborted(signal)])
+  if (witness.fork !== undefined) {
+    events.logForked(witness.size, witness.size)
+    return
+  }
   let retryMs = FIRST_RETRY_MS
   while (!signal.aborted) {
     let connection: Connection | undefined
@@ -70,6 +75,7 @@ export async function keepWitnessing(
     } catch (error) {
       witness.forget()
       if (signal.aborted) return
+      if (connection !== undefined && (await stopAtFork(witness, connection, error, events, signal))) return
       state.events.witnessFailed(witness.size, error, retryMs)
     } finally {
       await connection?.close()

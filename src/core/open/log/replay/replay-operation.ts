@@ -86,6 +86,7 @@ function requireHead({ primitives, log, history }: Replay, head: Head): void {
     throw new ForkedError('this operation names a head that the log signed for another history', {
       size: head.size,
       root: head.root,
+      signature: head.signature,
     })
 }
 
