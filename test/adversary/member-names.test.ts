@@ -1,6 +1,5 @@
 /** Attacks 1 and 34, their part about names: who is behind a name is what log, map and ledger agree on, or nobody is. */
 import * as fs from 'node:fs'
-import { randomBytes } from 'node:crypto'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { createMemoryLedger } from '../../src/adapters/memory/memory-ledger.ts'
 import { nodePrimitives } from '../../src/adapters/native/node-primitives.ts'
@@ -11,19 +10,16 @@ import { evidenceCodec } from '../../src/client/log/log-evidence.ts'
 import { memberNamed } from '../../src/client/log/member-name.ts'
 import { admitMembers } from '../../src/client/membership/admit-members.ts'
 import { claimName } from '../../src/client/membership/claim-name.ts'
-import { inviteMac } from '../../src/client/membership/new-member.ts'
 import { equalBytes, toHex } from '../../src/core/open/bytes.ts'
 import { ConflictError, NotFoundError, UnreachableError, UntrustedError } from '../../src/core/open/errors.ts'
 import { entryCodec } from '../../src/core/open/log/entry.ts'
-import { inviteHash, memberIdOf, memberRecordCodec } from '../../src/core/open/objects/identity.ts'
-import { signObject } from '../../src/core/open/objects/signed.ts'
-import { ZERO_ID } from '../../src/core/open/objects/suite.ts'
+import { inviteHash } from '../../src/core/open/objects/identity.ts'
 import * as logMethods from '../../src/core/open/protocol/log-methods.ts'
 import * as methods from '../../src/core/open/protocol/tracker-methods.ts'
-import { hpkeDeriveKeyPair } from '../../src/core/secret/hpke.ts'
 import type { WithLedger } from '../../src/ports/ledger.ts'
 import { errorOf, expectCaught } from '../fixtures/log-victim.ts'
 import { Meddler, meddlingTransport } from '../fixtures/meddling-transport.ts'
+import { newcomer } from '../fixtures/newcomer.ts'
 import { until } from '../fixtures/process-pool.ts'
 import { startTestPool } from '../fixtures/test-pool.ts'
 import type { TestPool } from '../fixtures/test-pool.ts'
@@ -64,27 +60,7 @@ beforeEach(async () => {
 })
 afterEach(() => client.close())
 
-/** A newcomer's record under an invite, as his client hands it in. */
-async function waiting(name: string): Promise<{
-  secret: Uint8Array
-  id: Uint8Array
-  mac: Uint8Array
-  record: readonly [Uint8Array, Uint8Array]
-}> {
-  const p = nodePrimitives
-  const [secret, seed] = [randomBytes(32), randomBytes(32)]
-  const enc = await hpkeDeriveKeyPair(p, randomBytes(32))
-  const sign = p.ed25519Public(seed)
-  const record = signObject(p, 'member', pool.alice.identity.pool, seed, memberRecordCodec, {
-    suite: 1,
-    name,
-    sign,
-    enc: [[1, enc.publicKey]],
-    seq: 1,
-    prev: ZERO_ID,
-  })
-  return { secret, id: memberIdOf(p, sign), mac: inviteMac(p, secret, record[0]), record }
-}
+const waiting = (name: string) => newcomer(pool.alice.identity.pool, name)
 
 async function squat(name: string): Promise<Uint8Array> {
   const member = new Uint8Array(32).fill(name.charCodeAt(0))
