@@ -1,3 +1,4 @@
+import type { WeightedProviders } from '../core/open/placement.ts'
 import type { Receipt } from './ledger-chain.ts'
 
 /** A provider in the ledger. Amounts are in `unit` bytes (LedgerProviders.unit), rounded down. */
@@ -111,6 +112,11 @@ export interface LedgerProviderReader {
   spread(block?: number): Promise<LedgerSpread>
   /** All, at a block (the newest without one). */
   providers(block?: number): Promise<LedgerProviders>
+  /**
+   * Who could be drawn at blocks from the oldest on, whose states nodes may have forgotten. NotFoundError where the node can't tell any
+   * more, UntrustedError where what it tells contradicts itself.
+   */
+  weightHistory(oldest: number): Promise<(block: number) => WeightedProviders>
   provider(id: Uint8Array, block?: number): Promise<LedgerProvider | undefined>
   /** Throws NotEnoughProvidersError when too few have a weight. */
   pick(draw: LedgerDraw, block?: number): Promise<LedgerPick>

@@ -152,6 +152,7 @@ export function ledgerConformance(name: string, setup: () => Promise<LedgerUnder
         reporter: reports.addressOf(key(100 + i)),
       })
       await expect(stranger.admitProvider(admission(0))).rejects.toThrow(DeniedError)
+      const before = (await ledger.status()).chain.block.number
       for (let i = 0; i < 6; i++) await ledger.admitProvider(admission(i))
       await expect(ledger.admitProvider({ ...admission(0), endpointKey: id('net', 9) })).rejects.toThrow(
         ConflictError,
@@ -240,6 +241,19 @@ export function ledgerConformance(name: string, setup: () => Promise<LedgerUnder
       expect((await ledger.reportCapacity([await report(5, 900, 0, 5)])).transaction).toBeUndefined()
       await expect(ledger.retireProvider(bytes(32, 9))).rejects.toThrow(NotFoundError)
       expect(await ledger.provider(bytes(32, 9))).toBeUndefined()
+
+      const newest = (await ledger.status()).chain.block.number
+      const history = await ledger.weightHistory(before)
+      for (let block = before; block <= newest; block++) {
+        const state = await ledger.providers(block)
+        const past = history(block)
+        const weights = state.providers.map(({ id, slot, weight }) => [toHex(id), slot, weight])
+        expect(past.providers.map(({ id, slot, weight }) => [toHex(id), slot, weight])).toEqual(weights)
+        expect(past.domains.map(toHex)).toEqual(state.domains.map(toHex))
+      }
+      await expect(ledger.weightHistory(newest + 1_000).then((at) => at(newest + 1_000))).rejects.toThrow(
+        NotFoundError,
+      )
       await expect(ledger.pick({ ...draw, count: 6 })).rejects.toThrow(NotEnoughProvidersError)
     })
 

@@ -21,6 +21,7 @@ import { writeTo } from './contract-write.ts'
 import type { PoolContracts } from './pool-contracts.ts'
 import type { Transactor } from './transactor.ts'
 import { admissionMessage, hexOf, isReportSigned } from './typed-data.ts'
+import { weightHistory } from './weight-history.ts'
 
 /** Domains asked for at once. */
 const WIDTH = 16
@@ -83,6 +84,10 @@ export function providerMethods(
   return {
     provider,
     providers,
+    async weightHistory(oldest) {
+      const addresses = { balancer: balancer.address, providers: registry.address }
+      return weightHistory(reader, addresses, await providers(), oldest)
+    },
     reportContract: domain.contract,
     isReportSigned: (report, reporter) => isReportSigned(domain, report, reporter),
     async spread(block) {

@@ -123,6 +123,10 @@ export function createMemoryLedger(options: MemoryLedgerOptions): MemoryLedgerPo
       },
       nameContract: addressOf(utf8('names')),
       blockHash: async (block) => (states[block] === undefined ? undefined : blockHash(block)),
+      weightHistory: async (oldest) => {
+        at(oldest)
+        return (block) => at(block)
+      },
       reportContract: addressOf(utf8('providers')),
       isReportSigned: async ({ id, capacity, used, seq, signature }, reporter) =>
         equalBytes(sign(reporter, reportOf(id, capacity, used, seq)), signature),

@@ -21,6 +21,21 @@ export interface LedgerReport {
   readonly log: { readonly size: number; readonly root: Uint8Array }
   readonly lag: { readonly entries: number; readonly ms: number }
   readonly gasSpent?: number
+  /** What the ledger held of the providers when the tracker read it last: the tracker's word. */
+  readonly capacity?: {
+    readonly block: number
+    readonly providers: number
+    /** With a weight. */
+    readonly drawable: number
+    /** Fullest and emptiest came too far apart, and aren't close again; rounds of that so far. */
+    readonly isRebalancing: boolean
+    readonly rounds: number
+    /** Percent. */
+    readonly fullest: number
+    readonly emptiest: number
+  }
+  /** Why that isn't up to date. */
+  readonly capacityProblem?: string
   /** Members' names that are on their way to the ledger, and why the oldest that fails isn't there. */
   readonly names: { readonly waiting: number; readonly problem?: string }
   /** Operators that witness, how many make a quorum (0: fewer than three, the pool is unwitnessed), how many signed lately. */
@@ -45,7 +60,7 @@ export async function ledgerReport(client: Client): Promise<LedgerReport> {
   const { log, tracker } = client
   const { checkpoint } = await log.view()
   const answer = await tracker.call(ledgerStatus, {})
-  const { ledger, lag, lagMs, operators, quorum, fresh, names } = answer
+  const { ledger, lag, lagMs, operators, quorum, fresh, names, capacity, capacityProblem } = answer
   const isBound =
     ledger === undefined ? (await boundLedger(client)) !== undefined : await requireBound(client, ledger)
   const waiting = await waitingOperators(client)
@@ -75,6 +90,10 @@ export async function ledgerReport(client: Client): Promise<LedgerReport> {
       : { anchored: { size: anchored.size, root: anchored.root, block: anchored.block } }),
     log: { size: checkpoint.size, root: checkpoint.root },
     lag: { entries: lag, ms: lagMs },
+    ...(capacity === undefined
+      ? {}
+      : { capacity: { ...capacity, fullest: capacity.fullest / 2, emptiest: capacity.emptiest / 2 } }),
+    ...(capacityProblem === undefined ? {} : { capacityProblem }),
     names: {
       waiting: names.waiting,
       ...(names.problem === undefined ? {} : { problem: names.problem }),

@@ -13,6 +13,7 @@ import { claimLines } from '../claim-lines.ts'
 import { count } from '../count.ts'
 import type { RunCommand } from '../context.ts'
 import { printable } from '../printable.ts'
+import { registerLedgerPlacements } from './ledger-placements.ts'
 import { roleLogger } from '../role-logger.ts'
 import { readPhrase } from '../secrets.ts'
 
@@ -66,6 +67,7 @@ export function registerLedger(program: Command, run: RunCommand): void {
         ])
       }),
     )
+  registerLedgerPlacements(ledger, run)
   ledger
     .command('status')
     .summary('chain, contracts, what is anchored, witnesses')
@@ -79,6 +81,7 @@ export function registerLedger(program: Command, run: RunCommand): void {
 
 function ledgerLines(report: LedgerReport): string[] {
   const { chain, contracts, anchored, log, lag, gasSpent, names, witnesses, problem, forked } = report
+  const { capacity, capacityProblem } = report
   const { count: operators, quorum, fresh, waiting } = witnesses
   return [
     ...(chain === undefined || contracts === undefined
@@ -98,13 +101,30 @@ function ledgerLines(report: LedgerReport): string[] {
     ...(waiting.length === 0
       ? []
       : [`waiting for an admin (\`allmend witness approve\`): ${waiting.join(', ')}`]),
+    ...(capacity === undefined ? [] : capacityLines(capacity)),
     ...(names.waiting === 0 ? [] : [`${count(names.waiting, 'name')} of members on the way to the ledger`]),
     ...(problem === undefined ? [] : [`problem: ${problem}`]),
     ...(names.problem === undefined ? [] : [`problem: ${printable(names.problem)}`]),
+    ...(capacityProblem === undefined ? [] : [`problem: ${printable(capacityProblem)}`]),
     ...(forked === undefined
       ? []
       : [
           `FORKED since ${new Date(forked.since).toISOString()}: ${forked.reason}; evidence: ${forked.evidence}`,
         ]),
+  ]
+}
+
+function capacityLines({
+  block,
+  providers,
+  drawable,
+  fullest,
+  emptiest,
+  rounds,
+  isRebalancing,
+}: NonNullable<LedgerReport['capacity']>): string[] {
+  return [
+    `providers: ${providers} on the ledger at block ${block}, ${drawable} can be drawn`,
+    `fills: ${emptiest} % to ${fullest} %; ${isRebalancing ? `rebalancing, round ${rounds}` : `balanced, ${count(rounds, 'round')} of rebalancing so far`}`,
   ]
 }
