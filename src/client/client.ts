@@ -60,7 +60,7 @@ export interface Client extends Omit<ClientParts, 'tracker'> {
 }
 
 export function createClient(parts: ClientParts): Client {
-  const tracker = new Tracker(parts.transport, parts.clock, parts.tracker)
+  const tracker = new Tracker(parts)
   const providers = new Providers(parts.transport, parts.clock, tracker)
   const log = new LogClient(parts, tracker)
   const client: Client = {
