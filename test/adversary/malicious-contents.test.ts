@@ -17,6 +17,9 @@ import { ConflictError, NotEnoughProvidersError } from '../../src/core/open/erro
 import { leafHash, merklePath } from '../../src/core/open/merkle.ts'
 import { CHANGE_KIND, changeCodec } from '../../src/core/open/objects/change.ts'
 import { evidenceCodec } from '../../src/client/log/log-evidence.ts'
+import { changesRoot, emptyHead, operationCodec } from '../../src/core/open/objects/operation.ts'
+import { signObject } from '../../src/core/open/objects/signed.ts'
+import { ZERO_ID } from '../../src/core/open/objects/suite.ts'
 import type { NodesAnswer, NodeView, OperationView } from '../../src/core/open/protocol/tracker-methods.ts'
 import * as methods from '../../src/core/open/protocol/tracker-methods.ts'
 import { nodePrimitives } from '../../src/adapters/native/node-primitives.ts'
@@ -249,4 +252,43 @@ describe('4: contents that the newest change does not name', () => {
     serveContent({ ...now, view: { ...now.view, content: now.view.meta } })
     await expectCaught(bytesOf(at), /other contents of a node/)
   })
+})
+
+test('a file whose newest change is from before there was a log: its contents are believed until the next', async () => {
+  await makeFolder(pool.alice, { path: '/home/before' })
+  await putVersion(0, '/home/before/file')
+  pool.alice.trees.forget()
+  const file = await pool.alice.trees.resolve('/home/before/file')
+  // As the first version signed it, on a device that has named no head yet.
+  const old = await pool.device('old')
+  const { identity, primitives } = old
+  const { content: _, ...change } = changeCodec.decode(metaChange(old, file, file.metadata).encoded)
+  const changes = [changeCodec.encode(change)]
+  const operation = signObject(
+    primitives,
+    'operation',
+    identity.pool,
+    identity.device.signSeed,
+    operationCodec,
+    {
+      v: 1,
+      suite: 1,
+      space: file.space.id,
+      epoch: file.space.epoch,
+      member: identity.member,
+      device: identity.device.deviceId,
+      counter: 1,
+      prevOp: ZERO_ID,
+      head: emptyHead(primitives),
+      via: [],
+      root: changesRoot(primitives, changes),
+    },
+  )
+  await old.tracker.call(methods.commitOperation, { operation, changes })
+  expect(await bytesOf('/home/before/file')).toEqual(Buffer.from(versions[0]!))
+  pool.alice.trees.forget()
+  await move(pool.alice, { from: '/home/before/file', to: '/home/before/file2' })
+  expect(await bytesOf('/home/before/file2')).toEqual(Buffer.from(versions[0]!))
+  const named = changeCodec.decode((await served('/home/before/file2')).view.meta.change)
+  expect(toHex(named.content!)).toBe(toHex(file.content!.id))
 })
