@@ -1,7 +1,7 @@
 /** The members of a pool that `up` runs: made when they aren't there yet, told when the tracker moved. */
 import * as fs from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
-import { DeniedError, FolderError, NotFoundError } from '../../core/open/errors.ts'
+import { AllmendError, DeniedError, FolderError, NotFoundError } from '../../core/open/errors.ts'
 import { equalBytes } from '../../core/open/bytes.ts'
 import { genesisCodec } from '../../core/open/objects/identity.ts'
 import type { Client } from '../../client/client.ts'
@@ -148,7 +148,12 @@ async function joinByInvite(layout: PoolLayout, name: string): Promise<void> {
 
 async function admitWhenThere(inviter: Client, secret: Uint8Array, done: AbortSignal): Promise<void> {
   while (!done.aborted) {
-    if ((await admitMembers(inviter, [secret])).length > 0) return
+    try {
+      if ((await admitMembers(inviter, [secret])).length > 0) return
+    } catch (error) {
+      // Whoever waits to be admitted gives up in time.
+      if (!(error instanceof AllmendError) || error.policy !== 'retry') throw error
+    }
     await delay(ADMIT_PAUSE_MS)
   }
 }

@@ -29,7 +29,7 @@ export async function nameOnLedger(
   chain: PinnedChain | undefined,
   { name, member, evidence }: LedgerQuestion,
 ): Promise<NameOnLedger> {
-  if (chain === undefined) return { state: 'unasked', why: 'the pool is not bound to a ledger' }
+  if (chain === undefined) return { state: 'unasked', why: 'no ledger of this pool is known here yet' }
   if (withLedger === undefined) return { state: 'unasked', why: 'no node of its chain is known here' }
   let found
   try {
