@@ -18,6 +18,8 @@ import { leaseExpiry } from './expire-leases.ts'
 import { claimName } from './log/claim-name.ts'
 import { cosignCheckpoint, nextCheckpoint } from './log/cosign-checkpoint.ts'
 import { bindLedger } from './log/bind-ledger.ts'
+import { ForkProofs } from './log/fork-proofs.ts'
+import { serveForkProofs } from './log/serve-fork-proofs.ts'
 import { voteOnWitness } from './log/vote-on-witness.ts'
 import { anchoredHeads, ledgerStatus } from './log/ledger-status.ts'
 import { listWitnesses } from './log/list-witnesses.ts'
@@ -73,7 +75,9 @@ export interface TrackerParts extends Pick<TrackerState, 'primitives' | 'clock' 
   readonly onFounded?: (pool: Uint8Array) => void
   /** What this pool's log is anchored in. */
   readonly ledger?: () => LedgerAccess | undefined
-  /** Keeps an encoded fork proof that somebody handed in. */
+  /** Fork proofs of earlier starts, the oldest first. */
+  readonly evidence?: readonly Uint8Array[]
+  /** Keeps a further one, for the next start. */
   readonly onEvidence?: (proof: Uint8Array) => void
 }
 
@@ -111,7 +115,7 @@ export function createTracker(parts: TrackerParts): Tracker {
     expireLeases: leaseExpiry(store, clock),
     events,
     onFounded: parts.onFounded ?? (() => undefined),
-    onEvidence: parts.onEvidence ?? (() => undefined),
+    forkProofs: new ForkProofs(parts.evidence ?? [], parts.onEvidence ?? (() => undefined)),
   }
   recallProviders(state)
   return {
@@ -190,5 +194,6 @@ function routesOf(state: TrackerState): Route[] {
     bind(logMethods.bindLedger, bindLedger),
     bind(logMethods.claimName, claimName),
     bind(logMethods.voteOnWitness, voteOnWitness),
+    bind(logMethods.forkProofs, serveForkProofs),
   ]
 }

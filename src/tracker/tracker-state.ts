@@ -5,6 +5,7 @@ import type { Primitives } from '../core/open/primitives.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Random } from '../ports/random.ts'
 import type { TrackerReader, TrackerStore } from '../ports/tracker-store.ts'
+import type { ForkProofs } from './log/fork-proofs.ts'
 import type { LedgerAccess } from './log/tracker-ledger.ts'
 import type { NameRelay } from './log/name-relay.ts'
 import type { TrackerLog } from './log/tracker-log.ts'
@@ -42,8 +43,7 @@ export interface TrackerState {
   readonly events: TrackerEvents
   /** Called once the pool's founding is durable. */
   readonly onFounded: (pool: Uint8Array) => void
-  /** Keeps an encoded fork proof. */
-  readonly onEvidence: (proof: Uint8Array) => void
+  readonly forkProofs: ForkProofs
 }
 
 /** The genesis and its hash, the pool id; throws NotFoundError before the pool is founded. */

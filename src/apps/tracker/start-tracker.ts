@@ -92,6 +92,7 @@ export async function startTracker(options: StartTrackerOptions): Promise<Runnin
         pool.resolve(founded)
         void folder.forgetFoundingSecret().catch(failed)
       },
+      evidence: await folder.evidence(),
       onEvidence: (proof) => void folder.saveEvidence(proof).catch(failed),
       ledger: () => ledger,
       ...(foundingSecret === undefined ? {} : { foundingSecret }),

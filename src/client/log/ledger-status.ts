@@ -1,6 +1,7 @@
 import { ledgerStatus } from '../../core/open/protocol/log-methods.ts'
 import type { Client } from '../client.ts'
 import { boundLedger, requireBound } from './ledger-binding.ts'
+import { learnForks } from './learn-forks.ts'
 import { waitingOperators } from './witness-report.ts'
 
 export interface LedgerReport {
@@ -58,13 +59,16 @@ export interface LedgerReport {
  */
 export async function ledgerReport(client: Client): Promise<LedgerReport> {
   const { log, tracker } = client
-  const { checkpoint } = await log.view()
+  await learnForks(log)
+  const { forked, head, chain } = await log.pins()
+  const { size, root } = forked !== undefined && head !== undefined ? head : (await log.view()).checkpoint
   const answer = await tracker.call(ledgerStatus, {})
   const { ledger, lag, lagMs, operators, quorum, fresh, names, capacity, capacityProblem } = answer
-  const isBound =
-    ledger === undefined ? (await boundLedger(client)) !== undefined : await requireBound(client, ledger)
-  const waiting = await waitingOperators(client)
-  const { forked } = await log.pins()
+  const bindingOf = async () =>
+    ledger === undefined ? (await boundLedger(client)) !== undefined : requireBound(client, ledger)
+  // On a forked log nothing newer than the pins is believed.
+  const isBound = forked === undefined ? await bindingOf() : chain !== undefined
+  const waiting = forked === undefined ? await waitingOperators(client) : []
   const problem = ledger?.problem ?? answer.problem
   const block = ledger?.block
   const anchored = ledger?.anchored
@@ -88,7 +92,7 @@ export async function ledgerReport(client: Client): Promise<LedgerReport> {
     ...(anchored === undefined
       ? {}
       : { anchored: { size: anchored.size, root: anchored.root, block: anchored.block } }),
-    log: { size: checkpoint.size, root: checkpoint.root },
+    log: { size, root },
     lag: { entries: lag, ms: lagMs },
     ...(capacity === undefined
       ? {}

@@ -13,6 +13,7 @@ import { id, publicKey } from '../objects/suite.ts'
 import { signedWitnessVoteField } from '../objects/witness-vote.ts'
 import { MAX_ENTRY_BYTES } from '../log/entry.ts'
 import { MAP_KEY_BYTES } from '../log/map-key.ts'
+import { MAX_FORK_PROOF_BYTES } from '../log/fork-proof.ts'
 import { MAX_MAP_PROOF_BYTES, MAX_PROOF_LEAVES } from '../log/map-proof.ts'
 import { MAX_NOTE_BYTES } from '../log/note.ts'
 import { MAX_CONSISTENCY_HASHES } from '../log/verify-consistency.ts'
@@ -246,8 +247,19 @@ export const anchoredHeads = method(
 export const reportFork = method(
   70,
   'report-fork',
-  struct({ proof: [0, bytesUpTo(2 * MAX_NOTE_BYTES + 8 * 1024)] }),
+  struct({ proof: [0, bytesUpTo(MAX_FORK_PROOF_BYTES)] }),
   empty,
+)
+
+/** Proofs of one answer: one is enough. */
+export const MAX_SERVED_FORK_PROOFS = 4
+
+/** Proofs of two signed histories that were handed in: for others to check, and to stop. */
+export const forkProofs = method(
+  74,
+  'fork-proofs',
+  empty,
+  struct({ proofs: [0, array(bytesUpTo(MAX_FORK_PROOF_BYTES), MAX_SERVED_FORK_PROOFS)] }),
 )
 
 /** An admin's binding of the pool to the ledger that the tracker anchors in. ConflictError: another one, or the pool is bound. */
