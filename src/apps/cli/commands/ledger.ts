@@ -85,7 +85,9 @@ function ledgerLines(report: LedgerReport): string[] {
   const { count: operators, quorum, fresh, waiting } = witnesses
   return [
     ...(chain === undefined || contracts === undefined
-      ? ['this pool has no ledger: the log is proven by its signatures and its witnesses alone']
+      ? [
+          `${problem === undefined ? 'this pool has no ledger' : 'the pool’s ledger can’t be asked now'}: the log is proven by its signatures and its witnesses alone`,
+        ]
       : [
           `chain ${chain.id} (${chain.kind})${chain.block === undefined ? '' : `, block ${chain.block.number} ${toHex(chain.block.hash)}`}`,
           `contracts: directory 0x${toHex(contracts.directory)}, anchored by 0x${toHex(contracts.anchor)}${contracts.bound ? '' : ', not bound by an admin yet (`allmend ledger bind`)'}`,
