@@ -1,4 +1,5 @@
 /** The ledger in pools of real processes whose chain goes away, or is another network. */
+import { randomBytes } from 'node:crypto'
 import * as fs from 'node:fs'
 import { afterEach, describe, expect, it } from 'vitest'
 import { createJsonRpc, isObject } from '../../src/adapters/evm/json-rpc.ts'
@@ -6,10 +7,70 @@ import type { Verdict } from '../fixtures/ledger-process.ts'
 import { OFTEN, anchored, ledgerStatusOf, putNamed } from '../fixtures/ledger-process.ts'
 import { ProcessPool, until } from '../fixtures/process-pool.ts'
 
+interface Shares {
+  readonly source: string
+  readonly providers: readonly {
+    readonly state: string
+    readonly weight: number
+    readonly expected: number
+  }[]
+}
+
+interface Placements {
+  readonly chainAsked: boolean
+  readonly placements: readonly {
+    readonly state: string
+    readonly skipped: { readonly down: number }
+  }[]
+}
+
 let pool: ProcessPool
 afterEach(() => pool.close())
 
 describe('a pool and its embedded chain', () => {
+  it('places stripes by the ledger’s draw, whoever is down; members recompute it, and see each provider’s weight', async () => {
+    pool = await ProcessPool.start({ providers: 6, restart: 'never', chain: OFTEN })
+    await anchored(pool)
+    const putSome = async (name: string) => {
+      fs.writeFileSync(pool.at(name), randomBytes(3_000_000))
+      expect(await pool.run('put', pool.at(name), '/home/')).toMatchObject({ code: 0 })
+    }
+    await putSome('one')
+    const { source, providers } = await pool.json<Shares>('providers')
+    expect([source, providers.length]).toEqual(['chain', 6])
+    expect(providers.every(({ weight }) => weight > 9_000)).toBe(true)
+    expect(providers.reduce((sum, { expected }) => sum + expected, 0)).toBeCloseTo(1)
+    expect(await pool.json<Placements>('ledger', 'placements')).toMatchObject({
+      chainAsked: true,
+      placements: [{ state: 'drawn', replaced: 0, skipped: { down: 0 } }],
+    })
+
+    await pool.kill('3')
+    await until(async () => {
+      const { providers: now } = await pool.json<Shares>('providers')
+      return now.some(({ state }) => state === 'down') ? true : undefined
+    })
+    await putSome('two')
+    const { placements } = await pool.json<Placements>('ledger', 'placements')
+    expect(placements.map(({ state }) => state)).toEqual(['drawn', 'drawn'])
+    expect(placements.reduce((sum, { skipped }) => sum + skipped.down, 0)).toBe(1)
+
+    await pool.kill('chain')
+    await putSome('three')
+    const without = await pool.json<Placements>('ledger', 'placements')
+    expect(without.chainAsked).toBe(false)
+    expect(without.placements.map(({ state }) => state)).toEqual(['unchecked', 'unchecked', 'unchecked'])
+    // Its address is free once it is gone: the chain comes back there.
+    const back = pool.spawn(['chain', 'start', '--dir', pool.at('pool', 'chain')])
+    const again = await until(async () => {
+      const found = await pool.json<Placements>('ledger', 'placements')
+      return found.chainAsked ? found : undefined
+    })
+    expect(again.placements.map(({ state }) => state)).toEqual(['drawn', 'drawn', 'drawn'])
+    back.child.kill('SIGTERM')
+    await back.finished
+  })
+
   it('reads and writes without its chain, and anchors what came in between when that is back', async () => {
     pool = await ProcessPool.start({ providers: 3, restart: 'never', chain: OFTEN })
     const { anchored: first, chain } = await anchored(pool)
