@@ -11,6 +11,7 @@ import type { PutJournal } from '../ports/put-journal.ts'
 import type { Random } from '../ports/random.ts'
 import type { Transport } from '../ports/transport.ts'
 import type { DataPath } from './data-path.ts'
+import { HeardHeads } from './log/heard-heads.ts'
 import { LogClient } from './log/log-client.ts'
 import { Providers } from './providers.ts'
 import { Tracker } from './tracker.ts'
@@ -53,6 +54,8 @@ export interface Client extends Omit<ClientParts, 'tracker'> {
   readonly tracker: Tracker
   /** The log and its map, verified. */
   readonly log: LogClient
+  /** What providers say of the log. */
+  readonly heard: HeardHeads
   readonly providers: Providers
   readonly trees: Trees
   /** Ends connections and workers; the operations under way fail as unreachable. */
@@ -61,17 +64,20 @@ export interface Client extends Omit<ClientParts, 'tracker'> {
 
 export function createClient(parts: ClientParts): Client {
   const tracker = new Tracker(parts)
-  const providers = new Providers(parts.transport, parts.clock, tracker)
   const log = new LogClient(parts, tracker)
+  const heard = new HeardHeads(log)
+  const providers = new Providers(parts.transport, parts.clock, tracker, (head) => heard.hear(head))
   const client: Client = {
     ...parts,
     tracker,
     log,
+    heard,
     providers,
     trees: new Trees(parts, tracker, log),
     async close() {
       await log.versions.save()
       await tracker.close()
+      await heard.idle()
       await providers.close()
       await parts.dataPath.close()
       await parts.transport.close()

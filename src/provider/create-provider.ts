@@ -58,6 +58,7 @@ export interface Provider {
 export function createProvider(options: ProviderOptions): Provider {
   const { primitives, clock, store, logger, netKey, pool, logKey, signReport } = options
   const id = peerId(primitives, netKey)
+  let cosigning: Witness | undefined
   const state: ProviderState = {
     primitives,
     clock,
@@ -71,6 +72,7 @@ export function createProvider(options: ProviderOptions): Provider {
     guard: createFreeGuard(),
     ledger: signReport === undefined ? undefined : new LedgerReports({ id, clock, sign: signReport }),
     freed: new Map(),
+    newestHead: () => cosigning?.head,
     intake: new ByteBudget(INTAKE_BYTES),
   }
   const activity = new Activity(clock)
@@ -81,6 +83,7 @@ export function createProvider(options: ProviderOptions): Provider {
     ),
     maxBodyBytes: (method) => (method === putShard.id ? MAX_SHARD_BYTES : MAX_STRUCTURE_BODY_BYTES),
     async run(reporting, signal, witness) {
+      cosigning = witness
       const known = Promise.withResolvers<void>()
       const onFirstReport = (): void => {
         known.resolve()

@@ -1,4 +1,5 @@
 import type { ByteBudget } from '../core/open/byte-budget.ts'
+import type { Head } from '../core/open/objects/operation.ts'
 import type { Primitives } from '../core/open/primitives.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { ShardStore } from '../ports/shard-store.ts'
@@ -26,6 +27,8 @@ export interface ProviderState {
   readonly ledger: LedgerReports | undefined
   /** Shards that were freed and whose confirmation the tracker has not acknowledged. */
   readonly freed: Map<string, Uint8Array>
+  /** The newest head of the log that this provider has cosigned; undefined where it doesn't witness. */
+  readonly newestHead: () => Head | undefined
   /** Bytes of shards that are being verified and stored. */
   readonly intake: ByteBudget
 }

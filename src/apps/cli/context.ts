@@ -17,6 +17,11 @@ export interface GlobalOptions {
   readonly stale?: boolean
 }
 
+export interface WithClientOptions extends ChainUrlOption {
+  /** The command's work counts whatever providers say of the log. */
+  readonly goesOn?: boolean
+}
+
 export interface CommandContext {
   readonly output: Output
   /** The member's home folder. */
@@ -27,7 +32,7 @@ export interface CommandContext {
   /** Sets the exit code of a command that did part of its work. */
   setExitCode(code: number): void
   /** Opens the member's client for `use` and closes it afterwards. */
-  withClient<T>(use: (client: Client) => Promise<T>, options?: ChainUrlOption): Promise<T>
+  withClient<T>(use: (client: Client) => Promise<T>, options?: WithClientOptions): Promise<T>
 }
 
 export function commandContext(command: Command, signal: AbortSignal): CommandContext {
@@ -42,7 +47,7 @@ export function commandContext(command: Command, signal: AbortSignal): CommandCo
     setExitCode(code) {
       process.exitCode = code
     },
-    async withClient(use, { chainUrl } = {}) {
+    async withClient(use, { chainUrl, goesOn = false } = {}) {
       const client = await openClient({
         home,
         acceptStale: options.stale === true,
@@ -52,6 +57,7 @@ export function commandContext(command: Command, signal: AbortSignal): CommandCo
       })
       try {
         const result = await use(client)
+        if (!goesOn) await client.heard.settled()
         const notice = client.log.notice()
         if (notice !== undefined) output.note(notice)
         return result

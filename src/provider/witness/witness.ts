@@ -18,6 +18,7 @@ import { verifyConsistency } from '../../core/open/log/verify-consistency.ts'
 import type { ServedEntry } from '../../core/open/log/witness-checkpoint.ts'
 import { witnessCheckpoint } from '../../core/open/log/witness-checkpoint.ts'
 import { genesisCodec, poolIdOf } from '../../core/open/objects/identity.ts'
+import type { Head } from '../../core/open/objects/operation.ts'
 import type { Primitives } from '../../core/open/primitives.ts'
 import type { LogStore } from '../../ports/log-store.ts'
 import type { Random } from '../../ports/random.ts'
@@ -52,6 +53,7 @@ export class Witness {
   #isOpen = false
   #genesis: Uint8Array | undefined
   #met: Checkpoint | undefined
+  #own: Checkpoint | undefined
   #fork: Uint8Array | undefined
 
   /** Takes up where the store ends; throws FolderError where it doesn't fit together. */
@@ -63,6 +65,7 @@ export class Witness {
     this.#session = new LogSession(primitives, this.#storage)
     this.#genesis = keyedRows((key) => this.#storage.row(key)).get('pool', NO_KEY)?.genesis
     this.#fork = this.#storage.row(FORK_ROW)
+    this.#own = this.#opened(this.#storage.checkpoint())
   }
 
   /** The encoded proof that this log has two histories; since then nothing is signed. */
@@ -72,11 +75,14 @@ export class Witness {
 
   /** The checkpoint that was signed last. */
   get own(): Checkpoint | undefined {
-    const { identity } = this
-    const note = this.#storage.checkpoint()
-    return identity === undefined || note === undefined
-      ? undefined
-      : openCheckpoint(this.#primitives, identity, note)
+    return this.#own
+  }
+
+  /** The same, as operations name it. */
+  get head(): Head | undefined {
+    if (this.#own === undefined) return undefined
+    const { size, root, signature } = this.#own
+    return { size, root, signature }
   }
 
   /** The checkpoint that was opened last. */
@@ -168,6 +174,12 @@ export class Witness {
     if (this.#session.size === 0) this.#genesis = undefined
   }
 
+  #opened(note: Uint8Array | undefined): Checkpoint | undefined {
+    const { identity } = this
+    if (identity === undefined || note === undefined) return undefined
+    return openCheckpoint(this.#primitives, identity, note)
+  }
+
   #begin(leaf: Uint8Array): void {
     const { kind, body } = entryCodec.decode(leaf)
     if (kind !== ENTRY_KIND.genesis || !equalBytes(poolIdOf(this.#primitives, body), this.#pool))
@@ -177,6 +189,7 @@ export class Witness {
 
   #commit(checkpoint?: { readonly size: number; readonly note: Uint8Array }): void {
     this.#storage.flush(checkpoint)
+    if (checkpoint !== undefined) this.#own = this.#opened(checkpoint.note)
     this.#isOpen = false
     this.#session.commit()
   }

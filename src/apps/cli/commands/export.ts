@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import * as fs from 'node:fs/promises'
 import * as path from 'node:path'
 import type { Command } from 'commander'
+import type { Client } from '../../../client/client.ts'
 import type { ExportResult } from '../../../client/export.ts'
 import { exportAll } from '../../../client/export.ts'
 import { fileError } from '../../../adapters/files/file-error.ts'
@@ -32,7 +33,7 @@ export function registerExport(program: Command, run: RunCommand): void {
         const { output, home, withClient, signal, setExitCode } = context
         const bar = createProgressBar(output.json)
         try {
-          const result = await withClient((client) => {
+          const exporting = (client: Client): Promise<ExportResult> => {
             const hash = createHash('sha256')
             return exportAll(client, {
               target: folder,
@@ -41,7 +42,8 @@ export function registerExport(program: Command, run: RunCommand): void {
               signal,
               onProgress: (progress) => bar.show(transferState(progress)),
             })
-          })
+          }
+          const result = await withClient(exporting, { goesOn: true })
           if (!dryRun) await copyPins((await HomeFolder.open(home)).pins, folder)
           bar.end()
           for (const line of failureLines('not exported', result.failed)) output.note(line)
