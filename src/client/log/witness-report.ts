@@ -149,7 +149,8 @@ async function castUnproven(client: Client, operator: Uint8Array, approved: bool
 
 async function provenSet({ log, primitives, identity }: Client): Promise<WitnessSet> {
   const prefixes = witnessPrefixes(primitives, identity.genesis)
-  const { found } = await log.prove({ points: [], prefixes })
+  // A vote that was just cast is shown too.
+  const { found } = await log.prove({ points: [], prefixes, covers: await log.size() })
   return witnessesOf(primitives, identity, found)
 }
 
