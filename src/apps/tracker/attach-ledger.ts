@@ -77,7 +77,11 @@ async function run(
     nameContract: ledger.nameContract,
     status: () => ledger.status(),
     headAt: (index) => ledger.headAt(index),
-    anchoring: () => anchoring.status(),
+    anchoring: () => {
+      // What follows heads may be waiting for a chain that hangs.
+      anchoring.noteSize(options.log.served?.checkpoint.size ?? 0)
+      return anchoring.status()
+    },
   }
   const relaying = Promise.all([options.names.run(ledger, signal), options.capacity.run(ledger, signal)])
   try {
