@@ -19,10 +19,11 @@ CREATE TABLE log_saved (
 CREATE TABLE checkpoints (size INTEGER PRIMARY KEY, note BLOB NOT NULL) STRICT;
 `
 
-/** A log store by itself. */
+/** A log store by itself: a witness's, in a provider's little memory. */
 export const LOG_DATABASE: DatabaseFormat = {
   what: 'a log store',
   applicationId: LOG_APPLICATION_ID,
   version: LOG_SCHEMA_VERSION,
   schema: LOG_SCHEMA,
+  cacheKib: 4 * 1024,
 }

@@ -67,14 +67,14 @@ export class LogSession {
   #isSealed = false
   #mark: Mark | undefined
 
-  /** Takes up what is stored; throws FolderError where it doesn't fit together. */
-  constructor(primitives: Primitives, storage: LogStorageWriter) {
+  /** Takes up what is stored; throws FolderError where it doesn't fit together. `maxResident` is that of the map. */
+  constructor(primitives: Primitives, storage: LogStorageWriter, maxResident?: number) {
     this.#primitives = primitives
     this.#storage = storage
     this.#rows = keyedRows((key) => storage.row(key))
     const saved = storage.saved() ?? { tree: 0, map: 0, top: new Uint8Array(0), time: 0 }
     this.tree = new LogTree(primitives.sha256, storage, saved.tree)
-    this.map = new MapTree(primitives.sha256, storage, saved.top)
+    this.map = new MapTree(primitives.sha256, storage, saved.top, maxResident)
     this.#time = saved.time
     // Trees are saved with heads.
     this.#isSealed = saved.tree > 0

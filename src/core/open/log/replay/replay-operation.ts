@@ -24,7 +24,7 @@ import { ZERO_ID } from '../../objects/suite.ts'
 import { isSignedHead } from '../checkpoint.ts'
 import { mapGrant, mapSpace } from '../map-key.ts'
 import type { DecodedChange } from './decoded-changes.ts'
-import { decodedChanges, rootOfChanges } from './decoded-changes.ts'
+import { eachChange, rootOfChanges } from './decoded-changes.ts'
 import type { Author } from './replay-change.ts'
 import { putRoot, replayChange, rootGrant } from './replay-change.ts'
 import type { Replay } from './replay-entry.ts'
@@ -53,11 +53,9 @@ export function replayOperation(replay: Replay, signed: Signed, changes: readonl
   requireNext(replay, operation)
   requireHead(replay, operation.head)
   if (operation.fence !== undefined) throw new MalformedError('locks cannot be yet: there is no fence')
-  const steps = decodedChanges(primitives, changes)
-  if (equalBytes(operation.space, ZERO_ID)) {
-    const bytes = changes.reduce((sum, change) => sum + change.length, 0)
-    beginSpace(replay, operation, spaceIdOf(primitives, signed[0]), steps, bytes)
-  } else continueSpace(replay, operation, steps)
+  if (equalBytes(operation.space, ZERO_ID))
+    beginSpace(replay, operation, spaceIdOf(primitives, signed[0]), changes)
+  else continueSpace(replay, operation, eachChange(primitives, changes))
   const { counter, device: by } = operation
   rows.put('progress', by, { counter, prevOp: operationId(primitives, signed[0]) })
 }
@@ -94,17 +92,18 @@ function beginSpace(
   replay: Replay,
   operation: Operation,
   space: Uint8Array,
-  [first, ...others]: readonly DecodedChange[],
-  bytes: number,
+  changes: readonly Uint8Array[],
 ): void {
   const { primitives, rows } = replay
   if (operation.epoch !== 0) throw new MalformedError('a space begins in epoch 0')
   if (operation.via.length > 0) throw new MalformedError('a space is begun upon nobody’s grant')
-  if (others.length >= MAX_GENESIS_CHANGES || bytes > MAX_GENESIS_BYTES)
+  const bytes = changes.reduce((sum, change) => sum + change.length, 0)
+  if (changes.length > MAX_GENESIS_CHANGES || bytes > MAX_GENESIS_BYTES)
     throw new CapacityError('a space begins small: the rest goes into later operations', {
       changes: MAX_GENESIS_CHANGES,
       bytes: MAX_GENESIS_BYTES,
     })
+  const [first, ...others] = eachChange(primitives, changes)
   if (first === undefined) throw new MalformedError('a space begins with its root')
   const grant = rootGrant(first.change, operation.member)
   const newest = rows.get('member', operation.member)?.enc.at(-1)?.[0]
@@ -122,7 +121,7 @@ function beginSpace(
   replay.touch(mapGrant(primitives, space, grant.node, grant.grantee))
 }
 
-function continueSpace(replay: Replay, operation: Operation, steps: readonly DecodedChange[]): void {
+function continueSpace(replay: Replay, operation: Operation, steps: Iterable<DecodedChange>): void {
   const { rows, seconds } = replay
   const space = rows.get('space', operation.space)
   if (space === undefined) throw new NotFoundError('this pool has no such space', { space: operation.space })
