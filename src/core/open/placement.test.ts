@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 import { nodePrimitives } from '../../adapters/native/node-primitives.ts'
 import vectors from '../../../vectors/placement.json' with { type: 'json' }
 import { fromHex, toHex } from './bytes.ts'
+import { decoderConformance } from './decoder.conformance.ts'
 import { NotEnoughProvidersError } from './errors.ts'
 import type { PlacementDraw } from './placement.ts'
 import { PlacementTree, SKIPPED, drawPlacement, isDrawn, isNarrow, placementDrawCodec } from './placement.ts'
@@ -65,6 +66,12 @@ test('vectors/placement.json: what the contract drew, and the record of it', () 
     expect([draw.skipped, draw.held]).toEqual([request.skipped, request.held])
     expect(isDrawn(nodePrimitives, tree, request, draw)).toBe(true)
   }
+})
+
+decoderConformance({
+  name: 'placement draw',
+  examples: vectors.cases.flatMap(({ record }) => (record === null ? [] : [fromHex(record)!])),
+  ...placementDrawCodec,
 })
 
 test('a record that is not the draw is told, whatever was changed in it', () => {

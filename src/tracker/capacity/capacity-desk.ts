@@ -37,7 +37,11 @@ export class CapacityDesk {
     if (this.#domain === undefined || held === undefined || held.retired) return undefined
     const capacity = unitsOf(amounts.capacity)
     const used = unitsOf(amounts.used)
-    if (!reportMoves(held, { capacity, used }, this.#ramp)) return undefined
+    if (!reportMoves(held, { capacity, used }, this.#ramp)) {
+      // What was signed meanwhile and isn't relayed yet is over.
+      this.#signed.delete(toHex(id))
+      return undefined
+    }
     const signed = this.#signed.get(toHex(id))
     if (signed !== undefined) {
       const next = { ...held, capacity: signed.capacity, used: signed.used }
@@ -54,11 +58,11 @@ export class CapacityDesk {
     if (this.#isWanted(report)) this.#signed.set(toHex(report.id), report)
   }
 
-  /** Signed reports that would move something in the ledger, with the address that must have signed. */
-  wanted(): { readonly report: CapacityReport; readonly reporter: Uint8Array }[] {
+  /** Signed reports that would move something in the ledger, and what it holds of their providers. */
+  wanted(): { readonly report: CapacityReport; readonly held: LedgerProvider }[] {
     return [...this.#signed.values()].flatMap((report) => {
       const held = this.#held.get(toHex(report.id))
-      return held === undefined ? [] : [{ report, reporter: held.reporter }]
+      return held === undefined ? [] : [{ report, held }]
     })
   }
 

@@ -15,6 +15,7 @@ import type { CapacityLedger } from './capacity-relay.ts'
 
 const ROUND_MS = 1_000
 const RETRY_MS = 1_000
+const REPORT_EVERY_MS = 5_000
 
 let pool: TrackerPool
 let alice: TestMember
@@ -75,9 +76,9 @@ async function halt(): Promise<void> {
   running = undefined
 }
 
-/** The relay's next round, and those that it makes at once. */
+/** The relay's next round that takes reports, and those that it makes at once. */
 async function round(): Promise<void> {
-  pool.clock.advance(ROUND_MS)
+  pool.clock.advance(REPORT_EVERY_MS)
   await pool.clock.sleeperAt(ROUND_MS)
 }
 
@@ -137,6 +138,12 @@ test('a report is asked for and written when something moved by more than 2 %, a
   expect(await beat(b!, { capacity: 2e9 })).toBe(true)
   await round()
   expect(writes).toEqual(['report 2'])
+  // One that flaps waits for others.
+  expect(await beat(b!, { capacity: 3e9 })).toBe(true)
+  pool.clock.advance(ROUND_MS)
+  await pool.clock.sleeperAt(ROUND_MS)
+  expect(writes).toEqual(['report 2'])
+  expect(await beat(b!, { capacity: 2e9 })).toBe(false)
   await round()
   expect(writes).toEqual(['report 2'])
 })
@@ -149,10 +156,10 @@ test('while the chain is away placements go on from its last weights, and what w
   writes.length = 0
   isAway = true
   await beat(nodes[0]!, { used: 0.5e9 })
-  pool.clock.advance(ROUND_MS)
+  pool.clock.advance(REPORT_EVERY_MS)
   await pool.clock.sleeperAt(RETRY_MS)
   expect((await status()).capacityProblem).toMatch(/away/)
-  await Promise.all(nodes.map((node) => node.report()))
+  await Promise.all(nodes.map((node, i) => node.report({ used: i === 0 ? 0.5e9 : 0 })))
   const made = testStripe('s', 4, 6)
   const { draws } = await alice.call(placeStripe, { space: home.id, stripe: made.stripe })
   expect(placementDrawCodec.decode(draws[0]!).block).toBeDefined()
@@ -201,6 +208,7 @@ test('beyond the ramp a provider weighs as much more as writers had it store, an
   await beatAll()
   await round()
   expect(await weightOf(nodes[0]!)).toBe(10)
+  await Promise.all(nodes.map((node) => node.report()))
   const made = testStripe('s', 1, 3, 3_500)
   await pool.storeStripe(alice, home, made)
   // What is held is counted now and then.

@@ -29,6 +29,8 @@ import type { ProvenShards } from './proven-shards.ts'
 
 /** What came in meanwhile is looked at so often, ms. */
 const ROUND_MS = 1_000
+/** Reports that aren't a provider's first wait so long for others, ms: one that flaps costs at most a transaction in this time. */
+const REPORT_EVERY_MS = 5_000
 /** Only this tracker's key writes there: that the ledger changed otherwise is rare, ms. */
 const READ_EVERY_MS = 60_000
 /** After a failure, ms; doubled each time up to the longest. */
@@ -74,6 +76,7 @@ export class CapacityRelay {
   /** Providers that the ledger doesn't take, and why. */
   readonly #refused = new Map<string, string>()
   #held: LedgerProviders | undefined
+  #reportedAt = Number.NEGATIVE_INFINITY
   #ledger: CapacityStatus['ledger']
   #failure: string | undefined
   #unitProblem: string | undefined
@@ -194,15 +197,19 @@ export class CapacityRelay {
   }
 
   async #report({ ledger }: Round): Promise<boolean> {
-    const { desk } = this.#parts
+    const { clock, desk } = this.#parts
+    const wanted = desk.wanted()
+    const isDue = clock.monotonic() - this.#reportedAt >= REPORT_EVERY_MS
+    if (!isDue && !wanted.some(({ held }) => held.seq === 0)) return false
     const batch: CapacityReport[] = []
-    for (const { report, reporter } of desk.wanted()) {
+    for (const { report, held } of wanted) {
       if (batch.length === MAX_BATCH) break
       // One wrong signature would fail the batch of all.
-      if (await ledger.isReportSigned(report, reporter)) batch.push(report)
+      if (await ledger.isReportSigned(report, held.reporter)) batch.push(report)
       else desk.drop(report)
     }
     if (batch.length === 0) return false
+    this.#reportedAt = clock.monotonic()
     await ledger.reportCapacity(batch)
     return true
   }
