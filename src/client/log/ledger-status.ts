@@ -21,6 +21,7 @@ export interface LedgerReport {
   readonly anchored?: { readonly size: number; readonly root: Uint8Array; readonly block: number }
   readonly log: { readonly size: number; readonly root: Uint8Array }
   readonly lag: { readonly entries: number; readonly ms: number }
+  /** Since the tracker's start; absent while the chain doesn't answer. */
   readonly gasSpent?: number
   /** What the ledger held of the providers when the tracker read it last: the tracker's word. */
   readonly capacity?: {
@@ -87,7 +88,7 @@ export async function ledgerReport(client: Client): Promise<LedgerReport> {
             anchor: ledger.anchor,
             bound: isBound,
           },
-          gasSpent: ledger.gasSpent,
+          ...(block === undefined ? {} : { gasSpent: ledger.gasSpent }),
         }),
     ...(anchored === undefined
       ? {}

@@ -83,18 +83,20 @@ function ledgerLines(report: LedgerReport): string[] {
   const { chain, contracts, anchored, log, lag, gasSpent, names, witnesses, problem, forked } = report
   const { capacity, capacityProblem } = report
   const { count: operators, quorum, fresh, waiting } = witnesses
+  // Heads, names and weights fail for the same reason where the chain does.
+  const problems = new Set([problem, names.problem, capacityProblem].filter((words) => words !== undefined))
   return [
     ...(chain === undefined || contracts === undefined
       ? [
           `${problem === undefined ? 'this pool has no ledger' : 'the pool’s ledger can’t be asked now'}: the log is proven by its signatures and its witnesses alone`,
         ]
       : [
-          `chain ${chain.id} (${chain.kind})${chain.block === undefined ? '' : `, block ${chain.block.number} ${toHex(chain.block.hash)}`}`,
+          `chain ${chain.id} (${printable(chain.kind)})${chain.block === undefined ? '' : `, block ${chain.block.number} ${toHex(chain.block.hash)}`}`,
           `contracts: directory 0x${toHex(contracts.directory)}, anchored by 0x${toHex(contracts.anchor)}${contracts.bound ? '' : ', not bound by an admin yet (`allmend ledger bind`)'}`,
           anchored === undefined
             ? 'nothing is anchored yet'
             : `anchored: ${count(anchored.size, 'entry', 'entries')} in block ${anchored.block}, root ${toHex(anchored.root)}`,
-          `${count(lag.entries, 'entry', 'entries')} not anchored yet, for ${Math.round(lag.ms / 1_000)} s; gas spent ${gasSpent ?? 0}`,
+          `${count(lag.entries, 'entry', 'entries')} not anchored yet, for ${Math.round(lag.ms / 1_000)} s${gasSpent === undefined ? '' : `; gas spent since the tracker’s start: ${gasSpent}`}`,
         ]),
     `log: ${count(log.size, 'entry', 'entries')}, root ${toHex(log.root)}`,
     quorum === 0
@@ -105,9 +107,7 @@ function ledgerLines(report: LedgerReport): string[] {
       : [`waiting for an admin (\`allmend witness approve\`): ${waiting.join(', ')}`]),
     ...(capacity === undefined ? [] : capacityLines(capacity)),
     ...(names.waiting === 0 ? [] : [`${count(names.waiting, 'name')} of members on the way to the ledger`]),
-    ...(problem === undefined ? [] : [`problem: ${problem}`]),
-    ...(names.problem === undefined ? [] : [`problem: ${printable(names.problem)}`]),
-    ...(capacityProblem === undefined ? [] : [`problem: ${printable(capacityProblem)}`]),
+    ...[...problems].map((words) => `problem: ${printable(words)}`),
     ...(forked === undefined
       ? []
       : [
