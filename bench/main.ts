@@ -1,5 +1,5 @@
 /**
- * `node bench/main.ts [data-path|end-to-end|dedup|all] [--size 1GiB] [--save]`: prints one table, measured in one run on this machine.
+ * `node bench/main.ts [data-path|log|chain|log-cost|end-to-end|dedup|all] [--size 1GiB] [--save]`: prints one table, measured in one run on this machine.
  * `--size` is the input of the data path; `--save` writes the table to RESULTS.md.
  */
 import { writeFile } from 'node:fs/promises'
@@ -8,13 +8,16 @@ import { parseArgs } from 'node:util'
 import { benchDataPath } from './data-path/section.ts'
 import { benchDedup } from './dedup/section.ts'
 import { benchEndToEnd } from './end-to-end/section.ts'
+import { benchLogCost } from './log-cost/section.ts'
 import { describeMachine } from './machine.ts'
 import { parseSize } from './parse-size.ts'
 import type { Row } from './row.ts'
+import { benchLedger } from './stages/ledger-section.ts'
+import { benchLog } from './stages/log-section.ts'
 import { renderTable } from './table.ts'
 import { verdicts } from './verdicts.ts'
 
-const SECTIONS = ['data-path', 'end-to-end', 'dedup'] as const
+const SECTIONS = ['data-path', 'log', 'chain', 'log-cost', 'end-to-end', 'dedup'] as const
 type Section = (typeof SECTIONS)[number]
 
 const { values, positionals } = parseArgs({
@@ -61,6 +64,12 @@ async function measure(section: Section): Promise<Row[]> {
   switch (section) {
     case 'data-path':
       return benchDataPath(parseSize(values.size))
+    case 'log':
+      return benchLog()
+    case 'chain':
+      return benchLedger()
+    case 'log-cost':
+      return benchLogCost(Number(values.rounds))
     case 'end-to-end':
       return benchEndToEnd({ bigBytes: parseSize(values.big), rounds: Number(values.rounds) })
     case 'dedup':

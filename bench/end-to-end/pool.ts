@@ -26,23 +26,35 @@ export interface PoolBytes {
 
 export interface Pool extends Contender {
   status(): Promise<PoolBytes>
+  /** Stores into a folder that is there, and lists one; `cpu` is that of the command alone. */
+  put(source: string, target: string): Promise<CommandOutcome>
+  list(path: string): Promise<CommandOutcome>
   /** Peak resident bytes of the hungriest process of a role so far. */
   peakOf(role: 'provider' | 'tracker'): number
+  /** CPU seconds of all processes of each role so far. */
+  cpuByRole(): ReadonlyMap<string, number>
 }
 
-/** Runs `allmend up` with six providers in `folder`, gives the pool to `work` as alice sees it, and stops it. */
-export async function withPool<T>(folder: string, work: (pool: Pool) => Promise<T>): Promise<T> {
+/**
+ * Runs `allmend up` with six providers in `folder`, gives the pool to `work` as alice sees it, and stops it; `launcher` is the
+ * `bin/allmend.js` to run, this clone's by default.
+ */
+export async function withPool<T>(
+  folder: string,
+  work: (pool: Pool) => Promise<T>,
+  launcher = LAUNCHER,
+): Promise<T> {
   const layout = ['--dir', folder, '--providers', String(PROVIDERS), '--capacity', CAPACITY]
   const up = spawn(
     process.execPath,
-    [LAUNCHER, 'up', ...layout, '--members', 'alice', '--restart', 'never', '--json'],
+    [launcher, 'up', ...layout, '--members', 'alice', '--restart', 'never', '--json'],
     { stdio: ['ignore', 'pipe', 'inherit'] },
   )
   const end = (): void => void up.kill('SIGTERM')
   process.once('exit', end)
   try {
     const { processes } = await readyLine(up)
-    return await work(poolOf(join(folder, 'members/alice'), processes))
+    return await work(poolOf(launcher, join(folder, 'members/alice'), processes))
   } finally {
     process.off('exit', end)
     if (up.exitCode === null && up.signalCode === null) {
@@ -57,9 +69,9 @@ async function readyLine(up: ChildProcess): Promise<ReadyLine> {
   throw new Error('allmend up ended before the pool was ready')
 }
 
-function poolOf(home: string, processes: ReadyLine['processes']): Pool {
+function poolOf(launcher: string, home: string, processes: ReadyLine['processes']): Pool {
   const allmend = (...args: readonly string[]) =>
-    runCommand(process.execPath, [LAUNCHER, ...args], { env: { ALLMEND_HOME: home } })
+    runCommand(process.execPath, [launcher, ...args], { env: { ALLMEND_HOME: home } })
   const serving = () => processes.reduce((sum, { pid }) => sum + processUsage(pid).cpu, 0)
   const counted = async (...args: readonly string[]): Promise<CommandOutcome> => {
     const before = serving()
@@ -81,6 +93,14 @@ function poolOf(home: string, processes: ReadyLine['processes']): Pool {
     async status() {
       const { stdout } = await allmend('status', '--json')
       return JSON.parse(stdout) as PoolBytes
+    },
+    put: (source, target) => allmend('put', source, target),
+    list: (path) => allmend('ls', '--json', path),
+    cpuByRole() {
+      const seconds = new Map<string, number>()
+      for (const { role, pid } of processes)
+        seconds.set(role, (seconds.get(role) ?? 0) + processUsage(pid).cpu)
+      return seconds
     },
     peakOf: (role) =>
       Math.max(

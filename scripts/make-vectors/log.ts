@@ -1,5 +1,5 @@
 import { naiveConsistency, naivePath, naiveRoot } from '../../test/fixtures/naive-log.ts'
-import { bytes, cbor, concat, hex, map, sha256, utf8 } from './reference.ts'
+import { bytes, cbor, concat, ed25519Public, hex, map, sha256, sign, utf8 } from './reference.ts'
 
 const leafHash = (data: Uint8Array) => sha256(Uint8Array.of(0), data)
 const ZERO = new Uint8Array(32)
@@ -93,5 +93,38 @@ export function logVectors() {
     touches: { encoded: touches.map(hex), root: hex(touched) },
     heads: [heads, anchored].map(hex),
     entries: entries.map((encoded) => ({ encoded: hex(encoded), hash: hex(leafHash(encoded)) })),
+    promise: promiseVectors(9, time, leafHash(entries[0]!)),
+  }
+}
+
+/** What the log signs for the first of the entries above. */
+function promiseVectors(index: number, time: number, hash: Uint8Array) {
+  const [seed, pool] = [bytes('log key'), bytes('pool')]
+  const signed = (what: string, tag: string, of: Uint8Array, body: Uint8Array) => ({
+    what,
+    body: hex(body),
+    signature: hex(sign(tag, of, seed, body)),
+  })
+  const bodyOf = (...fields: readonly (readonly [number, number | Uint8Array])[]) => cbor(map(...fields))
+  const body = bodyOf([0, 1], [1, index], [2, time], [3, hash])
+  return {
+    pool: hex(pool),
+    seed: hex(seed),
+    key: hex(ed25519Public(seed)),
+    index,
+    time,
+    hash: hex(hash),
+    ...signed('an operation that stands at its place', 'promise', pool, body),
+    refused: [
+      signed('for another pool', 'promise', bytes('another pool'), body),
+      signed('an operation', 'operation', pool, body),
+      {
+        ...signed('another place', 'promise', pool, body),
+        body: hex(bodyOf([0, 1], [1, index + 1], [2, time], [3, hash])),
+      },
+      signed('an unknown version', 'promise', pool, bodyOf([0, 2], [1, index], [2, time], [3, hash])),
+      signed('no hash', 'promise', pool, bodyOf([0, 1], [1, index], [2, time])),
+      signed('an unknown key', 'promise', pool, bodyOf([0, 1], [1, index], [2, time], [3, hash], [4, 0])),
+    ],
   }
 }

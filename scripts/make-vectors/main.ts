@@ -13,6 +13,7 @@ import { mapVectors } from './map.ts'
 import { metadataVectors } from './metadata.ts'
 import { operationVectors } from './operation.ts'
 import { phraseVectors } from './phrase.ts'
+import { witnessVectors } from './witness.ts'
 
 const folder = join(import.meta.dirname, '..', '..', 'vectors')
 const all = {
@@ -28,6 +29,7 @@ const all = {
   log: logVectors,
   map: mapVectors,
   checkpoint: checkpointVectors,
+  witness: witnessVectors,
 }
 for (const [name, make] of Object.entries(all))
   writeFileSync(join(folder, `${name}.json`), `${JSON.stringify(make(), null, 2)}\n`)

@@ -72,32 +72,37 @@ export function operationVectors() {
     [7, bytes('manifest 2', 250)],
     [8, map([0, []], [1, [bytes('list')]])],
   ]
+  const content = H('change', changed(write))
   const rename: Entries = [
     [0, 3],
     [1, node],
     [2, 3],
-    [3, bytes('base')],
+    [3, content],
     [4, 1],
     [6, bytes('meta 3', 144)],
+    [10, content],
   ]
   const move: Entries = [
     [0, 4],
     [1, node],
     [2, 4],
-    [3, bytes('base')],
+    [3, H('change', changed(rename))],
     [4, 2],
     [5, moved],
     [6, bytes('meta 4', 144)],
+    [10, content],
   ]
   const remove: Entries = [
     [0, 5],
     [1, node],
     [2, 5],
-    [3, bytes('base')],
+    [3, H('change', changed(move))],
     [4, 2],
+    [10, content],
   ]
   const rotate: Entries = [...move.filter(([key]) => key !== 0), [0, 7]]
-  const named = { createRoot, createFile, write, rename, move, delete: remove, rotate }
+  const renameOfFolder = rename.filter(([key]) => key !== 10)
+  const named = { createRoot, createFile, write, rename, renameOfFolder, move, delete: remove, rotate }
   const changes = Object.entries(named).map(([what, entries]) => {
     const encoded = changed(entries)
     return { what, encoded: hex(encoded), id: hex(H('change', encoded)) }
@@ -109,6 +114,9 @@ export function operationVectors() {
     { what: 'a manifest without refs', encoded: changed(createFile, [8, undefined]) },
     { what: 'a write without a base', encoded: changed(write, [3, undefined]) },
     { what: 'a write with a grant', encoded: changed(write, [9, grant]) },
+    { what: 'a create that names contents', encoded: changed(createFile, [10, content]) },
+    { what: 'a write that names other contents', encoded: changed(write, [10, content]) },
+    { what: 'contents named by 31 bytes', encoded: changed(rename, [10, bytes('content', 31)]) },
     { what: 'a move without the previous keys', encoded: changed(move, [5, derived]) },
     {
       what: 'random keys without commitments',
@@ -116,7 +124,7 @@ export function operationVectors() {
     },
     { what: 'a reserved kind', encoded: changed(remove, [0, 9]) },
     { what: 'an unknown kind', encoded: changed(remove, [0, 13]) },
-    { what: 'an unknown key', encoded: changed(remove, [10, 0]) },
+    { what: 'an unknown key', encoded: changed(remove, [11, 0]) },
     { what: 'a node id of 15 bytes', encoded: changed(remove, [1, bytes('node', 15)]) },
     { what: 'version 0', encoded: changed(remove, [2, 0]) },
     { what: 'a version in a longer form', encoded: longForm(changed(remove)) },

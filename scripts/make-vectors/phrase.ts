@@ -21,6 +21,7 @@ function phraseCase(entropy: Uint8Array) {
     signPublic: hex(signPublic),
     memberId: hex(memberId),
     vault: hex(key('member/vault')),
+    evm: hex(key('member/evm')),
     enc: [1, 2].map((generation) => {
       const { secretKey, publicKey } = enc(generation)
       return { generation, secretKey: hex(secretKey), publicKey: hex(publicKey) }

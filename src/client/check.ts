@@ -1,17 +1,17 @@
-import { compareBytes, equalBytes, toHex } from '../core/open/bytes.ts'
-import { AllmendError, UntrustedError } from '../core/open/errors.ts'
+import { equalBytes, toHex } from '../core/open/bytes.ts'
+import { AllmendError } from '../core/open/errors.ts'
 import { shardId } from '../core/open/merkle.ts'
 import type { Signed } from '../core/open/objects/signed.ts'
 import { readShard, statShards } from '../core/open/protocol/provider-methods.ts'
 import type { StripeView } from '../core/open/protocol/tracker-methods.ts'
-import { DAMAGE_MISSING, DAMAGE_WRONG, listStripes } from '../core/open/protocol/tracker-methods.ts'
+import { DAMAGE_MISSING, DAMAGE_WRONG } from '../core/open/protocol/tracker-methods.ts'
 import { happyThreshold } from '../core/open/stripe.ts'
 import type { Client } from './client.ts'
 import { Semaphore, throwIfCancelled } from './concurrency.ts'
 import { BlobReader } from './fetch/blob-reader.ts'
-import { checkStripeView } from './fetch/check-stripe-view.ts'
 import { DamageReporter } from './fetch/damage-reporter.ts'
 import { fileChunks } from './fetch/file-content.ts'
+import { listedStripes } from './fetch/listed-stripes.ts'
 import { openContent } from './fetch/open-content.ts'
 import { joinPath } from './paths.ts'
 import type { RemoteNode } from './tree/remote-node.ts'
@@ -89,26 +89,14 @@ class Check {
   }
 
   async #space(root: RemoteNode): Promise<void> {
-    let cursor: Uint8Array | undefined
-    let last: Uint8Array | undefined
-    do {
-      const page = await this.#client.tracker.call(listStripes, { space: root.space.id, cursor })
-      for (const { id } of page.stripes) {
-        if (last !== undefined && compareBytes(id, last) <= 0)
-          throw new UntrustedError('the tracker lists stripes out of order or without end')
-        last = id
-      }
-      if (page.cursor !== undefined && page.stripes.length === 0)
-        throw new UntrustedError('the tracker serves empty pages without end')
+    for await (const page of listedStripes(this.#client, root.space.id)) {
       const tickets = new Map(page.tickets.map(([provider, ticket]) => [toHex(provider), ticket]))
       await Promise.all(page.stripes.map((view) => this.#stripe(view, tickets)))
-      cursor = page.cursor
-    } while (cursor !== undefined)
+    }
   }
 
   async #stripe(view: StripeView, tickets: ReadonlyMap<string, Signed>): Promise<void> {
     const { stripe } = view
-    checkStripeView(this.#client.primitives, view)
     const good = new Set<number>()
     await Promise.all(
       view.holders.map(([index, provider]) =>

@@ -4,12 +4,14 @@ import type { DeviceKeys } from '../core/secret/device-keys.ts'
 import type { HpkeKeyPair } from '../core/secret/hpke.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { DeviceStore } from '../ports/device-store.ts'
+import type { WithLedger } from '../ports/ledger.ts'
 import type { LocalFiles } from '../ports/local-files.ts'
 import type { PinStore } from '../ports/pin-store.ts'
 import type { PutJournal } from '../ports/put-journal.ts'
 import type { Random } from '../ports/random.ts'
 import type { Transport } from '../ports/transport.ts'
 import type { DataPath } from './data-path.ts'
+import { HeardHeads } from './log/heard-heads.ts'
 import { LogClient } from './log/log-client.ts'
 import { Providers } from './providers.ts'
 import { Tracker } from './tracker.ts'
@@ -42,6 +44,8 @@ export interface ClientParts {
   readonly device: DeviceStore
   readonly journal: PutJournal
   readonly pins: PinStore
+  /** Asks the pool's chain itself; absent where this device knows no node of it. */
+  readonly withLedger?: WithLedger | undefined
   /** Reads go on though no quorum has confirmed the log for a day. */
   readonly acceptStale?: boolean
 }
@@ -50,6 +54,8 @@ export interface Client extends Omit<ClientParts, 'tracker'> {
   readonly tracker: Tracker
   /** The log and its map, verified. */
   readonly log: LogClient
+  /** What providers say of the log. */
+  readonly heard: HeardHeads
   readonly providers: Providers
   readonly trees: Trees
   /** Ends connections and workers; the operations under way fail as unreachable. */
@@ -57,18 +63,21 @@ export interface Client extends Omit<ClientParts, 'tracker'> {
 }
 
 export function createClient(parts: ClientParts): Client {
-  const tracker = new Tracker(parts.transport, parts.clock, parts.tracker)
-  const providers = new Providers(parts.transport, parts.clock, tracker)
+  const tracker = new Tracker(parts)
   const log = new LogClient(parts, tracker)
+  const heard = new HeardHeads(log)
+  const providers = new Providers(parts.transport, parts.clock, tracker, (head) => heard.hear(head))
   const client: Client = {
     ...parts,
     tracker,
     log,
+    heard,
     providers,
     trees: new Trees(parts, tracker, log),
     async close() {
       await log.versions.save()
       await tracker.close()
+      await heard.idle()
       await providers.close()
       await parts.dataPath.close()
       await parts.transport.close()

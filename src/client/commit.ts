@@ -5,7 +5,7 @@
  * - one commit at a time for the whole home.
  */
 import { equalBytes } from '../core/open/bytes.ts'
-import { AllmendError, ConflictError, UntrustedError } from '../core/open/errors.ts'
+import { AllmendError, ConflictError } from '../core/open/errors.ts'
 import { CHANGE_KIND, changeCodec } from '../core/open/objects/change.ts'
 import { changesRoot, operationCodec, operationId, spaceIdOf } from '../core/open/objects/operation.ts'
 import { signObject } from '../core/open/objects/signed.ts'
@@ -20,6 +20,8 @@ export interface Committed {
   readonly index: number
   readonly body: Uint8Array
 }
+
+type Answer = ReturnType<typeof commitOperation.response.decode>
 
 /** Commits encoded changes to a space (zeros and epoch 0 for a genesis); throws ConflictError when the tracker's state is newer. */
 export function commit(
@@ -54,7 +56,9 @@ export function commit(
     )
     const pending = { counter, body, signature, changes }
     await device.savePending(pending)
-    return { index: await send(client, pending), body }
+    const answer = await handIn(client, pending)
+    await keep(client, pending, answer)
+    return { index: answer.index, body }
   })
 }
 
@@ -64,20 +68,23 @@ async function settlePending(client: Client): Promise<{ counter: number; prevOp:
   const state = await device.load()
   if (state.pending !== undefined) {
     const { pending } = state
+    let answer: Answer | undefined
     try {
       // The same bytes again: what was logged already gets the same promise.
-      await send(client, pending)
+      answer = await handIn(client, pending)
     } catch (error) {
       // Refused: it was never acknowledged to anybody, and its counter is free again.
       if (!(error instanceof AllmendError) || error.policy === 'retry') throw error
     }
+    if (answer !== undefined) await keep(client, pending, answer)
   }
   const { counter, prevOp } = await device.load()
   const atTracker = await tracker.call(deviceState, {})
   if (atTracker.counter < counter)
-    throw new UntrustedError(
+    throw await client.log.mistrust(
       'the tracker has forgotten operations that it had acknowledged to this device: it was rolled back, or lost data; ' +
         'nothing was written',
+      { answer: [deviceState.id, deviceState.response.encode(atTracker)] },
       { here: counter, there: atTracker.counter },
     )
   if (atTracker.counter > counter || !equalBytes(atTracker.prevOp, prevOp))
@@ -89,11 +96,10 @@ async function settlePending(client: Client): Promise<{ counter: number; prevOp:
   return { counter, prevOp }
 }
 
-async function send(client: Client, pending: PendingOperation): Promise<number> {
-  const { device, tracker, primitives } = client
-  let answer
+/** Where the operation stands in the log, as the tracker says. */
+async function handIn(client: Client, pending: PendingOperation): Promise<Answer> {
   try {
-    answer = await tracker.call(commitOperation, {
+    return await client.tracker.call(commitOperation, {
       operation: [pending.body, pending.signature],
       changes: pending.changes,
     })
@@ -101,13 +107,17 @@ async function send(client: Client, pending: PendingOperation): Promise<number> 
     if (error instanceof AllmendError && error.policy !== 'retry') await dropRefused(client, pending)
     throw error
   }
+}
+
+/** Takes the promise over; what is wrong with it is no refusal: the operation stays pending. */
+async function keep(client: Client, pending: PendingOperation, answer: Answer): Promise<void> {
+  const { device, primitives } = client
   const operation = operationId(primitives, pending.body)
   await rememberOwnEntry(client.log, operation, answer.promise, {
     space: spaceOf(client, pending.body),
     places: placesOf(client, pending.changes),
   })
   await device.saveCommitted(pending.counter, operation)
-  return answer.index
 }
 
 function spaceOf({ primitives }: Client, body: Uint8Array): Uint8Array {

@@ -3,7 +3,7 @@ import { AllmendError, ConflictError, NotFoundError, UsageError } from '../core/
 import { freeBytes } from '../core/open/free-bytes.ts'
 import type { Manifest } from '../core/secret/manifest.ts'
 import type { Metadata } from '../core/secret/metadata.ts'
-import type { LocalStat, LocalTarget, TargetFolder } from '../ports/local-files.ts'
+import type { LocalTarget, TargetFolder } from '../ports/local-files.ts'
 import type { Client } from './client.ts'
 import { orderedAhead, Semaphore, throwIfCancelled } from './concurrency.ts'
 import { batches } from './fetch/batches.ts'
@@ -11,8 +11,10 @@ import { BlobReader } from './fetch/blob-reader.ts'
 import type { PlacedChunk } from './fetch/file-content.ts'
 import { fileChunks } from './fetch/file-content.ts'
 import { openContent } from './fetch/open-content.ts'
+import { targetOf } from './get-target.ts'
 import { checkDistinct } from './paths.ts'
 import type { RemoteNode } from './tree/remote-node.ts'
+import type { Trees } from './tree/trees.ts'
 
 export interface GetParameters {
   /** Remote files and folders. */
@@ -87,12 +89,47 @@ interface Piece {
  * @throws NotFoundError, UsageError; failures of single files are in the result's `failed`.
  */
 export async function get(client: Client, parameters: GetParameters): Promise<GetResult> {
-  return new Get(client, parameters).run()
+  const { sources } = parameters
+  if (sources.length === 0) throw new UsageError('name at least one remote file or folder')
+  const nodes: { node: RemoteNode; path: string }[] = []
+  for (const path of sources) nodes.push({ node: await client.trees.resolve(path), path })
+  checkDistinct(nodes.map(({ node }) => node.metadata.name))
+  const { folder, name } = await targetOf(client.files, parameters.target, nodes.length)
+  const named = nodes.map(({ node, path }) => ({
+    node,
+    path: path.replace(/\/+$/, ''),
+    name: name ?? node.metadata.name,
+  }))
+  return fetchNodes(client, client.trees, named, folder, parameters)
+}
+
+/** A node, its remote path for people, and the name that it gets here. */
+export interface NamedNode {
+  readonly node: RemoteNode
+  readonly path: string
+  readonly name: string
+}
+
+export interface FetchOptions extends Pick<GetParameters, 'onProgress' | 'signal'> {
+  /** Whether a file is here already, from an earlier try: then it isn't fetched again. */
+  readonly isHere?: (path: string, metadata: Metadata) => Promise<boolean>
+}
+
+/** Fetches nodes of these trees into a folder, with what is below them; failures of single files are in the result's `failed`. */
+export function fetchNodes(
+  client: Client,
+  trees: Pick<Trees, 'children'>,
+  nodes: readonly NamedNode[],
+  folder: TargetFolder,
+  options: FetchOptions,
+): Promise<GetResult> {
+  return new Get(client, trees, options).run(nodes, folder)
 }
 
 class Get {
   readonly #client: Client
-  readonly #parameters: GetParameters
+  readonly #trees: Pick<Trees, 'children'>
+  readonly #parameters: FetchOptions
   readonly #readers = new Map<unknown, BlobReader>()
   readonly #writing = new Semaphore(WRITING)
   readonly #queued = new ByteBudget(QUEUED_BYTES)
@@ -107,21 +144,17 @@ class Get {
   readonly #writes = new Set<Promise<void>>()
   #broken: { readonly error: unknown } | undefined
 
-  constructor(client: Client, parameters: GetParameters) {
+  constructor(client: Client, trees: Pick<Trees, 'children'>, parameters: FetchOptions) {
     this.#client = client
+    this.#trees = trees
     this.#parameters = parameters
   }
 
-  async run(): Promise<GetResult> {
-    const { sources, onProgress, signal } = this.#parameters
-    if (sources.length === 0) throw new UsageError('name at least one remote file or folder')
-    const nodes: { node: RemoteNode; path: string }[] = []
-    for (const path of sources) nodes.push({ node: await this.#client.trees.resolve(path), path })
-    checkDistinct(nodes.map(({ node }) => node.metadata.name))
-    const { folder, name } = await this.#target(nodes.length)
+  async run(nodes: readonly NamedNode[], folder: TargetFolder): Promise<GetResult> {
+    const { onProgress, signal } = this.#parameters
     if (onProgress !== undefined) for (const { node } of nodes) await this.#scan(node)
     this.#report()
-    const pieces = this.#pieces(nodes, folder, name)
+    const pieces = this.#pieces(nodes, folder)
     const grouped = batches(pieces, ({ chunk }) => chunk?.ref.plain ?? 0, BATCH_BYTES, BATCH_CHUNKS)
     try {
       for await (const done of orderedAhead(grouped, BATCHES_AHEAD, (batch) => this.#fetch(batch))) {
@@ -144,32 +177,6 @@ class Get {
     return { ...this.#count, failed: this.#failed, damagedShards }
   }
 
-  async #target(sources: number): Promise<{ folder: TargetFolder; name: string | undefined }> {
-    const { files } = this.#client
-    const { target } = this.#parameters
-    const existing = await files.stat(target).catch((error: unknown) => {
-      if (error instanceof NotFoundError) return undefined
-      throw error
-    })
-    const into = await this.#existingFolder(existing?.stat.kind)
-    if (into !== undefined) return { folder: into, name: undefined }
-    if (sources > 1 || target.endsWith('/'))
-      throw new NotFoundError(`${target} is no folder here; make it first`, { path: target })
-    return { folder: await files.target(files.folderOf(target)), name: files.baseName(target) }
-  }
-
-  /** The target where it is a folder, or a symlink to one: the user named it, so it is followed. */
-  async #existingFolder(kind: LocalStat['kind'] | undefined): Promise<TargetFolder | undefined> {
-    const { files } = this.#client
-    const { target } = this.#parameters
-    if (kind === 'folder') return files.target(target)
-    if (kind !== 'symlink') return undefined
-    return files.target(target).catch((error: unknown) => {
-      if (error instanceof NotFoundError || error instanceof ConflictError) return undefined
-      throw error
-    })
-  }
-
   async #scan(node: RemoteNode): Promise<void> {
     throwIfCancelled(this.#parameters.signal)
     if (node.metadata.kind === 'file') {
@@ -182,7 +189,7 @@ class Get {
   /** A folder that can't be read counts for nothing here; it fails when its turn comes. */
   async #childrenToCount(folder: RemoteNode): Promise<readonly RemoteNode[]> {
     try {
-      return [...(await this.#client.trees.children(folder)).byName.values()]
+      return [...(await this.#trees.children(folder)).byName.values()]
     } catch (error) {
       if (error instanceof AllmendError) return []
       throw error
@@ -198,24 +205,22 @@ class Get {
     })
   }
 
-  async *#pieces(
-    nodes: readonly { node: RemoteNode; path: string }[],
-    folder: TargetFolder,
-    name: string | undefined,
-  ): AsyncGenerator<Piece> {
-    for (const { node, path } of nodes) yield* this.#node(node, path.replace(/\/+$/, ''), folder, name)
+  async *#pieces(nodes: readonly NamedNode[], folder: TargetFolder): AsyncGenerator<Piece> {
+    for (const { node, path, name } of nodes) yield* this.#node(node, path, folder, name)
   }
 
-  async *#node(node: RemoteNode, path: string, folder: TargetFolder, rename?: string): AsyncGenerator<Piece> {
+  async *#node(node: RemoteNode, path: string, folder: TargetFolder, name: string): AsyncGenerator<Piece> {
     throwIfCancelled(this.#parameters.signal)
     const { metadata } = node
-    const name = rename ?? metadata.name
     try {
       if (metadata.kind === 'folder') {
         const inner = await folder.folder(name)
         this.#count.folders++
-        const { byName, conflicts } = await this.#client.trees.children(node)
-        for (const child of byName.values()) yield* this.#node(child, `${path}/${child.metadata.name}`, inner)
+        const { byName, conflicts } = await this.#trees.children(node)
+        for (const child of byName.values()) {
+          const { name: own } = child.metadata
+          yield* this.#node(child, `${path}/${own}`, inner, own)
+        }
         for (const child of conflicts)
           this.#fail(
             `${path}/${child.metadata.name}`,
@@ -225,6 +230,9 @@ class Get {
       } else if (metadata.kind === 'symlink') {
         await folder.symlink(name, metadata.target ?? '', metadata)
         this.#count.symlinks++
+      } else if ((await this.#parameters.isHere?.(path, metadata)) === true) {
+        this.#totals.files--
+        this.#totals.bytes -= metadata.size
       } else yield* this.#file(node, path, folder, metadata, name)
     } catch (error) {
       this.#fail(path, error)

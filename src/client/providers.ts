@@ -1,5 +1,6 @@
 import { toHex } from '../core/open/bytes.ts'
 import { AllmendError, NotFoundError, UnreachableError } from '../core/open/errors.ts'
+import type { Head } from '../core/open/objects/operation.ts'
 import type { Signed } from '../core/open/objects/signed.ts'
 import type { Method } from '../core/open/protocol/method.ts'
 import { presentTicket } from '../core/open/protocol/provider-methods.ts'
@@ -27,12 +28,17 @@ export class Providers {
   readonly #tracker: Tracker
   readonly #connections = new Map<string, Promise<Connection>>()
   readonly #presented = new WeakMap<Connection, WeakMap<Signed, Promise<unknown>>>()
+  readonly #onHead: (head: Head) => void
+  /** Connections on which nothing was presented yet. */
+  readonly #isNew = new WeakSet<Connection>()
   readonly #shunned = new Map<string, number>()
   #known = new Map<string, ProviderView>()
   #listedAt = Number.NEGATIVE_INFINITY
   #listing: Promise<readonly ProviderView[]> | undefined
 
-  constructor(transport: Transport, clock: Clock, tracker: Tracker) {
+  /** `onHead` gets the newest head that a provider has cosigned, once a connection. */
+  constructor(transport: Transport, clock: Clock, tracker: Tracker, onHead: (head: Head) => void) {
+    this.#onHead = onHead
     this.#transport = transport
     this.#clock = clock
     this.#tracker = tracker
@@ -121,7 +127,9 @@ export class Providers {
     if (!this.#known.has(id)) await this.list(true)
     const known = this.#known.get(id)
     if (known === undefined) throw new NotFoundError('the tracker knows no such provider', { provider })
-    return this.#transport.dial(known.address, provider, { timeoutMs: DIAL_TIMEOUT_MS })
+    const connection = await this.#transport.dial(known.address, provider, { timeoutMs: DIAL_TIMEOUT_MS })
+    this.#isNew.add(connection)
+    return connection
   }
 
   #present(connection: Connection, ticket: Signed): Promise<unknown> {
@@ -132,7 +140,10 @@ export class Providers {
     }
     let done = presented.get(ticket)
     if (done === undefined) {
-      done = call(connection, presentTicket, { ticket })
+      const isFirst = this.#isNew.delete(connection)
+      done = call(connection, presentTicket, { ticket }).then(({ value: { head } }) => {
+        if (isFirst && head !== undefined) this.#onHead(head)
+      })
       presented.set(ticket, done)
       const known = presented
       done.catch(() => known.delete(ticket))

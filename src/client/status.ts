@@ -1,6 +1,7 @@
 import { toHex } from '../core/open/bytes.ts'
 import { poolStatus } from '../core/open/protocol/tracker-methods.ts'
 import type { Client } from './client.ts'
+import { learnForks } from './log/learn-forks.ts'
 import type { RemoteNode } from './tree/remote-node.ts'
 
 export interface PoolStatus {
@@ -41,10 +42,14 @@ export interface PoolStatus {
 /**
  * The pool's providers, what is stored and how safely.
  *
+ * @throws ForkedError where the log has two histories, which this client or others have met.
+ *
  * @example
  * (await status(client)).stripes // { healthy: 64, degraded: 0, atRisk: 0, lost: 0 }
  */
 export async function status(client: Client): Promise<PoolStatus> {
+  await learnForks(client.log)
+  await client.log.requireUnforked()
   const [providers, pool] = await Promise.all([
     client.providers.list(true),
     client.tracker.call(poolStatus, {}),

@@ -1,28 +1,44 @@
 import { BusyError, UnreachableError } from '../core/open/errors.ts'
 import type { Method } from '../core/open/protocol/method.ts'
 import type { Clock } from '../ports/clock.ts'
+import type { Random } from '../ports/random.ts'
 import { call } from '../ports/rpc.ts'
 import type { Connection, RequestOptions, Transport } from '../ports/transport.ts'
 
 /** How long a command waits for a tracker that is restarting before it gives up, ms. */
 const PATIENCE_MS = 20_000
-const RETRY_MS = 250
+/** The first pause before the tracker is asked again; each further one is twice as long, up to the last, ms. */
+const FIRST_PAUSE_MS = 125
+const LAST_PAUSE_MS = 2_000
+
+export interface TrackerParts {
+  readonly transport: Transport
+  readonly clock: Clock
+  readonly random: Random
+  /** The tracker's `host:port` and peer id. */
+  readonly tracker: { readonly address: string; readonly peerId: Uint8Array }
+}
 
 /**
  * The tracker as the client sees it: one connection that is dialled when needed and again when it broke. Every tracker
- * method is idempotent, so a request whose outcome is unknown is simply sent again.
+ * method is idempotent, so a request whose outcome is unknown is simply sent again. All members lose a tracker at once: pauses
+ * grow, and differ by chance, so that they don't all come back at once.
  */
 export class Tracker {
   readonly address: string
+  readonly peerId: Uint8Array
   readonly #transport: Transport
   readonly #clock: Clock
-  readonly peerId: Uint8Array
+  readonly #random: Random
   #connection: Promise<Connection> | undefined
+  /** Connections in a row that failed without an answer. */
+  #failures = 0
   #closed = false
 
-  constructor(transport: Transport, clock: Clock, tracker: { address: string; peerId: Uint8Array }) {
+  constructor({ transport, clock, random, tracker }: TrackerParts) {
     this.#transport = transport
     this.#clock = clock
+    this.#random = random
     this.address = tracker.address
     this.peerId = tracker.peerId
   }
@@ -33,15 +49,18 @@ export class Tracker {
     options?: RequestOptions,
   ): Promise<Response> {
     const deadline = this.#clock.monotonic() + PATIENCE_MS
-    for (;;) {
+    for (let attempt = 1; ; attempt++) {
+      const dialled = this.#connect()
       try {
-        const connection = await this.#connect()
-        return (await call(connection, method, request, undefined, options)).value
+        const { value } = await call(await dialled, method, request, undefined, options)
+        this.#failures = 0
+        return value
       } catch (error) {
         // Other errors that time may cure are the caller's to wait for: he knows what for and how long.
         if (!(error instanceof UnreachableError || error instanceof BusyError) || this.#closed) throw error
-        if (error instanceof UnreachableError) this.#connection = undefined
-        if (this.#clock.monotonic() >= deadline) {
+        if (error instanceof UnreachableError) this.#drop(dialled)
+        const left = deadline - this.#clock.monotonic()
+        if (left <= 0) {
           if (!(error instanceof UnreachableError)) throw error
           throw new UnreachableError(
             `the tracker at ${this.address} can't be reached; nothing was lost: start it and run the command again`,
@@ -49,7 +68,8 @@ export class Tracker {
             { cause: error },
           )
         }
-        await this.#clock.sleep(RETRY_MS, options?.signal)
+        const pause = this.#pause(error instanceof UnreachableError ? this.#failures : attempt)
+        await this.#clock.sleep(Math.min(pause, left), options?.signal)
       }
     }
   }
@@ -60,15 +80,33 @@ export class Tracker {
     await connection?.close()
   }
 
+  /** Between half and all of what doubles with each failure. */
+  #pause(failures: number): number {
+    const longest = Math.min(FIRST_PAUSE_MS * 2 ** Math.max(0, failures - 1), LAST_PAUSE_MS)
+    return Math.ceil((longest / 2) * (1 + this.#random.bytes(1)[0]! / 255))
+  }
+
   #connect(): Promise<Connection> {
     if (this.#connection === undefined) {
       const dialled = this.#transport.dial(this.address, this.peerId, {})
       this.#connection = dialled
-      const forget = () => {
-        if (this.#connection === dialled) this.#connection = undefined
-      }
-      dialled.then((connection) => connection.closed.then(forget), forget)
+      dialled.then(
+        (connection) => connection.closed.then(() => this.#drop(dialled)),
+        () => this.#drop(dialled),
+      )
     }
     return this.#connection
+  }
+
+  /** Forgets a connection that failed, once, and none that was dialled since: many requests fail with one connection. */
+  #drop(dialled: Promise<Connection>): void {
+    if (this.#connection !== dialled) return
+    this.#connection = undefined
+    this.#failures++
+    // A request that timed out may have left it open; one that was never made has nothing to close.
+    dialled.then(
+      (connection) => connection.close(),
+      () => undefined,
+    )
   }
 }

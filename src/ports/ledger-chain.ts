@@ -29,6 +29,13 @@ export interface LedgerBinding {
   readonly anchor: Uint8Array
 }
 
+/** What a message to a contract is signed for: anywhere else the signature is worth nothing. */
+export interface SigningDomain {
+  readonly chainId: number
+  /** The contract that checks the signature, 20 bytes. */
+  readonly contract: Uint8Array
+}
+
 export interface LedgerStatus {
   readonly chain: {
     readonly id: number

@@ -30,6 +30,8 @@ export interface OwnerRotation {
 }
 
 export interface LedgerNameReader {
+  /** The registry's address, 20 bytes: with the chain's id it is the domain of claims. */
+  readonly nameContract: Uint8Array
   /** Who holds a name at a block (the newest without one). */
   nameRecord(name: string, block?: number): Promise<LedgerName | undefined>
   /** The name of an owner's address. */

@@ -1,3 +1,4 @@
+import type { WeightedProviders } from '../core/open/placement.ts'
 import type { Receipt } from './ledger-chain.ts'
 
 /** A provider in the ledger. Amounts are in `unit` bytes (LedgerProviders.unit), rounded down. */
@@ -30,6 +31,8 @@ export interface LedgerProvider {
 export interface LedgerProviders {
   /** Bytes that one unit of capacity and weight stands for. */
   readonly unit: number
+  /** Free units that a provider is believed to have beyond what is proven. */
+  readonly ramp: number
   /** In the order of their slots within their domains. */
   readonly providers: readonly LedgerProvider[]
   /** Failure domains by index. */
@@ -90,9 +93,30 @@ export interface LedgerPick {
   readonly block: number
 }
 
+/** Fill levels of the providers, and the ledger's word on moving shards, which `RebalancingNeeded` and `RebalancingDone` tell. */
+export interface LedgerSpread {
+  /** A round goes on: fullest and emptiest came too far apart, and aren't close again. */
+  readonly isRebalancing: boolean
+  /** Rounds so far. */
+  readonly rounds: number
+  /** Half points of a hundred. */
+  readonly fullest: number
+  readonly emptiest: number
+}
+
 export interface LedgerProviderReader {
+  /** The registry's address, 20 bytes: with the chain's id it is the domain of reports. */
+  readonly reportContract: Uint8Array
+  /** Whether the reporter has signed this, for this ledger. */
+  isReportSigned(report: CapacityReport, reporter: Uint8Array): Promise<boolean>
+  spread(block?: number): Promise<LedgerSpread>
   /** All, at a block (the newest without one). */
   providers(block?: number): Promise<LedgerProviders>
+  /**
+   * Who could be drawn at blocks from the oldest on, whose states nodes may have forgotten. NotFoundError where the node can't tell any
+   * more, UntrustedError where what it tells contradicts itself.
+   */
+  weightHistory(oldest: number): Promise<(block: number) => WeightedProviders>
   provider(id: Uint8Array, block?: number): Promise<LedgerProvider | undefined>
   /** Throws NotEnoughProvidersError when too few have a weight. */
   pick(draw: LedgerDraw, block?: number): Promise<LedgerPick>

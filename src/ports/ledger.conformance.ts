@@ -152,6 +152,7 @@ export function ledgerConformance(name: string, setup: () => Promise<LedgerUnder
         reporter: reports.addressOf(key(100 + i)),
       })
       await expect(stranger.admitProvider(admission(0))).rejects.toThrow(DeniedError)
+      const before = (await ledger.status()).chain.block.number
       for (let i = 0; i < 6; i++) await ledger.admitProvider(admission(i))
       await expect(ledger.admitProvider({ ...admission(0), endpointKey: id('net', 9) })).rejects.toThrow(
         ConflictError,
@@ -176,6 +177,12 @@ export function ledgerConformance(name: string, setup: () => Promise<LedgerUnder
         return found
       }
       const wrong = { ...(await report(0, 500, 0, 1)), capacity: 501 }
+      const reporter = reports.addressOf(key(100))
+      expect(await ledger.isReportSigned(await report(0, 500, 0, 1), reporter)).toBe(true)
+      expect(await ledger.isReportSigned(wrong, reporter)).toBe(false)
+      expect(await ledger.isReportSigned(await report(0, 500, 0, 1), reports.addressOf(key(101)))).toBe(false)
+      for (const signature of [bytes(65, 27), bytes(64, 1), bytes(65, 255)])
+        expect(await ledger.isReportSigned({ ...wrong, signature }, reporter)).toBe(false)
       await expect(ledger.reportCapacity([wrong])).rejects.toThrow(DeniedError)
       const first = await Promise.all([0, 1, 2, 3, 4, 5].map((i) => report(i, 500 + 100 * i, 100, 1)))
       await expect(stranger.reportCapacity(first)).rejects.toThrow(DeniedError)
@@ -207,7 +214,9 @@ export function ledgerConformance(name: string, setup: () => Promise<LedgerUnder
       ).rejects.toThrow(DeniedError)
 
       const all = await ledger.providers()
-      expect(all.unit).toBe(1024 * 1024)
+      expect([all.unit, all.ramp]).toEqual([1024 * 1024, 1_000])
+      expect(await ledger.spread()).toMatchObject({ fullest: expect.any(Number), emptiest: 2 })
+      expect((await ledger.spread()).fullest).toBeGreaterThan(2)
       expect(all.domains.map(toHex)).toEqual([0, 1, 2].map((i) => toHex(id('operator', i))))
       expect(all.providers.map(({ slot }) => slot)).toEqual([0, 1, 64, 65, 128, 129])
 
@@ -232,6 +241,19 @@ export function ledgerConformance(name: string, setup: () => Promise<LedgerUnder
       expect((await ledger.reportCapacity([await report(5, 900, 0, 5)])).transaction).toBeUndefined()
       await expect(ledger.retireProvider(bytes(32, 9))).rejects.toThrow(NotFoundError)
       expect(await ledger.provider(bytes(32, 9))).toBeUndefined()
+
+      const newest = (await ledger.status()).chain.block.number
+      const history = await ledger.weightHistory(before)
+      for (let block = before; block <= newest; block++) {
+        const state = await ledger.providers(block)
+        const past = history(block)
+        const weights = state.providers.map(({ id, slot, weight }) => [toHex(id), slot, weight])
+        expect(past.providers.map(({ id, slot, weight }) => [toHex(id), slot, weight])).toEqual(weights)
+        expect(past.domains.map(toHex)).toEqual(state.domains.map(toHex))
+      }
+      await expect(ledger.weightHistory(newest + 1_000).then((at) => at(newest + 1_000))).rejects.toThrow(
+        NotFoundError,
+      )
       await expect(ledger.pick({ ...draw, count: 6 })).rejects.toThrow(NotEnoughProvidersError)
     })
 
@@ -241,6 +263,10 @@ export function ledgerConformance(name: string, setup: () => Promise<LedgerUnder
       expect(status.chain.block.hash).toHaveLength(32)
       expect(status.chain.final.number).toBeLessThanOrEqual(status.chain.block.number)
       expect(status.gasSpent).toBeGreaterThan(0)
+      const { number, hash } = status.chain.block
+      expect(plain(await ledger.blockHash(number))).toBe(plain(hash))
+      expect(await ledger.blockHash(number + 1_000)).toBeUndefined()
+      expect(ledger.reportContract).toHaveLength(20)
       expect(ledger.binding.directory).toHaveLength(20)
       expect(ledger.binding.codeHash).toHaveLength(32)
       expect(ledger.binding.anchor).toHaveLength(20)

@@ -30,6 +30,8 @@ export interface SpaceEpoch {
 export interface LedgerReader extends LedgerNameReader, LedgerProviderReader {
   readonly binding: LedgerBinding
   status(): Promise<LedgerStatus>
+  /** The hash of a block; undefined for one that the chain doesn't have. */
+  blockHash(block: number): Promise<Uint8Array | undefined>
   /** How many heads are anchored. */
   headCount(block?: number): Promise<number>
   latestHead(block?: number): Promise<AnchoredHead | undefined>
@@ -50,3 +52,6 @@ export interface LedgerWriter extends LedgerNameWriter, LedgerProviderWriter {
 export interface Ledger extends LedgerReader, LedgerWriter {
   close(): Promise<void>
 }
+
+/** Opens the contracts that are pinned for reading, while `use` runs; UntrustedError when the node shows others, UnreachableError. */
+export type WithLedger = <T>(chain: LedgerBinding, use: (ledger: LedgerReader) => Promise<T>) => Promise<T>

@@ -1,7 +1,7 @@
 /** Every promise of PinStore; each adapter's test calls this. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { PinnedHead, Pins, PinStore } from './pin-store.ts'
-import { MAX_SEEN_VERSIONS } from './pin-store.ts'
+import { MAX_EVIDENCE_FILES, MAX_SEEN_VERSIONS } from './pin-store.ts'
 
 export interface PinStoreSetup {
   /** Another opener of the same home, as after a restart or in another process. */
@@ -61,7 +61,12 @@ export function pinStoreConformance(name: string, setup: () => Promise<PinStoreS
     it('starts with nothing, and keeps every pin to the byte', async () => {
       expect(await home.open().load()).toBeUndefined()
       expect(await home.open().update(() => first)).toEqual(first)
-      const forked: Pins = { ...first, forked: { since: 5, reason: 'two histories', evidence: 'fork-1' } }
+      const notice = { since: 7, size: 9, note: Uint8Array.of(1, 2) }
+      const forked: Pins = {
+        ...first,
+        forked: { since: 5, reason: 'two histories', evidence: 'fork-1' },
+        notice,
+      }
       expect(await home.open().load()).toEqual(first)
       await home.open().update(() => forked)
       expect(await home.open().load()).toEqual(forked)
@@ -124,6 +129,18 @@ export function pinStoreConformance(name: string, setup: () => Promise<PinStoreS
       const seen = await home.open().seen()
       expect(seen).toHaveLength(MAX_SEEN_VERSIONS)
       expect(seen.some((item) => item.node.every((byte, i) => byte === node(1)[i]))).toBe(false)
+    })
+
+    it('keeps the first evidence of a name, and says when it keeps no more', async () => {
+      const kept = []
+      for (let i = 0; i < MAX_EVIDENCE_FILES; i++)
+        kept.push(await home.open().saveEvidence('mistrust', Uint8Array.of(i)))
+      expect(await home.open().saveEvidence('mistrust', Uint8Array.of(99))).toMatch(/not kept/)
+      expect([...(await home.evidence(kept[0]!))]).toEqual([0])
+      // A proven fork has room of its own.
+      expect([...(await home.evidence(await home.open().saveEvidence('fork', Uint8Array.of(7))))]).toEqual([
+        7,
+      ])
     })
 
     it('keeps all evidence', async () => {

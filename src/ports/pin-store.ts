@@ -67,6 +67,15 @@ export interface PinnedFork {
   readonly evidence: string
 }
 
+/** Witnesses changed without the quorum that this client knows: since when it has known, for `acceptWitnesses`. */
+export interface PinnedNotice {
+  /** Our clock, Unix seconds. */
+  readonly since: number
+  /** The head that named them: its size, and its note. */
+  readonly size: number
+  readonly note: Uint8Array
+}
+
 export interface Pins {
   readonly pool: Uint8Array
   readonly head?: PinnedHead | undefined
@@ -80,6 +89,7 @@ export interface Pins {
   readonly spaces: readonly { readonly space: Uint8Array; readonly epoch: number }[]
   readonly own: readonly OwnEntry[]
   readonly forked?: PinnedFork | undefined
+  readonly notice?: PinnedNotice | undefined
 }
 
 /** A node and its newest version that was verified. */
@@ -97,12 +107,18 @@ export interface PinStore {
   seen(): Promise<readonly SeenVersion[]>
   /** Raises seen versions; keeps the latest seen ones. */
   see(versions: readonly SeenVersion[]): Promise<void>
-  /** Gives where it is, for people; `name` is a short word, the store adds what makes it unique. */
+  /**
+   * Gives where it is, for people; `name` is a short word, the store adds what makes it unique. Past MAX_EVIDENCE_FILES or
+   * MAX_EVIDENCE_BYTES of a name nothing more is kept, which it says instead: the first are worth most.
+   */
   saveEvidence(name: string, bytes: Uint8Array): Promise<string>
 }
 
 /** 24 bytes each: a file that is still replaced in one go. Older ones are covered by the consistency of heads. */
 export const MAX_SEEN_VERSIONS = 65_536
+/** Evidence of one name: a tracker that lies at each command must not fill the disk. */
+export const MAX_EVIDENCE_FILES = 64
+export const MAX_EVIDENCE_BYTES = 256 * 1024 * 1024
 /** Contacts and spaces that are remembered. */
 export const MAX_PINNED = 4_096
 /** Own operations that aren't proven yet: the client proves them long before there are so many. */

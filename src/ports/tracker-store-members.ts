@@ -1,5 +1,7 @@
 import type { SignedCertificate } from '../core/open/objects/identity.ts'
 import type { Signed } from '../core/open/objects/signed.ts'
+import type { SigningDomain } from './ledger-chain.ts'
+import type { NameClaim } from './ledger-names.ts'
 
 export interface MemberRow {
   readonly id: Uint8Array
@@ -31,6 +33,18 @@ export interface WaitingRow {
   readonly since: number
 }
 
+/** A member's claim of his name, to be brought to the ledger. Times are Unix milliseconds. */
+export interface NameClaimRow extends NameClaim, SigningDomain {
+  /** When it was handed in. */
+  readonly since: number
+  /** When it is tried again. */
+  readonly tryAt: number
+  /** The ledger's block that holds it; absent while it waits. */
+  readonly block: number | undefined
+  /** Why the last try failed. */
+  readonly problem: string | undefined
+}
+
 /** What a device signed last. */
 export interface DeviceProgress {
   readonly counter: number
@@ -51,6 +65,14 @@ export interface MemberReader {
   waiting(member: Uint8Array): WaitingRow[]
   waitingCount(): number
   progress(device: Uint8Array): DeviceProgress | undefined
+  nameClaim(member: Uint8Array): NameClaimRow | undefined
+  /** Claims that wait and are to be tried by this time, the longest due first. */
+  dueClaims(time: number, limit: number): NameClaimRow[]
+  /** When the next waiting claim is to be tried. */
+  nextClaimTime(): number | undefined
+  waitingClaimCount(): number
+  /** What keeps the oldest waiting claim that failed. */
+  claimProblem(): string | undefined
 }
 
 export interface MemberWriter extends MemberReader {
@@ -66,4 +88,8 @@ export interface MemberWriter extends MemberReader {
   dropWaiting(member: Uint8Array): void
   dropWaitingBefore(time: number): void
   setProgress(device: Uint8Array, progress: DeviceProgress): void
+  /** Adds or replaces the claim of its member. */
+  putNameClaim(row: NameClaimRow): void
+  /** Waiting claims are all due. */
+  retryClaims(): void
 }

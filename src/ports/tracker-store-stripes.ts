@@ -79,14 +79,21 @@ export interface StripeReader {
   list(space: Uint8Array, list: Uint8Array): ListRow | undefined
   /** Bytes of a member's lists that no commit has named. */
   uncommittedListBytes(member: Uint8Array): number
+  /** Its placement draws, encoded: the one for all of its shards, then the newest for each shard that was placed anew. */
+  draws(stripe: Uint8Array): Uint8Array[]
   /** Providers that have still to free any of these shards, or may hold any of them for another space than this. */
   busyWith(shards: readonly Uint8Array[], space: Uint8Array): Uint8Array[]
   /** Spaces for which this provider may hold this shard. */
   spacesHolding(provider: Uint8Array, shard: Uint8Array): Uint8Array[]
   /** Bytes of shards that providers were asked to store under leases that last beyond `now`. */
   reserved(now: number): { readonly provider: Uint8Array; readonly bytes: number }[]
-  /** What each provider is known to store. */
-  storedBy(): { readonly provider: Uint8Array; readonly shards: number; readonly bytes: number }[]
+  /** What each provider is known to store; `goodBytes` are those of shards that aren't known to be damaged. */
+  storedBy(): {
+    readonly provider: Uint8Array
+    readonly shards: number
+    readonly bytes: number
+    readonly goodBytes: number
+  }[]
   health(up: readonly Uint8Array[]): HealthCount[]
   damaged(limit: number): DamageRow[]
   /** Shards that this provider should free. */
@@ -97,6 +104,8 @@ export interface StripeWriter extends StripeReader {
   addStripe(row: Omit<StripeRow, 'sealed' | 'committed' | 'blobsHash' | 'holders'>): void
   renewLease(stripe: Uint8Array, until: number): void
   countAttempt(stripe: Uint8Array): void
+  /** Keeps an encoded draw: for all shards, or in place of an earlier one for this shard. */
+  putDraw(stripe: Uint8Array, index: number | undefined, draw: Uint8Array): void
   /** Adds or changes a holder; storing clears its damage. */
   putHolder(stripe: Uint8Array, index: number, provider: Uint8Array, state: HolderState): void
   /** Marks a stripe as sealed. */

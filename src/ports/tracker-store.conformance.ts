@@ -4,6 +4,7 @@ import { ConflictError, FolderError } from '../core/open/errors.ts'
 import type { Stripe } from '../core/open/stripe.ts'
 import type { TrackerStore } from './tracker-store.ts'
 import { ENTRY_KIND } from './tracker-store-log.ts'
+import type { NameClaimRow } from './tracker-store-members.ts'
 import type { NodeRow } from './tracker-store-spaces.ts'
 import { HOLDER_GIVEN_UP, HOLDER_PLACED, HOLDER_STORED } from './tracker-store-stripes.ts'
 
@@ -227,6 +228,45 @@ export function trackerStoreConformance(name: string, setup: TrackerStoreSetup):
       expect(store.read(({ members }) => members.waitingCount())).toBe(2)
     })
 
+    test('claims of names wait their turn until a block holds them, one of each member', () => {
+      const claim = (member: number, tryAt: number, more: Partial<NameClaimRow> = {}): NameClaimRow => ({
+        name: `name-${member}`,
+        member: fill(member),
+        owner: fill(member, 20),
+        signature: fill(member, 65),
+        chainId: 2 ** 52,
+        contract: fill(9, 20),
+        since: 10 - member,
+        tryAt,
+        block: undefined,
+        problem: undefined,
+        ...more,
+      })
+      const view = () =>
+        store.read(({ members }) => ({
+          waiting: members.waitingClaimCount(),
+          due: members.dueClaims(6, 2).map(({ name: called }) => called),
+          next: members.nextClaimTime(),
+          problem: members.claimProblem(),
+        }))
+      expect(view()).toEqual({ waiting: 0, due: [], next: undefined, problem: undefined })
+      store.write(({ members }) => {
+        for (const row of [claim(1, 6), claim(2, 7), claim(3, 5), claim(4, 4)]) members.putNameClaim(row)
+        members.putNameClaim(claim(1, 8, { problem: 'later' }))
+        members.putNameClaim(claim(4, 9, { problem: 'first' }))
+      })
+      expect(view()).toEqual({ waiting: 4, due: ['name-3'], next: 5, problem: 'first' })
+      store.write(({ members }) => {
+        members.putNameClaim(claim(3, 0, { block: 77 }))
+        members.retryClaims()
+      })
+      expect(view()).toEqual({ waiting: 3, due: ['name-1', 'name-2'], next: 0, problem: 'first' })
+      store.read(({ members }) => {
+        expect(plain(members.nameClaim(fill(3)))).toEqual(plain(claim(3, 0, { block: 77 })))
+        expect(members.nameClaim(fill(5))).toBeUndefined()
+      })
+    })
+
     test('a stripe’s shards are freed after its lease, unless another row names them there', () => {
       addStripe(STRIPE, SPACE, 100)
       addStripe(OTHER_STRIPE, SPACE, 500, [P1, P3, P2])
@@ -277,8 +317,30 @@ export function trackerStoreConformance(name: string, setup: TrackerStoreSetup):
       store.read(({ stripes }) => {
         expect(plain(stripes.reserved(99))).toEqual(plain([{ provider: P1, bytes: 100 }]))
         expect(stripes.reserved(100)).toEqual([])
-        expect(plain(stripes.storedBy())).toEqual(plain([{ provider: P2, shards: 1, bytes: 100 }]))
+        expect(plain(stripes.storedBy())).toEqual(
+          plain([{ provider: P2, shards: 1, bytes: 100, goodBytes: 100 }]),
+        )
       })
+      store.write(({ stripes }) => {
+        stripes.markDamaged({ provider: P2, shard: stripe.shards[1]![0], found: 1, what: 0 })
+        expect(stripes.storedBy()[0]).toMatchObject({ bytes: 100, goodBytes: 0 })
+      })
+    })
+
+    test('a stripe keeps the draw for all of its shards and the newest for each, as long as it is there', () => {
+      const draw = (i: number) => new Uint8Array(3).fill(i)
+      addStripe(STRIPE, SPACE, 100)
+      store.write(({ stripes }) => {
+        stripes.putDraw(STRIPE, 2, draw(1))
+        stripes.putDraw(STRIPE, undefined, draw(2))
+        stripes.putDraw(STRIPE, 2, draw(3))
+        stripes.putDraw(STRIPE, 0, draw(4))
+      })
+      const draws = () => store.read(({ stripes }) => stripes.draws(STRIPE))
+      expect(plain(draws())).toEqual(plain([draw(2), draw(4), draw(3)]))
+      store.write(({ stripes }) => stripes.expire(101, 10))
+      addStripe(STRIPE, SPACE, 300)
+      expect(draws()).toEqual([])
     })
 
     test('health counts good shards of committed stripes; damage is one until the shard is stored again', () => {

@@ -14,6 +14,8 @@ import { createFreeGuard } from './free-guard.ts'
 import type { ReportingOptions } from './keep-reporting.ts'
 import { keepReporting } from './keep-reporting.ts'
 import { presentTicketRoute } from './present-ticket.ts'
+import type { LedgerReportsParts } from './ledger-reports.ts'
+import { LedgerReports } from './ledger-reports.ts'
 import { logProviderEvents } from './provider-events.ts'
 import type { ProviderState } from './provider-state.ts'
 import { putShardRoute } from './put-shard.ts'
@@ -38,6 +40,8 @@ export interface ProviderOptions {
   readonly pool: Uint8Array
   /** From the pool's genesis. */
   readonly logKey: Uint8Array
+  /** Signs capacity reports for the pool's ledger. */
+  readonly signReport?: LedgerReportsParts['sign']
 }
 
 export interface Provider {
@@ -52,8 +56,9 @@ export interface Provider {
 
 /** A provider over a store: routes to serve, and the loops that keep it alive in its pool. */
 export function createProvider(options: ProviderOptions): Provider {
-  const { primitives, clock, store, logger, netKey, pool, logKey } = options
+  const { primitives, clock, store, logger, netKey, pool, logKey, signReport } = options
   const id = peerId(primitives, netKey)
+  let cosigning: Witness | undefined
   const state: ProviderState = {
     primitives,
     clock,
@@ -65,7 +70,9 @@ export function createProvider(options: ProviderOptions): Provider {
     tickets: createTicketBook(),
     damage: createDamageList(),
     guard: createFreeGuard(),
+    ledger: signReport === undefined ? undefined : new LedgerReports({ id, clock, sign: signReport }),
     freed: new Map(),
+    newestHead: () => cosigning?.head,
     intake: new ByteBudget(INTAKE_BYTES),
   }
   const activity = new Activity(clock)
@@ -76,6 +83,7 @@ export function createProvider(options: ProviderOptions): Provider {
     ),
     maxBodyBytes: (method) => (method === putShard.id ? MAX_SHARD_BYTES : MAX_STRUCTURE_BODY_BYTES),
     async run(reporting, signal, witness) {
+      cosigning = witness
       const known = Promise.withResolvers<void>()
       const onFirstReport = (): void => {
         known.resolve()

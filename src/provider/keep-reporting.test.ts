@@ -23,6 +23,7 @@ let abort: AbortController
 let running: Promise<void>
 let reports: Report[]
 let answers: Uint8Array[][]
+let asks: { chainId: number; contract: Uint8Array; seq: number }[]
 let announced: number
 let failNext: Error | undefined
 let heard: (() => void)[]
@@ -38,7 +39,9 @@ async function listen(): Promise<void> {
           return Promise.reject(error)
         }
         reports.push(report)
-        return Promise.resolve({ value: { free: answers.shift() ?? [] } })
+        const ask = asks.shift()
+        const free = answers.shift() ?? []
+        return Promise.resolve({ value: { free, ...(ask === undefined ? {} : { ask }) } })
       }),
     ]),
   })
@@ -75,7 +78,7 @@ beforeEach(async () => {
   await store.put(shard.id, shard.bytes)
   tracker = pool.transport('tracker')
   abort = new AbortController()
-  ;[reports, answers, heard, announced, failNext] = [[], [], [], 0, undefined]
+  ;[reports, answers, asks, heard, announced, failNext] = [[], [], [], [], 0, undefined]
 })
 afterEach(async () => {
   abort.abort()
@@ -118,6 +121,35 @@ describe('reporting', () => {
     expect(store.stat(shard.id)).toBeUndefined()
     expect(reports.map(({ freed }) => freed.map(toHex))).toEqual([[], [toHex(shard.id), toHex(unknown)], []])
     expect(reports[1]).toMatchObject({ shards: 0 })
+  })
+
+  it('signs what the answer asks for, and sends that until a report was answered', async () => {
+    await listen()
+    let failing = false
+    const far = Math.floor(pool.clock.now() / 1_000) + 100
+    provider = await pool.provider('p2', {
+      store,
+      signReport: (domain, { capacity, used, seq }) =>
+        failing
+          ? Promise.reject(new InternalError('no key'))
+          : Promise.resolve(new Uint8Array(65).fill(domain.chainId + capacity + used + seq - far)),
+    })
+    const contract = new Uint8Array(20)
+    asks = [{ chainId: 5, contract, seq: far }]
+    start()
+    await pool.clock.sleeperAt(REPORT_INTERVAL_MS)
+    failNext = new BusyError('not now')
+    pool.clock.advance(REPORT_INTERVAL_MS)
+    await pool.clock.sleeperAt(FIRST_RETRY_MS)
+    pool.clock.advance(FIRST_RETRY_MS)
+    await nextReport()
+    const signed = { capacity: 0, used: 0, seq: far + 1, signature: new Uint8Array(65).fill(6) }
+    expect(reports.map((report) => report.signed)).toEqual([undefined, signed, undefined])
+    failing = true
+    asks = [{ chainId: 5, contract, seq: far + 1 }]
+    await nextReport()
+    await nextReport()
+    expect(reports.at(-1)!.signed).toBeUndefined()
   })
 
   it('does not free what was stored after the report left', async () => {

@@ -35,7 +35,8 @@ export function presentTicketRoute(state: ProviderState): Route {
     if (isExpired(state, ticket.notAfter))
       throw new DeniedError('this ticket has expired', { notAfter: ticket.notAfter, now })
     state.tickets.add(connection, ticket)
-    return Promise.resolve({ value: {} })
+    const head = state.newestHead()
+    return Promise.resolve({ value: head === undefined ? {} : { head } })
   })
 }
 

@@ -10,6 +10,8 @@ export interface ProviderEvents {
   shardMissing(shard: Uint8Array): void
   shardsFreed(count: number): void
   freeFailed(count: number, error: unknown): void
+  /** A report for the ledger that the tracker asked for. */
+  signFailed(error: unknown): void
   compacted(reclaimedBytes: number): void
   maintenanceFailed(what: 'scrub' | 'compact', error: unknown): void
   trackerReached(address: string): void
@@ -17,6 +19,8 @@ export interface ProviderEvents {
   checkpointSigned(size: number): void
   /** A head wasn't signed: the log is out of reach, or doesn't follow from what this witness has seen. */
   witnessFailed(size: number, error: unknown, retryMs: number): void
+  /** The log key has signed a head of `size` entries that contradicts the one of `own`: this witness signs no more. */
+  logForked(size: number, own: number): void
 }
 
 /** Events as lines of a log; `id` stands in each of them. */
@@ -36,6 +40,7 @@ export function logProviderEvents(logger: Logger, id: Uint8Array): ProviderEvent
     shardsFreed: (count) => logger.info({ provider, count }, 'shards freed'),
     freeFailed: (count, error) =>
       logger.error({ provider, count, ...why(error) }, 'shards could not be freed'),
+    signFailed: (error) => logger.error({ provider, ...why(error) }, 'no report for the ledger'),
     compacted: (reclaimedBytes) => logger.info({ provider, reclaimedBytes }, 'store compacted'),
     maintenanceFailed: (what, error) => logger.error({ provider, what, ...why(error) }, 'maintenance failed'),
     trackerReached: (address) => logger.info({ provider, address }, 'tracker reached'),
@@ -46,6 +51,11 @@ export function logProviderEvents(logger: Logger, id: Uint8Array): ProviderEvent
       logger[error instanceof AllmendError && error.policy === 'retry' ? 'debug' : 'warn'](
         { provider, size, retryMs, ...why(error) },
         'head of the log not cosigned',
+      ),
+    logForked: (size, own) =>
+      logger.error(
+        { provider, size, own },
+        'the log has two histories, proven: this provider stores and serves on, and cosigns nothing any more',
       ),
   }
 }

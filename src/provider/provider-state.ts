@@ -1,9 +1,11 @@
 import type { ByteBudget } from '../core/open/byte-budget.ts'
+import type { Head } from '../core/open/objects/operation.ts'
 import type { Primitives } from '../core/open/primitives.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { ShardStore } from '../ports/shard-store.ts'
 import type { DamageList } from './damage-list.ts'
 import type { FreeGuard } from './free-guard.ts'
+import type { LedgerReports } from './ledger-reports.ts'
 import type { ProviderEvents } from './provider-events.ts'
 import type { TicketBook } from './ticket-book.ts'
 
@@ -21,8 +23,12 @@ export interface ProviderState {
   readonly tickets: TicketBook
   readonly damage: DamageList
   readonly guard: FreeGuard
+  /** Absent where this provider doesn't report to a ledger. */
+  readonly ledger: LedgerReports | undefined
   /** Shards that were freed and whose confirmation the tracker has not acknowledged. */
   readonly freed: Map<string, Uint8Array>
+  /** The newest head of the log that this provider has cosigned; undefined where it doesn't witness. */
+  readonly newestHead: () => Head | undefined
   /** Bytes of shards that are being verified and stored. */
   readonly intake: ByteBudget
 }

@@ -4,6 +4,7 @@ import { call } from '../ports/rpc.ts'
 import type { Connection } from '../ports/transport.ts'
 import { firstOf } from './first-of.ts'
 import { freeShards } from './free-shards.ts'
+import type { LedgerReports } from './ledger-reports.ts'
 import type { ProviderState } from './provider-state.ts'
 
 /** What one report may carry; the rest goes with the next. */
@@ -14,7 +15,7 @@ const REPORT_TIMEOUT_MS = 3_000
 
 /**
  * Tells the tracker once that this provider is up, what it holds, what is damaged and what it freed; then frees what the
- * answer names. Damage and confirmations stay queued until a report is answered. Throws what the call throws.
+ * answer names, and signs what it asks for. Damage and confirmations stay queued until a report is answered. Throws what the call throws.
  */
 export async function report(
   state: ProviderState,
@@ -25,20 +26,36 @@ export async function report(
   const damaged = state.damage.pending(MAX_REPORTED_DAMAGE)
   const freed = firstOf(state.freed.values(), MAX_REPORTED_FREED)
   const { capacity, used, shards } = state.store.usage()
+  const signed = state.ledger?.pending()
   state.guard.reporting()
   const { value } = await call(
     tracker,
     reportProvider,
-    { capacity, used, shards, damaged, pid, freed },
+    { capacity, used, shards, damaged, pid, freed, signed },
     undefined,
     { signal, timeoutMs: REPORT_TIMEOUT_MS },
   )
   state.damage.acknowledge(damaged)
+  state.ledger?.acknowledge(signed)
   for (const shard of freed) state.freed.delete(toHex(shard))
+  if (value.ask !== undefined) await sign(state, value.ask, { capacity, used })
   try {
     await freeShards(state, value.free)
   } catch (error) {
     // Not confirmed, so the tracker names them again; the heartbeat must go on.
     state.events.freeFailed(value.free.length, error)
+  }
+}
+
+/** A report that can't be signed is asked for again. */
+async function sign(
+  { ledger, events }: ProviderState,
+  ask: Parameters<LedgerReports['answer']>[0],
+  amounts: Parameters<LedgerReports['answer']>[1],
+): Promise<void> {
+  try {
+    await ledger?.answer(ask, amounts)
+  } catch (error) {
+    events.signFailed(error)
   }
 }

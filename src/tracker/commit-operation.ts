@@ -16,6 +16,7 @@ import { RIGHT } from '../core/open/objects/change.ts'
 import { memberRecordCodec } from '../core/open/objects/identity.ts'
 import type { Operation } from '../core/open/objects/operation.ts'
 import {
+  FIRST_EPOCH,
   MAX_OPERATION_BYTES,
   operationCodec,
   operationId,
@@ -45,9 +46,6 @@ export interface CommitRequest {
   readonly operation: Signed
   readonly changes: readonly Uint8Array[]
 }
-
-/** A space's epoch counts its grants, revocations and policy changes: the creator's own grant is the first. */
-const FIRST_EPOCH = 1
 
 /**
  * Checks an operation, logs its exact bytes and applies its changes, all or none, in one transaction. The same operation again

@@ -1,5 +1,4 @@
 /** Wires the tracker: its operations over a store, as routes for a transport. */
-import { choosePlacement } from '../core/open/placement.ts'
 import { MAX_STRUCTURE_BYTES } from '../core/open/protocol/method.ts'
 import type { Method } from '../core/open/protocol/method.ts'
 import * as logMethods from '../core/open/protocol/log-methods.ts'
@@ -9,20 +8,26 @@ import type { Context, Route } from '../ports/rpc.ts'
 import { route } from '../ports/rpc.ts'
 import { AskedBlobs } from './asked-blobs.ts'
 import { admitMember } from './admit-member.ts'
+import { createCapacityState } from './capacity/capacity-state.ts'
 import { ChangeTrees } from './change-trees.ts'
 import { commitOperation } from './commit-operation.ts'
 import { describePool } from './describe-pool.ts'
 import { deviceState } from './device-state.ts'
 import { enrolDevice } from './enrol-device.ts'
 import { leaseExpiry } from './expire-leases.ts'
+import { claimName } from './log/claim-name.ts'
 import { cosignCheckpoint, nextCheckpoint } from './log/cosign-checkpoint.ts'
 import { bindLedger } from './log/bind-ledger.ts'
+import { ForkProofs } from './log/fork-proofs.ts'
+import { serveForkProofs } from './log/serve-fork-proofs.ts'
+import { voteOnWitness } from './log/vote-on-witness.ts'
 import { anchoredHeads, ledgerStatus } from './log/ledger-status.ts'
 import { listWitnesses } from './log/list-witnesses.ts'
 import { logEntries } from './log/log-entries.ts'
 import { logHead } from './log/log-head.ts'
 import { logConsistency, logInclusion } from './log/log-proofs.ts'
 import { mapProof } from './log/map-proof.ts'
+import { NameRelay } from './log/name-relay.ts'
 import { reportFork } from './log/report-fork.ts'
 import { keepSealing } from './log/seal-loop.ts'
 import type { LedgerAccess } from './log/tracker-ledger.ts'
@@ -47,6 +52,7 @@ import { replaceShard } from './replace-shard.ts'
 import { reportDamage } from './report-damage.ts'
 import { reportProvider } from './report-provider.ts'
 import { resolveMember } from './resolve-member.ts'
+import { stripeDraws } from './stripe-draws.ts'
 import { sealStripe } from './seal-stripe.ts'
 import type { TrackerState } from './tracker-state.ts'
 import { logTrackerEvents } from './tracker-events.ts'
@@ -69,7 +75,9 @@ export interface TrackerParts extends Pick<TrackerState, 'primitives' | 'clock' 
   readonly onFounded?: (pool: Uint8Array) => void
   /** What this pool's log is anchored in. */
   readonly ledger?: () => LedgerAccess | undefined
-  /** Keeps an encoded fork proof that somebody handed in. */
+  /** Fork proofs of earlier starts, the oldest first. */
+  readonly evidence?: readonly Uint8Array[]
+  /** Keeps a further one, for the next start. */
   readonly onEvidence?: (proof: Uint8Array) => void
 }
 
@@ -95,7 +103,8 @@ export function createTracker(parts: TrackerParts): Tracker {
     store,
     log,
     ledgerAccess: parts.ledger ?? (() => undefined),
-    placement: { choose: (request) => choosePlacement(primitives, request) },
+    names: new NameRelay({ store, clock, events }),
+    capacity: createCapacityState(primitives, { store, clock, events }),
     presence: new Presence(clock, events),
     asked: new AskedBlobs(),
     trees: new ChangeTrees(primitives),
@@ -106,7 +115,7 @@ export function createTracker(parts: TrackerParts): Tracker {
     expireLeases: leaseExpiry(store, clock),
     events,
     onFounded: parts.onFounded ?? (() => undefined),
-    onEvidence: parts.onEvidence ?? (() => undefined),
+    forkProofs: new ForkProofs(parts.evidence ?? [], parts.onEvidence ?? (() => undefined)),
   }
   recallProviders(state)
   return {
@@ -168,6 +177,7 @@ function routesOf(state: TrackerState): Route[] {
     bind(methods.sealStripe, sealStripe),
     bind(methods.locateBlobs, locateBlobs),
     bind(methods.listStripes, listStripes),
+    bind(methods.stripeDraws, stripeDraws),
     bind(methods.reportDamage, reportDamage),
     bind(methods.poolStatus, poolStatus),
     wait(logMethods.logHead, logHead),
@@ -182,5 +192,8 @@ function routesOf(state: TrackerState): Route[] {
     wait(logMethods.anchoredHeads, anchoredHeads),
     bind(logMethods.reportFork, reportFork),
     bind(logMethods.bindLedger, bindLedger),
+    bind(logMethods.claimName, claimName),
+    bind(logMethods.voteOnWitness, voteOnWitness),
+    bind(logMethods.forkProofs, serveForkProofs),
   ]
 }

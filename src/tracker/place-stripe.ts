@@ -1,13 +1,14 @@
 import { equalBytes } from '../core/open/bytes.ts'
 import { ConflictError } from '../core/open/errors.ts'
 import { RIGHT } from '../core/open/objects/change.ts'
+import { placementDrawCodec } from '../core/open/placement.ts'
 import type { PlacementAnswer } from '../core/open/protocol/tracker-methods.ts'
 import type { Stripe } from '../core/open/stripe.ts'
 import { stripeId } from '../core/open/stripe.ts'
 import type { Context } from '../ports/rpc.ts'
 import { HOLDER_PLACED } from '../ports/tracker-store-stripes.ts'
 import { callingDevice, requireRight } from './callers.ts'
-import { candidatesFor, checkStripe, ownStripe, placementAnswer } from './placing.ts'
+import { checkStripe, drawShards, ownStripe, placementAnswer } from './placing.ts'
 import type { TrackerState } from './tracker-state.ts'
 
 /**
@@ -31,20 +32,14 @@ export function placeStripe(
       const known = ownStripe(state, tables, device, id)
       if (!equalBytes(known.space, space)) throw new ConflictError('this stripe belongs to another space')
       stripes.renewLease(id, leaseUntil)
-      return placementAnswer(state, tables, device, ownStripe(state, tables, device, id), all, false)
+      return placementAnswer(state, tables, device, ownStripe(state, tables, device, id), all)
     }
-    const choice = state.placement.choose({
-      stripe: id,
-      scheme: stripe,
-      count: stripe.n,
-      shardBytes: Math.max(...stripe.shards.map(([, bytes]) => bytes)),
-      attempt: 0,
-      candidates: candidatesFor(state, tables, space, stripe.shards, []),
-      held: [],
-    })
+    const indices = [...all]
+    const draw = drawShards(state, tables, { id, space, stripe, indices, attempt: 0, excluded: [], held: [] })
     stripes.addStripe({ id, space, member: device.member, stripe, leaseUntil, attempts: 1 })
-    for (const [index, provider] of choice.providers.entries())
+    stripes.putDraw(id, undefined, placementDrawCodec.encode(draw))
+    for (const [index, provider] of draw.chosen.entries())
       stripes.putHolder(id, index, provider, HOLDER_PLACED)
-    return placementAnswer(state, tables, device, ownStripe(state, tables, device, id), all, choice.narrow)
+    return placementAnswer(state, tables, device, ownStripe(state, tables, device, id), all)
   })
 }

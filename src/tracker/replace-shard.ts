@@ -1,12 +1,13 @@
 import { toHex } from '../core/open/bytes.ts'
 import { MalformedError } from '../core/open/errors.ts'
+import { placementDrawCodec } from '../core/open/placement.ts'
 import type { PlacementAnswer } from '../core/open/protocol/tracker-methods.ts'
 import type { Context } from '../ports/rpc.ts'
 import type { TrackerReader } from '../ports/tracker-store.ts'
 import type { HolderRow } from '../ports/tracker-store-stripes.ts'
 import { HOLDER_GIVEN_UP, HOLDER_PLACED } from '../ports/tracker-store-stripes.ts'
 import { callingDevice } from './callers.ts'
-import { candidatesFor, ownStripe, placementAnswer } from './placing.ts'
+import { drawShards, ownStripe, placementAnswer } from './placing.ts'
 import type { TrackerState } from './tracker-state.ts'
 
 /**
@@ -24,40 +25,34 @@ export function replaceShard(
   return state.store.write((tables) => {
     const device = callingDevice(state, tables, context)
     const row = ownStripe(state, tables, device, id)
-    const shard = row.stripe.shards[index]
-    if (shard === undefined) throw new MalformedError('this stripe has no such shard', { index })
+    if (index >= row.stripe.n) throw new MalformedError('this stripe has no such shard', { index })
     tables.stripes.renewLease(id, state.clock.now() + state.leaseMs)
     const live = row.holders.filter(({ state: held }) => held !== HOLDER_GIVEN_UP)
     const mine = live.filter((holder) => holder.index === index)
     const usable = ({ provider }: HolderRow) => state.presence.isUp(provider) && !failed.has(toHex(provider))
-    const answer = (narrow: boolean) => {
+    const answer = () => {
       const now = ownStripe(state, tables, device, id)
       const holders = now.holders.filter((holder) => holder.index === index && usable(holder))
-      return placementAnswer(state, tables, device, { ...now, holders }, new Set([index]), narrow)
+      return placementAnswer(state, tables, device, { ...now, holders }, new Set([index]))
     }
-    if (mine.some(usable)) return answer(false)
+    if (mine.some(usable)) return answer()
     const others = live.filter((holder) => holder.index !== index)
-    const { providers, narrow } = state.placement.choose({
-      stripe: id,
-      scheme: row.stripe,
-      count: 1,
-      shardBytes: shard[1],
+    const draw = drawShards(state, tables, {
+      id,
+      space: row.space,
+      stripe: row.stripe,
+      indices: [index],
       attempt: row.attempts,
-      candidates: candidatesFor(
-        state,
-        tables,
-        row.space,
-        [shard],
-        [...live.map(({ provider }) => provider), ...request.failed],
-      ),
+      excluded: [...live.map(({ provider }) => provider), ...request.failed],
       held: others.map(({ provider }) => operatorOf(tables, provider)),
     })
     for (const holder of mine)
       if (holder.state === HOLDER_PLACED)
         tables.stripes.putHolder(id, index, holder.provider, HOLDER_GIVEN_UP)
-    for (const provider of providers) tables.stripes.putHolder(id, index, provider, HOLDER_PLACED)
+    tables.stripes.putDraw(id, index, placementDrawCodec.encode(draw))
+    for (const provider of draw.chosen) tables.stripes.putHolder(id, index, provider, HOLDER_PLACED)
     tables.stripes.countAttempt(id)
-    return answer(narrow)
+    return answer()
   })
 }
 

@@ -1,4 +1,7 @@
+import { providerRecordCodec } from '../core/open/objects/provider-record.ts'
 import type { Context } from '../ports/rpc.ts'
+import type { CapacityReport } from '../ports/ledger-providers.ts'
+import type { ReportAsk } from './capacity/capacity-desk.ts'
 import { callingProvider } from './callers.ts'
 import type { TrackerState } from './tracker-state.ts'
 
@@ -7,7 +10,7 @@ const MAX_FREE = 4_096
 
 /**
  * A provider's heartbeat: it is up, and this is what it holds. Takes in damage that its scrubbing found and what it freed;
- * answers what it should free, again and again until it confirms.
+ * answers what it should free, again and again until it confirms, and whether the ledger should know its amounts.
  */
 export function reportProvider(
   state: TrackerState,
@@ -18,11 +21,14 @@ export function reportProvider(
     readonly damaged: readonly (readonly [shard: Uint8Array, what: 0 | 1])[]
     readonly pid?: number | undefined
     readonly freed: readonly Uint8Array[]
+    readonly signed?: Omit<CapacityReport, 'id'> | undefined
   },
   context: Context,
-): { free: Uint8Array[] } {
-  const { id } = state.store.read((tables) => callingProvider(state, tables, context))
+): { free: Uint8Array[]; ask?: ReportAsk } {
+  const { id, record } = state.store.read((tables) => callingProvider(state, tables, context))
   const { capacity, used, shards, pid } = request
+  const { desk } = state.capacity
+  if (request.signed !== undefined) desk.take({ id, ...request.signed })
   state.presence.report(id, context.connection, { capacity, used, shards, pid })
   if (request.damaged.length > 0 || request.freed.length > 0)
     state.store.write(({ stripes }) => {
@@ -32,5 +38,7 @@ export function reportProvider(
     })
   if (request.damaged.length > 0) state.events.shardsDamaged(id, request.damaged.length)
   state.expireLeases()
-  return { free: state.store.read(({ stripes }) => stripes.frees(id, MAX_FREE)) }
+  const ask = desk.askOf(id, { capacity, used }, () => providerRecordCodec.decode(record[0]).reporter)
+  const free = state.store.read(({ stripes }) => stripes.frees(id, MAX_FREE))
+  return { free, ...(ask === undefined ? {} : { ask }) }
 }

@@ -14,6 +14,7 @@ import {
 } from '../core/open/errors.ts'
 import { openSigned } from '../core/open/objects/signed.ts'
 import { TICKET_READ, TICKET_WRITE, TICKET_WRITE_PARITY, ticketCodec } from '../core/open/objects/ticket.ts'
+import { SKIPPED, placementDrawCodec } from '../core/open/placement.ts'
 import * as methods from '../core/open/protocol/tracker-methods.ts'
 import { encodePublicList } from '../core/open/public-list.ts'
 import { LEASE_GRACE_MS } from './expire-leases.ts'
@@ -235,6 +236,34 @@ test('a failed provider is replaced, the same request gives the same answer, and
   expect((await provider(other).report()).free).toEqual([])
 })
 
+test('how shards came to their places is in the answer and can be asked for later: drawn, skipped for what, replaced', async () => {
+  const nodes = await pool.addProviders(alice, 9)
+  const bob = await pool.join(alice, 'bob')
+  await nodes[3]!.die()
+  await nodes[4]!.report({ capacity: 10_000_000, used: 9_999_000 })
+  const made = testStripe('s', 4, 6)
+  const placed = await alice.call(methods.placeStripe, { space: home.id, stripe: made.stripe })
+  const decode = (draws: readonly Uint8Array[]) => draws.map((draw) => placementDrawCodec.decode(draw))
+  const [draw] = decode(placed.draws)
+  expect(draw!.block).toBeUndefined()
+  expect(draw!.skipped.map(([id, why]) => [toHex(id), why])).toEqual([[toHex(nodes[3]!.id), SKIPPED.down]])
+  expect(draw!.chosen.map(toHex)).toEqual(placed.shards.map(([, id]) => toHex(id)))
+  expect(draw!.chosen.map(toHex)).not.toContain(toHex(nodes[4]!.id))
+  expect(await alice.call(methods.placeStripe, { space: home.id, stripe: made.stripe })).toMatchObject({
+    draws: placed.draws,
+  })
+  const [index, failed] = placed.shards[2]!
+  const replaced = await alice.call(methods.replaceShard, { stripe: made.id, index, failed: [failed] })
+  const [again] = decode(replaced.draws)
+  expect(again).toMatchObject({ attempt: 1, indices: [index] })
+  expect(again!.skipped.filter(([, why]) => why === SKIPPED.excluded)).toHaveLength(6)
+  expect(again!.held).toHaveLength(5)
+  const stripes = [seedOf('unknown'), made.id]
+  const asked = await alice.call(methods.stripeDraws, { space: home.id, stripes })
+  expect(asked.draws).toEqual([[], [...placed.draws, ...replaced.draws]])
+  await expect(bob.call(methods.stripeDraws, { space: home.id, stripes })).rejects.toBeInstanceOf(DeniedError)
+})
+
 test('a replaced provider that is down comes back into play when nobody else is left', async () => {
   await pool.addProviders(alice, 4)
   const made = testStripe('s', 2, 4)
@@ -254,7 +283,7 @@ test('too few providers, and too little room, are told apart', async () => {
     alice.call(methods.placeStripe, { space: home.id, stripe: six.stripe }),
   ).rejects.toBeInstanceOf(NotEnoughProvidersError)
   nodes.push(...(await pool.addProviders(alice, 1)))
-  await nodes[0]!.report({ capacity: 10_000, used: 9_000 })
+  await nodes[0]!.report({ capacity: 10_000_000, used: 9_999_000 })
   await expect(
     alice.call(methods.placeStripe, { space: home.id, stripe: six.stripe }),
   ).rejects.toBeInstanceOf(CapacityError)
@@ -262,10 +291,10 @@ test('too few providers, and too little room, are told apart', async () => {
 
 test('bytes of leased shards are counted until they are stored or the lease is over', async () => {
   const nodes = await pool.addProviders(alice, 3)
-  const room = { capacity: 1_500, used: 0 }
+  const room = { capacity: 1_600_000, used: 0 }
   const report = () => Promise.all(nodes.map((node) => node.report(room)))
   await report()
-  const [first, second] = [testStripe('first', 1, 3, 1), testStripe('second', 1, 3, 1)]
+  const [first, second] = [testStripe('first', 1, 3, 1_000), testStripe('second', 1, 3, 1_000)]
   await alice.call(methods.placeStripe, { space: home.id, stripe: first.stripe })
   const place = () => alice.call(methods.placeStripe, { space: home.id, stripe: second.stripe })
   await expect(place()).rejects.toBeInstanceOf(CapacityError)

@@ -19,6 +19,14 @@ export interface TrackerEvents {
   /** A device signed a head that the log signed for another history. */
   foreignHead(device: Uint8Array, size: number): void
   forkReported(size: number, larger: number): void
+  providerAdmitted(provider: Uint8Array, block: number): void
+  admissionFailed(provider: Uint8Array, error: unknown): void
+  /** Providers and their capacity aren't brought to the ledger now; it is tried again after so long. */
+  capacityFailed(error: unknown, retryMs: number): void
+  nameRegistered(member: Uint8Array, block: number): void
+  claimFailed(member: Uint8Array, error: unknown): void
+  /** The store failed under the relay of names, which goes on. */
+  relayFailed(error: unknown): void
 }
 
 /** Events as lines of a log. */
@@ -40,16 +48,27 @@ export function logTrackerEvents(logger: Logger): TrackerEvents {
     entriesAdopted: (count) => logger.info({ count }, 'the log was made from the entries of this pool'),
     entryVoid: (index) =>
       logger.warn({ index }, 'an entry fails the rules of the log and counts for nothing'),
-    sealFailed: (error) =>
-      logger.error(
-        { why: error instanceof Error ? (error.stack ?? error.message) : String(error) },
-        'no head',
-      ),
+    sealFailed: (error) => logger.error({ why: stackOf(error) }, 'no head'),
     foreignHead: (device, size) =>
       logger.error(
         { device: short(device), size },
         'a device names a signed head of another history: a fork',
       ),
+    providerAdmitted: (provider, block) =>
+      logger.info({ provider: short(provider), block }, 'a provider is on the ledger'),
+    admissionFailed: (provider, error) =>
+      logger.warn({ provider: short(provider), why: String(error) }, 'the ledger doesn’t take a provider'),
+    capacityFailed: (error, retryMs) =>
+      logger.warn({ why: String(error), retryMs }, 'the ledger doesn’t get the providers’ capacity'),
+    nameRegistered: (member, block) =>
+      logger.info({ member: short(member), block }, 'a name is on the ledger'),
+    claimFailed: (member, error) =>
+      logger.warn({ member: short(member), why: String(error) }, 'a name is not on the ledger'),
+    relayFailed: (error) => logger.error({ why: stackOf(error) }, 'names are not relayed'),
     forkReported: (size, larger) => logger.error({ size, larger }, 'a proof of two histories was handed in'),
   }
+}
+
+function stackOf(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error)
 }

@@ -3,11 +3,13 @@ import { poolIdOf } from '../core/open/objects/identity.ts'
 import { NotFoundError } from '../core/open/errors.ts'
 import type { Primitives } from '../core/open/primitives.ts'
 import type { Clock } from '../ports/clock.ts'
-import type { Placement } from '../ports/placement.ts'
 import type { Random } from '../ports/random.ts'
 import type { TrackerReader, TrackerStore } from '../ports/tracker-store.ts'
+import type { ForkProofs } from './log/fork-proofs.ts'
 import type { LedgerAccess } from './log/tracker-ledger.ts'
+import type { NameRelay } from './log/name-relay.ts'
 import type { TrackerLog } from './log/tracker-log.ts'
+import type { CapacityState } from './capacity/capacity-state.ts'
 import type { AskedBlobs } from './asked-blobs.ts'
 import type { ChangeTrees } from './change-trees.ts'
 import type { Presence } from './presence.ts'
@@ -25,7 +27,8 @@ export interface TrackerState {
   readonly log: TrackerLog
   /** Undefined where this pool has none. */
   readonly ledgerAccess: () => LedgerAccess | undefined
-  readonly placement: Placement
+  readonly names: NameRelay
+  readonly capacity: CapacityState
   readonly presence: Presence
   readonly asked: AskedBlobs
   readonly trees: ChangeTrees
@@ -40,8 +43,7 @@ export interface TrackerState {
   readonly events: TrackerEvents
   /** Called once the pool's founding is durable. */
   readonly onFounded: (pool: Uint8Array) => void
-  /** Keeps an encoded fork proof. */
-  readonly onEvidence: (proof: Uint8Array) => void
+  readonly forkProofs: ForkProofs
 }
 
 /** The genesis and its hash, the pool id; throws NotFoundError before the pool is founded. */

@@ -87,6 +87,31 @@ test.each([0, 4])(
   },
 )
 
+test('yesterday’s copy, met by a device that has seen no head of what it wrote last: the promise alone tells', async () => {
+  pool = await startTestPool({ providers: 4 })
+  await names(pool.alice)
+  await pool.alice.close()
+  await pool.tracker.close()
+  const yesterday = await copyTracker('yesterday')
+  const today = await startOn(path.join(pool.folder, 'tracker'))
+  const monday = await pool.client()
+  const before = (await monday.log.view()).checkpoint.size
+  await makeFolder(monday, { path: '/home/monday' })
+  const { head, own } = await monday.log.pins()
+  expect([head?.size, own.length]).toEqual([before, 1])
+  await monday.close()
+  await today.close()
+
+  await startOn(yesterday)
+  for (const work of [names, (client: Client) => makeFolder(client, { path: '/home/tuesday' })]) {
+    const client = await pool.client()
+    const error = await errorOf(work(client))
+    expect(exitCodeOf(error)).toBe(7)
+    expect((await fs.stat(error.facts['evidence'] as string)).size).toBeGreaterThan(100)
+    await client.close()
+  }
+})
+
 test('two copies that go separate ways: who has seen one and meets the other freezes, with proof', async () => {
   pool = await startTestPool({ providers: 0 })
   const other = await pool.device('laptop')

@@ -81,6 +81,8 @@ describe('the command line on a pool', () => {
       ['status'],
       ['check'],
       ['check', '--read-data'],
+      ['providers'],
+      ['ledger', 'placements', '--sample', '5'],
       ['rm', '-r', '/home/a'],
       ['whoami'],
       ['member', 'invite'],

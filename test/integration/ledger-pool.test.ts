@@ -1,101 +1,87 @@
-/** The ledger in pools of real processes: what is proven against the chain, what survives, what a rollback looks like, other networks. */
+/** The ledger in pools of real processes whose chain goes away, or is another network. */
+import { randomBytes } from 'node:crypto'
 import * as fs from 'node:fs'
 import { afterEach, describe, expect, it } from 'vitest'
 import { createJsonRpc, isObject } from '../../src/adapters/evm/json-rpc.ts'
+import type { Verdict } from '../fixtures/ledger-process.ts'
+import { OFTEN, anchored, ledgerStatusOf, putNamed } from '../fixtures/ledger-process.ts'
 import { ProcessPool, until } from '../fixtures/process-pool.ts'
 
-interface LedgerStatus {
-  readonly chain?: { id: number; kind: string; block?: { number: number; hash: string } }
-  readonly contracts?: { directory: string; bound: boolean }
-  readonly anchored?: { size: number; root: string; block: number }
-  readonly log: { size: number; root: string }
-  readonly lag: { entries: number }
-  readonly witnesses: { count: number; quorum: number; fresh: number }
-  readonly problem?: string
+interface Shares {
+  readonly source: string
+  readonly providers: readonly {
+    readonly state: string
+    readonly weight: number
+    readonly expected: number
+  }[]
 }
 
-interface Verdict {
-  readonly verified: boolean
+interface Placements {
   readonly chainAsked: boolean
-  readonly size: number
-  readonly anchored?: { size: number }
+  readonly placements: readonly {
+    readonly state: string
+    readonly skipped: { readonly down: number }
+  }[]
 }
-
-/** Anchors so often that a test sees it. */
-const OFTEN = ['--anchor-seconds=1'] as const
 
 let pool: ProcessPool
 afterEach(() => pool.close())
 
-const status = () => pool.json<LedgerStatus>('ledger', 'status')
-
-/** Waits until an admin's binding and everything else that is logged is anchored. */
-function anchored(): Promise<LedgerStatus> {
-  return until(async () => {
-    const found = await status()
-    const isAnchored = found.lag.entries === 0 && found.anchored?.size === found.log.size
-    const isWhole = isAnchored && found.chain?.block !== undefined && found.contracts?.bound === true
-    return isWhole ? found : undefined
-  })
-}
-
-async function put(name: string, member = 'alice'): Promise<void> {
-  const file = pool.at(name)
-  fs.writeFileSync(file, name)
-  expect(await pool.as(member, 'put', file, '/home/')).toMatchObject({ code: 0 })
-}
-
 describe('a pool and its embedded chain', () => {
-  it('proves what two members put against the chain, and comes back from kill -9 to the same head and block', async () => {
-    pool = await ProcessPool.start({ providers: 3, members: 'alice,bob', chain: OFTEN })
-    expect(pool.process('chain').address).toMatch(/^127\.0\.0\.1:\d+$/)
-    await put('of-alice')
-    await put('of-bob', 'bob')
-    const before = await anchored()
-    expect(before).toMatchObject({ chain: { kind: 'embedded' }, witnesses: { count: 3, quorum: 2 } })
-    expect(before.problem).toBeUndefined()
-    for (const member of ['alice', 'bob']) {
-      const { code, stdout, stderr } = await pool.as(member, '--json', 'log', 'verify')
-      expect(code, stderr).toBe(0)
-      const verdict = JSON.parse(stdout) as Verdict
-      expect(verdict).toMatchObject({ verified: true, chainAsked: true, size: before.log.size })
-      expect(verdict.anchored?.size).toBe(before.log.size)
+  it('places stripes by the ledger’s draw, whoever is down; members recompute it, and see each provider’s weight', async () => {
+    pool = await ProcessPool.start({ providers: 6, restart: 'never', chain: OFTEN })
+    await anchored(pool)
+    const putSome = async (name: string) => {
+      fs.writeFileSync(pool.at(name), randomBytes(3_000_000))
+      expect(await pool.run('put', pool.at(name), '/home/')).toMatchObject({ code: 0 })
     }
+    await putSome('one')
+    const { source, providers } = await pool.json<Shares>('providers')
+    expect([source, providers.length]).toEqual(['chain', 6])
+    expect(providers.every(({ weight }) => weight > 9_000)).toBe(true)
+    expect(providers.reduce((sum, { expected }) => sum + expected, 0)).toBeCloseTo(1)
+    expect(await pool.json<Placements>('ledger', 'placements')).toMatchObject({
+      chainAsked: true,
+      placements: [{ state: 'drawn', replaced: 0, skipped: { down: 0 } }],
+    })
 
-    await pool.killAll()
-    await pool.up()
-    const after = await anchored()
-    expect([after.log, after.anchored, after.chain]).toEqual([before.log, before.anchored, before.chain])
-    expect((await pool.json<Verdict>('log', 'verify')).chainAsked).toBe(true)
-  })
+    await pool.kill('3')
+    await until(async () => {
+      const { providers: now } = await pool.json<Shares>('providers')
+      return now.some(({ state }) => state === 'down') ? true : undefined
+    })
+    await putSome('two')
+    const { placements } = await pool.json<Placements>('ledger', 'placements')
+    expect(placements.map(({ state }) => state)).toEqual(['drawn', 'drawn'])
+    expect(placements.reduce((sum, { skipped }) => sum + skipped.down, 0)).toBe(1)
 
-  it('has members whose next command exits 7 when the tracker’s folder is an older copy', async () => {
-    pool = await ProcessPool.start({ providers: 3, chain: OFTEN })
-    await put('monday')
-    await pool.down()
-    const tracker = pool.at('pool', 'tracker')
-    fs.cpSync(tracker, pool.at('yesterday'), { recursive: true })
-    await pool.up()
-    await put('tuesday')
-    await anchored()
-    await pool.down()
-    fs.rmSync(tracker, { recursive: true })
-    fs.cpSync(pool.at('yesterday'), tracker, { recursive: true })
-    await pool.up()
-    expect(await pool.run('ls', '/home')).toMatchObject({ code: 7 })
+    await pool.kill('chain')
+    await putSome('three')
+    const without = await pool.json<Placements>('ledger', 'placements')
+    expect(without.chainAsked).toBe(false)
+    expect(without.placements.map(({ state }) => state)).toEqual(['unchecked', 'unchecked', 'unchecked'])
+    // Its address is free once it is gone: the chain comes back there.
+    const back = pool.spawn(['chain', 'start', '--dir', pool.at('pool', 'chain')])
+    const again = await until(async () => {
+      const found = await pool.json<Placements>('ledger', 'placements')
+      return found.chainAsked ? found : undefined
+    })
+    expect(again.placements.map(({ state }) => state)).toEqual(['drawn', 'drawn', 'drawn'])
+    back.child.kill('SIGTERM')
+    await back.finished
   })
 
   it('reads and writes without its chain, and anchors what came in between when that is back', async () => {
     pool = await ProcessPool.start({ providers: 3, restart: 'never', chain: OFTEN })
-    const { anchored: first, chain } = await anchored()
+    const { anchored: first, chain } = await anchored(pool)
     const { address } = pool.process('chain')
     await pool.kill('chain')
-    await put('without')
+    await putNamed(pool, 'without')
     expect((await pool.run('cat', '/home/without')).stdout).toBe('without')
-    await until(async () => ((await status()).problem === undefined ? undefined : true))
+    await until(async () => ((await ledgerStatusOf(pool)).problem === undefined ? undefined : true))
     expect(await pool.json<Verdict>('log', 'verify')).toMatchObject({ verified: true, chainAsked: false })
     const back = pool.spawn(['chain', 'start', '--dir', pool.at('pool', 'chain')])
-    const again = await anchored()
+    const again = await anchored(pool)
     expect(again.anchored!.size).toBeGreaterThan(first!.size)
     const rpc = createJsonRpc({ url: `http://${address}` })
     const block = await rpc.request('eth_getBlockByNumber', [`0x${chain!.block!.number.toString(16)}`, false])
@@ -108,7 +94,7 @@ describe('a pool and its embedded chain', () => {
 describe('a pool and another network', () => {
   it('deploys there once, and goes on there without being told again', async () => {
     pool = await ProcessPool.start({ providers: 1 })
-    const without = await status()
+    const without = await ledgerStatusOf(pool)
     expect([without.chain, without.anchored]).toEqual([undefined, undefined])
     const running = pool.spawn(['--json', 'chain', 'start', '--dir', pool.at('network')])
     const line = await new Promise<string>((resolve) =>
@@ -120,14 +106,14 @@ describe('a pool and another network', () => {
     await pool.down()
     pool.chain = [...OFTEN, `--chain-url=${url}`, `--chain-key-file=${keyFile}`]
     await pool.up()
-    const there = await anchored()
+    const there = await anchored(pool)
     expect(there.chain?.kind).toBe('consortium')
     expect(pool.processes().some(({ role }) => role === 'chain')).toBe(false)
     await pool.down()
     pool.chain = OFTEN
     await pool.up()
     await pool.run('mkdir', '/home/later')
-    const later = await anchored()
+    const later = await anchored(pool)
     expect(later.contracts).toEqual(there.contracts)
     expect(later.anchored!.size).toBeGreaterThan(there.anchored!.size)
     expect(await pool.json<Verdict>('log', 'verify')).toMatchObject({ verified: true, chainAsked: true })

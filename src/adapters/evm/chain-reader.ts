@@ -15,6 +15,15 @@ export interface TransactionReceipt {
   readonly contract: Uint8Array | undefined
 }
 
+export interface ChainLog {
+  /** The kind first. */
+  readonly topics: [Hex, ...Hex[]]
+  readonly data: Hex
+  readonly block: number
+  /** In its block. */
+  readonly place: number
+}
+
 export interface Call {
   readonly from?: Hex
   readonly to: Hex | undefined
@@ -25,6 +34,9 @@ export interface Fees {
   readonly priority: bigint
   readonly most: bigint
 }
+
+/** Events of one answer: each change of a weight costs its sender some 30,000 gas. */
+const MAX_LOGS = 1_000_000
 
 const FINAL_TAG: Readonly<Record<ChainKind, string>> = {
   embedded: 'latest',
@@ -111,6 +123,26 @@ export class ChainReader {
     return bytes(await this.#rpc.request('eth_getCode', [address, 'latest']))
   }
 
+  /** A contract's events of one kind in these blocks, both included; RpcRefusal where the node doesn't have them. */
+  async logs(address: Hex, topic: Hex, from: number, to: number): Promise<ChainLog[]> {
+    const found = await this.#rpc.request('eth_getLogs', [
+      { address, topics: [topic], fromBlock: hexNumber(from), toBlock: hexNumber(to) },
+    ])
+    if (!Array.isArray(found) || found.length > MAX_LOGS)
+      throw new MalformedError('the node gave no list of events')
+    return found.map((log: unknown) => {
+      if (!isObject(log) || !Array.isArray(log['topics'])) throw new MalformedError('the node gave no event')
+      const topics = log['topics'].map((one: unknown) => hexText(one))
+      const [first, ...rest] = topics
+      if (first !== topic || hexText(log['address']).toLowerCase() !== address.toLowerCase())
+        throw new UntrustedError('the node gave another contract’s event, or of another kind')
+      const block = quantity(log['blockNumber'])
+      if (block < from || block > to)
+        throw new UntrustedError('the node gave an event of another block', { block })
+      return { topics: [first, ...rest], data: hexText(log['data']), block, place: quantity(log['logIndex']) }
+    })
+  }
+
   /** A view's result; RpcRefusal with the contract's error when it reverts. */
   async call(to: Hex, data: Hex, block?: number): Promise<Hex> {
     const at = block === undefined ? 'latest' : hexNumber(block)
@@ -156,6 +188,11 @@ function quantity(value: unknown): number {
   const found = big(value)
   if (found > BigInt(Number.MAX_SAFE_INTEGER)) throw new MalformedError('the node gave a number beyond 2^53')
   return Number(found)
+}
+
+function hexText(value: unknown): Hex {
+  bytes(value)
+  return value as Hex
 }
 
 function bytes(value: unknown, length?: number): Uint8Array {

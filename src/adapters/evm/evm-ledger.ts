@@ -15,7 +15,8 @@ import type { JsonRpc } from './json-rpc.ts'
 import type { PoolContracts, PoolSettings } from './pool-contracts.ts'
 import { deployContracts, openContracts } from './pool-contracts.ts'
 import { Transactor } from './transactor.ts'
-import { createNameSigner, createReportSigner } from './typed-data.ts'
+import { createReportSigner } from './report-signer.ts'
+import { createNameSigner } from './typed-data.ts'
 import { hexToBytes } from 'viem'
 import type { NameSigner } from '../../ports/ledger-names.ts'
 import type { ReportSigner } from '../../ports/ledger-providers.ts'
@@ -105,6 +106,7 @@ export async function openEvmLedger(options: OpenLedgerOptions): Promise<EvmLedg
       const [block, final] = await Promise.all([reader.head(), reader.finalBlock(kind)])
       return { chain: { id: chainId, kind, block, final }, gasSpent: transactor?.gasSpent ?? 0 }
     },
+    blockHash: async (block) => (await reader.blockAt(block))?.hash,
     ...nameMethods(contracts, writer),
     ...providerMethods(contracts, writer, reader, primitives),
     ...headMethods(contracts, writer),

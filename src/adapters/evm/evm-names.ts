@@ -21,6 +21,7 @@ export function nameMethods(
     return { name, member: hexToBytes(member), owner: hexToBytes(owner), rotations: Number(rotations) }
   }
   return {
+    nameContract: hexToBytes(names.address),
     nameRecord,
     nameOf: async (owner, block) => textOf(await names.view('nameOf', [hexOf(owner)], block)),
     registerName({ name, member, owner, signature }) {

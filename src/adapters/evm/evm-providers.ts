@@ -1,10 +1,12 @@
 import type { Hex } from 'viem'
 import { hexToBytes } from 'viem'
 import { drawSlots } from '../../core/open/balancer.ts'
-import { equalBytes, toHex } from '../../core/open/bytes.ts'
-import { MalformedError, NotFoundError, UntrustedError } from '../../core/open/errors.ts'
+import { equalBytes } from '../../core/open/bytes.ts'
+import { NotFoundError, UntrustedError } from '../../core/open/errors.ts'
 import type { Primitives } from '../../core/open/primitives.ts'
-import { SLOTS_PER_DOMAIN, WeightTree } from '../../core/open/weight-tree.ts'
+import { PlacementTree } from '../../core/open/placement.ts'
+import { hasMoved, reportMoves, weightFor } from '../../core/open/provider-weight.ts'
+import { SLOTS_PER_DOMAIN } from '../../core/open/weight-tree.ts'
 import type {
   CapacityReport,
   LedgerDraw,
@@ -18,7 +20,8 @@ import type { ChainReader } from './chain-reader.ts'
 import { writeTo } from './contract-write.ts'
 import type { PoolContracts } from './pool-contracts.ts'
 import type { Transactor } from './transactor.ts'
-import { admissionMessage, hexOf } from './typed-data.ts'
+import { admissionMessage, hexOf, isReportSigned } from './typed-data.ts'
+import { weightHistory } from './weight-history.ts'
 
 /** Domains asked for at once. */
 const WIDTH = 16
@@ -46,7 +49,8 @@ export function providerMethods(
   reader: ChainReader,
   primitives: Pick<Primitives, 'sha256'>,
 ): LedgerProviderReader & LedgerProviderWriter {
-  const { providers: registry, balancer, unitBytes } = contracts
+  const { providers: registry, balancer, unitBytes, ramp } = contracts
+  const domain = { chainId: contracts.binding.chainId, contract: hexToBytes(registry.address) }
   const provider = async (id: Uint8Array, block?: number): Promise<LedgerProvider | undefined> => {
     try {
       const listed = await registry.view('providerOf', [hexOf(id)], block)
@@ -75,14 +79,30 @@ export function providerMethods(
         found.push(listed.map((one) => providerOf(one, hexToBytes(domain))))
       }
     }
-    return { unit: unitBytes, providers: found.flat(), domains, block: at }
+    return { unit: unitBytes, ramp, providers: found.flat(), domains, block: at }
   }
   return {
     provider,
     providers,
+    async weightHistory(oldest) {
+      const addresses = { balancer: balancer.address, providers: registry.address }
+      return weightHistory(reader, addresses, await providers(), oldest)
+    },
+    reportContract: domain.contract,
+    isReportSigned: (report, reporter) => isReportSigned(domain, report, reporter),
+    async spread(block) {
+      const [isRebalancing, rounds, fullest, emptiest] = await balancer.view('spread', [], block)
+      return {
+        isRebalancing,
+        rounds: Number(rounds),
+        fullest: Number(fullest),
+        emptiest: Number(emptiest),
+      }
+    },
     async pick(draw, block): Promise<LedgerPick> {
       const state = await providers(block)
-      const request = requestOf(state, draw)
+      const tree = new PlacementTree(state)
+      const request = requestOf(tree, draw)
       const [slots, perDomain] = await balancer.view(
         'pick',
         [
@@ -94,12 +114,13 @@ export function providerMethods(
         ],
         state.block,
       )
-      const own = drawSlots(primitives, treeOf(state), request)
+      const own = drawSlots(primitives, tree.weights, request)
       if (own.slots.join() !== slots.join() || own.perDomain !== Number(perDomain))
         throw new UntrustedError('the node’s draw is not the one that its weights give', {
           block: state.block,
         })
-      return { ...idsOf(state, own.slots), perDomain: own.perDomain, block: state.block }
+      const drawn = own.slots.map((slot) => tree.idAt(slot))
+      return { providers: drawn, perDomain: own.perDomain, block: state.block }
     },
     admitProvider(admission) {
       const signature = admission.signature === undefined ? '0x' : hexOf(admission.signature)
@@ -138,8 +159,8 @@ export function providerMethods(
           const held = await provider(id)
           if (held === undefined) return false
           if (held.proven === proven && held.score === score) return true
-          const weight = await registry.view('weightFor', [held.capacity, held.used, proven, score])
-          return Math.abs(weight - held.weight) * 50 <= held.weight
+          const weight = weightFor({ ...held, proven, score }, ramp)
+          return !hasMoved(held.weight, weight, held.weight)
         }),
       )
     },
@@ -148,32 +169,14 @@ export function providerMethods(
   /** Whether the ledger has this report, a newer one, or a state that it wouldn't move. */
   async function takenIn(report: CapacityReport, held: LedgerProvider | undefined): Promise<boolean> {
     if (held === undefined) return false
-    if (held.retired || held.seq >= report.seq) return true
-    const { capacity, used } = report
-    const weight = await registry.view('weightFor', [capacity, used, held.proven, held.score])
-    const moved = (from: number, to: number, whole: number): boolean => Math.abs(from - to) * 50 > whole
-    return (
-      capacity === held.capacity &&
-      !moved(held.used, used, capacity) &&
-      !moved(held.weight, weight, held.weight)
-    )
+    return held.retired || held.seq >= report.seq || !reportMoves(held, report, ramp)
   }
 }
 
-/** The tree of weights of a state, for draws on one's own. */
-export function treeOf({ providers, domains }: LedgerProviders): WeightTree {
-  const tree = new WeightTree()
-  tree.setDomains(domains.length)
-  for (const { slot, weight } of providers) tree.set(slot, weight)
-  return tree
-}
-
 /** The draw in slots and domain indexes; NotFoundError for a provider that the ledger doesn't know. */
-export function requestOf(state: LedgerProviders, draw: LedgerDraw) {
-  const slots = new Map(state.providers.map(({ id, slot }) => [toHex(id), slot]))
-  const domains = new Map(state.domains.map((domain, index) => [toHex(domain), index]))
+function requestOf(tree: PlacementTree, draw: LedgerDraw) {
   const skipped = draw.skipped.map((id) => {
-    const slot = slots.get(toHex(id))
+    const slot = tree.slotOf(id)
     if (slot === undefined)
       throw new NotFoundError('the ledger doesn’t know a provider that is skipped', { provider: id })
     return slot
@@ -184,18 +187,7 @@ export function requestOf(state: LedgerProviders, draw: LedgerDraw) {
     maxPerDomain: draw.maxPerDomain,
     skipped: [...new Set(skipped)].sort((a, b) => a - b),
     // A domain without providers here takes part in nothing.
-    held: draw.held.flatMap((domain) => domains.get(toHex(domain)) ?? []),
-  }
-}
-
-function idsOf({ providers }: LedgerProviders, slots: readonly number[]): { providers: Uint8Array[] } {
-  const ids = new Map(providers.map(({ id, slot }) => [slot, id]))
-  return {
-    providers: slots.map((slot) => {
-      const id = ids.get(slot)
-      if (id === undefined) throw new MalformedError('the ledger drew a slot without a provider', { slot })
-      return id
-    }),
+    held: draw.held.flatMap((domain) => tree.domainOf(domain) ?? []),
   }
 }
 

@@ -6,6 +6,7 @@ import type { Hex } from 'viem'
 import { concatHex, encodeAbiParameters, hexToBytes, keccak256 } from 'viem'
 import { equalBytes, fromHex } from '../../core/open/bytes.ts'
 import { InternalError, UntrustedError } from '../../core/open/errors.ts'
+import { RAMP_BYTES, UNIT_BYTES } from '../../core/open/provider-weight.ts'
 import type { LedgerBinding } from '../../ports/ledger-chain.ts'
 import type { ChainReader } from './chain-reader.ts'
 import { Contract } from './contract.ts'
@@ -16,11 +17,6 @@ import * as memberNames from './generated/member-names.ts'
 import * as providers from './generated/providers.ts'
 import { hexOf } from './typed-data.ts'
 import type { Transactor } from './transactor.ts'
-
-/** Fine enough for a disk of a GiB; an eighth of the pool may hold 4 PiB. A larger pool takes a larger unit. */
-export const DEFAULT_UNIT_BYTES = 1024 * 1024
-/** What a provider is given before audits have shown anything, bytes. */
-export const DEFAULT_RAMP_BYTES = 256 * 1024 ** 3
 
 export interface PoolSettings {
   /** Pool id, 32 bytes. */
@@ -43,6 +39,8 @@ export interface PoolContracts {
   /** Pool id. */
   readonly pool: Uint8Array
   readonly unitBytes: number
+  /** Units. */
+  readonly ramp: number
 }
 
 const NOBODY = `0x${'00'.repeat(20)}` as const
@@ -54,8 +52,8 @@ export async function deployContracts(
   reader: ChainReader,
   settings: PoolSettings,
 ): Promise<Uint8Array> {
-  const unitBytes = settings.unitBytes ?? DEFAULT_UNIT_BYTES
-  const ramp = Math.min(MAX_UINT32, Math.floor((settings.rampBytes ?? DEFAULT_RAMP_BYTES) / unitBytes))
+  const unitBytes = settings.unitBytes ?? UNIT_BYTES
+  const ramp = Math.min(MAX_UINT32, Math.floor((settings.rampBytes ?? RAMP_BYTES) / unitBytes))
   const constructor = directory.abi.find(({ type }) => type === 'constructor')
   if (constructor === undefined) throw new InternalError('the directory has no constructor')
   const args = encodeAbiParameters(constructor.inputs, [
@@ -121,6 +119,7 @@ export async function openContracts(
     heads,
     pool: hexToBytes(await root.view('pool', [])),
     unitBytes: Number(await registry.view('unitBytes', [])),
+    ramp: await registry.view('ramp', []),
     binding: {
       chainId,
       directory: directoryAddress,

@@ -174,22 +174,25 @@ export class Transactor {
     const { clock, kind, signal } = this.#options
     const patience = this.#options.patienceMs ?? PATIENCE_MS[kind]
     const deadline = clock.monotonic() + patience
-    let doubt: string | undefined
+    let doubt: { readonly words: string; readonly since: number } | undefined
     let failure: AllmendError | undefined
     while (clock.monotonic() < deadline) {
       try {
         const seen = await this.#look(write, sent)
         if (seen instanceof AllmendError) failure = seen
         else if (typeof seen === 'object') return seen
-        else doubt = seen
+        else
+          doubt = seen === undefined ? undefined : { words: seen, since: doubt?.since ?? clock.monotonic() }
       } catch (error) {
         if (error instanceof AllmendError && error.policy !== 'retry') throw error
       }
       if (failure !== undefined) throw failure
+      // Nodes behind one address are seconds apart; a state that stays away for longer isn't on its way.
+      if (doubt !== undefined && clock.monotonic() - doubt.since >= STUCK_MS[kind]) break
       await clock.sleep(POLL_MS[kind], signal)
     }
     if (doubt !== undefined)
-      throw new UntrustedError(`the chain’s node says one thing and shows another: ${doubt}`, {
+      throw new UntrustedError(`the chain’s node says one thing and shows another: ${doubt.words}`, {
         nonce: sent.nonce,
       })
     throw new UnreachableError('the network has not made this write final yet', {

@@ -3,17 +3,13 @@
  * contract.
  */
 import type { Hex } from 'viem'
-import { bytesToHex, hashTypedData, hexToBytes } from 'viem'
+import { bytesToHex, hashTypedData, hexToBytes, recoverAddress } from 'viem'
 import { privateKeyToAddress, sign } from 'viem/accounts'
+import { equalBytes } from '../../core/open/bytes.ts'
 import { UsageError } from '../../core/open/errors.ts'
+import type { SigningDomain } from '../../ports/ledger-chain.ts'
 import type { NameSigner } from '../../ports/ledger-names.ts'
-import type { ProviderAdmission, ReportSigner } from '../../ports/ledger-providers.ts'
-
-export interface SigningDomain {
-  readonly chainId: number
-  /** The contract that checks the signature, 20 bytes. */
-  readonly contract: Uint8Array
-}
+import type { CapacityReport, ProviderAdmission } from '../../ports/ledger-providers.ts'
 
 const TYPES = {
   Register: [
@@ -114,12 +110,23 @@ export function createNameSigner(domain: SigningDomain): NameSigner {
   }
 }
 
-/** Signs for the registry of providers of one pool. */
-export function createReportSigner(domain: SigningDomain): ReportSigner {
-  return {
-    addressOf,
-    signReport: (key, { id, capacity, used, seq }) =>
-      signMessage(key, domain, 'Report', { id: hexOf(id), capacity, used, seq }),
+/** s must be at most this: half of the curve's order. */
+const HALF_ORDER = 0x7fffffffffffffffffffffffffffffff5d576e7357a4501ddfe92f46681b20a0n
+
+/** Whether the contract takes this signature: the reporter's, in the one form that a message has. */
+export async function isReportSigned(
+  domain: SigningDomain,
+  { id, capacity, used, seq, signature }: CapacityReport,
+  reporter: Uint8Array,
+): Promise<boolean> {
+  if (signature.length !== 65 || (signature[64] !== 27 && signature[64] !== 28)) return false
+  if (BigInt(hexOf(signature.slice(32, 64))) > HALF_ORDER) return false
+  const hash = messageDigest(domain, 'Report', { id: hexOf(id), capacity, used, seq })
+  try {
+    return equalBytes(hexToBytes(await recoverAddress({ hash, signature: hexOf(signature) })), reporter)
+  } catch {
+    // No point of the curve: the library's error names no more than that.
+    return false
   }
 }
 

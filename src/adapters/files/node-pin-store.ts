@@ -1,13 +1,18 @@
 /**
  * Invariants: both files are replaced whole and synced before a call returns; updates are exclusive by the system's lock on the
- * folder; evidence is written once under a name that no other file has.
+ * folder; evidence is written once under a name that no other file has, and is never replaced.
  */
 import * as fs from 'node:fs/promises'
 import * as path from 'node:path'
 import { toHex } from '../../core/open/bytes.ts'
 import { BusyError, FolderError } from '../../core/open/errors.ts'
 import type { Pins, PinStore, SeenVersion } from '../../ports/pin-store.ts'
-import { MAX_SEEN_VERSIONS, requireForwards } from '../../ports/pin-store.ts'
+import {
+  MAX_EVIDENCE_BYTES,
+  MAX_EVIDENCE_FILES,
+  MAX_SEEN_VERSIONS,
+  requireForwards,
+} from '../../ports/pin-store.ts'
 import { errnoOf } from '../disk/disk-error.ts'
 import { nodeFiles } from '../disk/disk-files.ts'
 import { replaceFile } from '../disk/replace-file.ts'
@@ -20,6 +25,17 @@ const SEEN_FILE = 'seen'
 const EVIDENCE_FOLDER = 'evidence'
 /** Updates take milliseconds. */
 const UPDATE_WAIT_MS = 30_000
+
+async function bytesIn(folder: string, prefix: string): Promise<number> {
+  const names = (await fs.readdir(folder)).filter((name) => name.startsWith(prefix))
+  const sizes = await Promise.all(names.map(async (name) => (await fs.stat(path.join(folder, name))).size))
+  return sizes.reduce((sum, size) => sum + size, 0)
+}
+
+/** What people are told instead of a file. */
+function fullOf(folder: string, name: string): string {
+  return `${folder} is full of earlier evidence (${name}-1 and on), so this was not kept`
+}
 
 export class NodePinStore implements PinStore {
   readonly #folder: string
@@ -70,7 +86,8 @@ export class NodePinStore implements PinStore {
     const folder = path.join(this.#folder, EVIDENCE_FOLDER)
     try {
       await fs.mkdir(folder, { recursive: true, mode: 0o700 })
-      for (let number = 1; ; number++) {
+      if ((await bytesIn(folder, `${name}-`)) + bytes.length > MAX_EVIDENCE_BYTES) return fullOf(folder, name)
+      for (let number = 1; number <= MAX_EVIDENCE_FILES; number++) {
         const file = path.join(folder, `${name}-${number}`)
         try {
           // Takes the name: two commands may find the same fork at the same time.
@@ -82,6 +99,7 @@ export class NodePinStore implements PinStore {
         await replaceFile(nodeFiles, file, bytes)
         return file
       }
+      return fullOf(folder, name)
     } catch (error) {
       throw fileError(folder, error)
     }

@@ -68,6 +68,10 @@ const pinsCodec = codec(
       8,
       optional(struct({ since: [0, uint()], reason: [1, text(1_024)], evidence: [2, text(4_096)] })),
     ],
+    notice: [
+      10,
+      optional(struct({ since: [0, uint()], size: [1, uint()], note: [2, bytesUpTo(MAX_NOTE_BYTES)] })),
+    ],
   }),
   MAX_PINS_BYTES,
 )

@@ -12,11 +12,13 @@ import {
   UsageError,
 } from '../../core/open/errors.ts'
 import type { Primitives } from '../../core/open/primitives.ts'
-import { SLOTS_PER_DOMAIN, WeightTree } from '../../core/open/weight-tree.ts'
+import { PlacementTree } from '../../core/open/placement.ts'
+import { FULL_SCORE, UNIT_BYTES, hasMoved, reportMoves, weightFor } from '../../core/open/provider-weight.ts'
+import { SLOTS_PER_DOMAIN } from '../../core/open/weight-tree.ts'
 import type { AnchoredHead, Ledger } from '../../ports/ledger.ts'
 import type { LedgerBinding, Receipt } from '../../ports/ledger-chain.ts'
 import type { LedgerName, NameSigner } from '../../ports/ledger-names.ts'
-import type { LedgerProvider, ReportSigner } from '../../ports/ledger-providers.ts'
+import type { LedgerProvider, LedgerSpread, ReportSigner } from '../../ports/ledger-providers.ts'
 
 export interface MemoryLedgerOptions {
   readonly primitives: Pick<Primitives, 'sha256'>
@@ -34,7 +36,6 @@ export interface MemoryLedgerPool {
 }
 
 const MAX_BATCH = 64
-const FULL_SCORE = 10_000
 const NAME = /^[a-z0-9-]{3,32}$/
 
 interface State {
@@ -47,7 +48,7 @@ interface State {
 }
 
 export function createMemoryLedger(options: MemoryLedgerOptions): MemoryLedgerPool {
-  const { primitives, unitBytes = 1024 * 1024, ramp = 2 ** 32 - 1 } = options
+  const { primitives, unitBytes = UNIT_BYTES, ramp = 2 ** 32 - 1 } = options
   const hash = (...parts: readonly Uint8Array[]): Uint8Array => primitives.sha256(concatBytes(...parts))
   const number = (value: number): Uint8Array => utf8(`${value};`)
   const addressOf = (key: Uint8Array): Uint8Array => hash(utf8('address'), key).slice(0, 20)
@@ -100,21 +101,11 @@ export function createMemoryLedger(options: MemoryLedgerOptions): MemoryLedgerPo
   }
   const withProvider = (list: readonly LedgerProvider[], next: LedgerProvider) =>
     list.map((provider) => (provider.slot === next.slot ? next : provider))
-  const weightFor = ({ capacity, used, proven, score }: LedgerProvider): number =>
-    Math.floor((Math.min(Math.max(0, capacity - used), ramp + proven) * score) / FULL_SCORE)
-  const moved = (from: number, to: number, whole: number): boolean => Math.abs(from - to) * 50 > whole
   const limit = (list: readonly unknown[]): void => {
     if (list.length > MAX_BATCH) throw new UsageError('too many entries at once', { count: list.length })
   }
   const named = (owner: Uint8Array): boolean =>
     [...at().names.values()].some((record) => equalBytes(record.owner, owner))
-
-  const treeOf = ({ providers, domains }: State): WeightTree => {
-    const tree = new WeightTree()
-    tree.setDomains(domains.length)
-    for (const { slot, weight } of providers) tree.set(slot, weight)
-    return tree
-  }
 
   const ledgerFor = (mayWrite: boolean): Ledger => {
     let gasSpent = 0
@@ -130,6 +121,16 @@ export function createMemoryLedger(options: MemoryLedgerOptions): MemoryLedgerPo
         const block = { number: at().block, hash: blockHash(at().block) }
         return { chain: { id: binding.chainId, kind: 'embedded', block, final: block }, gasSpent }
       },
+      nameContract: addressOf(utf8('names')),
+      blockHash: async (block) => (states[block] === undefined ? undefined : blockHash(block)),
+      weightHistory: async (oldest) => {
+        at(oldest)
+        return (block) => at(block)
+      },
+      reportContract: addressOf(utf8('providers')),
+      isReportSigned: async ({ id, capacity, used, seq, signature }, reporter) =>
+        equalBytes(sign(reporter, reportOf(id, capacity, used, seq)), signature),
+      spread: async (block) => spreadOf(at(block).providers),
       nameRecord: async (name, block) => at(block).names.get(name),
       nameOf: async (owner, block) =>
         [...at(block).names.values()].find((record) => equalBytes(record.owner, owner))?.name,
@@ -159,26 +160,30 @@ export function createMemoryLedger(options: MemoryLedgerOptions): MemoryLedgerPo
         }),
       providers: async (block) => {
         const state = at(block)
-        return { unit: unitBytes, providers: state.providers, domains: state.domains, block: state.block }
+        return {
+          unit: unitBytes,
+          ramp,
+          providers: state.providers,
+          domains: state.domains,
+          block: state.block,
+        }
       },
       provider: async (id, block) => at(block).providers.find((provider) => equalBytes(provider.id, id)),
       pick: async (draw, block) => {
         const state = at(block)
+        const tree = new PlacementTree(state)
         const slotOf = (id: Uint8Array): number => {
-          const found = state.providers.find((provider) => equalBytes(provider.id, id))
+          const found = tree.slotOf(id)
           if (found === undefined)
             throw new NotFoundError('the ledger doesn’t know a provider that is skipped')
-          return found.slot
+          return found
         }
-        const { slots, perDomain } = drawSlots(primitives, treeOf(state), {
+        const { slots, perDomain } = drawSlots(primitives, tree.weights, {
           ...draw,
           skipped: [...new Set(draw.skipped.map(slotOf))].sort((a, b) => a - b),
-          held: draw.held
-            .map((domain) => state.domains.findIndex((known) => equalBytes(known, domain)))
-            .filter((index) => index >= 0),
+          held: draw.held.flatMap((domain) => tree.domainOf(domain) ?? []),
         })
-        const ids = new Map(state.providers.map(({ slot, id }) => [slot, id]))
-        return { providers: slots.map((slot) => ids.get(slot)!), perDomain, block: state.block }
+        return { providers: slots.map((slot) => tree.idAt(slot)), perDomain, block: state.block }
       },
       admitProvider: ({ id, endpointKey, operator, domain, reporter }) =>
         write(() => {
@@ -234,11 +239,9 @@ export function createMemoryLedger(options: MemoryLedgerOptions): MemoryLedgerPo
             const held = providerAt(id)
             if (held.retired || seq <= held.seq) continue
             check(held.reporter, reportOf(id, capacity, used, seq), signature)
+            if (!reportMoves(held, { capacity, used }, ramp)) continue
             const next = { ...held, capacity, used, seq }
-            const weight = weightFor(next)
-            const still = capacity === held.capacity && !moved(held.used, used, capacity)
-            if (still && !moved(held.weight, weight, held.weight)) continue
-            list = withProvider(list, { ...next, weight })
+            list = withProvider(list, { ...next, weight: weightFor(next, ramp) })
           }
           return list === at().providers ? nothing() : commit({ providers: list })
         }),
@@ -250,8 +253,8 @@ export function createMemoryLedger(options: MemoryLedgerOptions): MemoryLedgerPo
             if (score > FULL_SCORE) throw new UsageError('a score is 10,000 at most')
             const next = { ...providerAt(id), proven, score }
             if (next.retired) throw new ConflictError('the provider was retired')
-            const weight = weightFor(next)
-            if (moved(next.weight, weight, next.weight)) list = withProvider(list, { ...next, weight })
+            const weight = weightFor(next, ramp)
+            if (hasMoved(next.weight, weight, next.weight)) list = withProvider(list, { ...next, weight })
           }
           return list === at().providers ? nothing() : commit({ providers: list })
         }),
@@ -307,5 +310,18 @@ export function createMemoryLedger(options: MemoryLedgerOptions): MemoryLedgerPo
       signReport: async (key, { id, capacity, used, seq }) =>
         sign(addressOf(key), reportOf(id, capacity, used, seq)),
     },
+  }
+}
+
+/** The levels of the living that have a capacity; there are no rounds here. */
+function spreadOf(providers: readonly LedgerProvider[]): LedgerSpread {
+  const levels = providers
+    .filter(({ retired, capacity }) => !retired && capacity > 0)
+    .map(({ capacity, used }) => Math.min(200, Math.floor((used * 200) / capacity)))
+  return {
+    isRebalancing: false,
+    rounds: 0,
+    fullest: Math.max(0, ...levels),
+    emptiest: levels.length === 0 ? 0 : Math.min(...levels),
   }
 }

@@ -10,7 +10,9 @@ export interface DatabaseFormat {
   readonly applicationId: number
   readonly version: number
   readonly schema: string
-  /** What makes the next version of a file of this version, for those that can be taken over. */
+  /** Page cache, KiB. */
+  readonly cacheKib?: number
+  /** What makes this version of a file of that one, for those that can be taken over. */
   readonly upgrades?: Readonly<Record<number, string>>
 }
 
@@ -21,7 +23,7 @@ const FULL = 13
 const CONSTRAINT = 19
 const NOT_A_DATABASE = 26
 
-/** Page cache, KiB: the inner pages of the indices of a few million rows. */
+/** Page cache where a format names none, KiB: the inner pages of the indices of a few million rows. */
 const CACHE_KIB = 32 * 1024
 
 /** A prepared statement whose rows have the shape that its SQL names. */
@@ -73,7 +75,7 @@ export function openDatabase(path: string, format: DatabaseFormat): DatabaseSync
   try {
     db.exec(
       `PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
-       PRAGMA cache_size = -${CACHE_KIB}; PRAGMA temp_store = MEMORY; BEGIN EXCLUSIVE`,
+       PRAGMA cache_size = -${format.cacheKib ?? CACHE_KIB}; PRAGMA temp_store = MEMORY; BEGIN EXCLUSIVE`,
     )
     const number = (pragma: string) => Number(Object.values(db.prepare(`PRAGMA ${pragma}`).get() ?? {})[0])
     const application = number('application_id')
@@ -84,9 +86,8 @@ export function openDatabase(path: string, format: DatabaseFormat): DatabaseSync
       )
     else if (application !== format.applicationId)
       throw new FolderError(`this is not the database of ${what}`, { path })
-    else if (version < format.version && canUpgrade(format, version))
-      for (let from = version; from < format.version; from++)
-        db.exec(`${format.upgrades?.[from] ?? ''}; PRAGMA user_version = ${from + 1}`)
+    else if (format.upgrades?.[version] !== undefined)
+      db.exec(`${format.upgrades[version]}; PRAGMA user_version = ${format.version}`)
     else if (version !== format.version)
       throw new FolderError(
         `the database of ${what} has version ${version}, this program knows ${format.version}`,
@@ -110,9 +111,4 @@ export function openDatabase(path: string, format: DatabaseFormat): DatabaseSync
       )
     throw error
   }
-}
-
-function canUpgrade({ version, upgrades }: DatabaseFormat, from: number): boolean {
-  for (let at = from; at < version; at++) if (upgrades?.[at] === undefined) return false
-  return true
 }

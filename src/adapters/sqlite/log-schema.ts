@@ -1,7 +1,7 @@
 import type { DatabaseFormat } from './database.ts'
 
 /** Version and mark of a file that holds a log store alone, "AMLG". */
-const LOG_SCHEMA_VERSION = 1
+const LOG_SCHEMA_VERSION = 2
 const LOG_APPLICATION_ID = 0x414d_4c47
 
 /**
@@ -19,10 +19,11 @@ CREATE TABLE log_saved (
 CREATE TABLE checkpoints (size INTEGER PRIMARY KEY, note BLOB NOT NULL) STRICT;
 `
 
-/** A log store by itself. */
+/** A log store by itself: a witness's, in a provider's little memory. */
 export const LOG_DATABASE: DatabaseFormat = {
   what: 'a log store',
   applicationId: LOG_APPLICATION_ID,
   version: LOG_SCHEMA_VERSION,
   schema: LOG_SCHEMA,
+  cacheKib: 4 * 1024,
 }

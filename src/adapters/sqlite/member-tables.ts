@@ -1,5 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { DeviceRow, MemberRow, MemberWriter, WaitingRow } from '../../ports/tracker-store-members.ts'
+import { claimTables } from './claim-tables.ts'
 import { query } from './database.ts'
 
 interface MemberColumns {
@@ -53,7 +54,7 @@ const waitingRow = (row: WaitingColumns): WaitingRow => ({
   since: row.since,
 })
 
-/** Members, their devices and what these signed last, newcomers and used invites. */
+/** Members, their devices and what these signed last, newcomers, used invites and claims of names. */
 export function memberTables(db: DatabaseSync): MemberWriter {
   const member = query<MemberColumns>(db, 'SELECT * FROM members WHERE id = ?')
   const memberNamed = query<MemberColumns>(db, 'SELECT * FROM members WHERE name = ?')
@@ -99,6 +100,7 @@ export function memberTables(db: DatabaseSync): MemberWriter {
     row === undefined ? undefined : map(row)
 
   return {
+    ...claimTables(db),
     member: (id) => some(member.get(id), memberRow),
     memberNamed: (name) => some(memberNamed.get(name), memberRow),
     devicesOf: (id) => devicesOf.all(id).map(deviceRow),

@@ -2,17 +2,33 @@ import type { DatabaseFormat } from './database.ts'
 import { LOG_SCHEMA } from './log-schema.ts'
 
 /** Version of the tables below, kept as SQLite's user_version; another version is refused. */
-const SCHEMA_VERSION = 2
+const SCHEMA_VERSION = 3
 
 /** Marks the file as ours: SQLite's application_id, "AMTK". */
 const APPLICATION_ID = 0x414d_544b
 
-/** The first version had no log: the tracker builds it from the entries. */
-const UPGRADES = { 1: LOG_SCHEMA }
+/** Claims of names on their way to the ledger, one of each member; `block` is where it is registered. */
+const NAME_CLAIMS = `
+CREATE TABLE name_claims (
+  member BLOB PRIMARY KEY, name TEXT NOT NULL, owner BLOB NOT NULL, chain_id INTEGER NOT NULL, contract BLOB NOT NULL,
+  signature BLOB NOT NULL, since INTEGER NOT NULL, try_at INTEGER NOT NULL, block INTEGER, problem TEXT
+) STRICT, WITHOUT ROWID;
+CREATE INDEX name_claims_waiting ON name_claims (try_at, member) WHERE block IS NULL;
+`
+
+/** How a stripe's shards came to their places: place -1 is the draw for all of them, else the newest for one shard. */
+const PLACEMENT_DRAWS = `
+CREATE TABLE draws (
+  stripe INTEGER NOT NULL, place INTEGER NOT NULL, body BLOB NOT NULL, PRIMARY KEY (stripe, place)
+) STRICT, WITHOUT ROWID;
+`
+
+/** Version 1, the only one that was released, had no log: the tracker builds it from the entries. */
+const UPGRADES = { 1: LOG_SCHEMA + NAME_CLAIMS + PLACEMENT_DRAWS }
 
 /**
  * `entries` and `changes` hold exact bytes in order: all other tables can be made again from them, but for what isn't
- * logged (waiting newcomers, stripes and where they are). A change's row id is entry * 4096 + place.
+ * logged (waiting newcomers, claims of names, stripes and where they are). A change's row id is entry * 4096 + place.
  */
 const SCHEMA = `
 CREATE TABLE entries (
@@ -109,6 +125,6 @@ export const TRACKER_DATABASE: DatabaseFormat = {
   what: 'a tracker',
   applicationId: APPLICATION_ID,
   version: SCHEMA_VERSION,
-  schema: SCHEMA + LOG_SCHEMA,
+  schema: SCHEMA + LOG_SCHEMA + NAME_CLAIMS + PLACEMENT_DRAWS,
   upgrades: UPGRADES,
 }

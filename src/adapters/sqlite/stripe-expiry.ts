@@ -29,6 +29,7 @@ export function stripeExpiry(db: DatabaseSync): StripeWriter['expire'] {
   )
   const free = query(db, 'INSERT OR IGNORE INTO frees (provider, shard) VALUES (?, ?)')
   const dropLocations = query(db, 'DELETE FROM locations WHERE stripe = ?')
+  const dropDraws = query(db, 'DELETE FROM draws WHERE stripe = ?')
   const dropStripe = query(db, 'DELETE FROM stripes WHERE n = ?')
   const dropLists = query(
     db,
@@ -44,6 +45,7 @@ export function stripeExpiry(db: DatabaseSync): StripeWriter['expire'] {
     for (const { n } of stripes) {
       dropped.push(...held.all(n))
       dropLocations.run(n)
+      dropDraws.run(n)
       dropStripe.run(n)
     }
     for (const row of dropped) dropHolder.run(row.stripe, row.idx, row.provider)

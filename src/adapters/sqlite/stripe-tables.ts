@@ -14,6 +14,9 @@ interface LocationColumns extends Omit<BlobLocation, 'sealed' | 'committed' | 'o
   committed: number
 }
 
+/** The place of a draw for all shards of a stripe. */
+const WHOLE_STRIPE = -1
+
 /** Stripes, who holds their shards, where blobs are, and what is to be freed. */
 export function stripeTables(db: DatabaseSync, spaces: RowNumbers, providers: RowNumbers): StripeWriter {
   const number = query<{ n: number; stripe: Uint8Array }>(db, 'SELECT n, stripe FROM stripes WHERE id = ?')
@@ -53,9 +56,10 @@ export function stripeTables(db: DatabaseSync, spaces: RowNumbers, providers: Ro
     `SELECT p.id AS provider, sum(h.bytes) AS bytes FROM holders h JOIN stripes s ON s.n = h.stripe
      JOIN providers p ON p.n = h.provider WHERE h.state = 0 AND h.state <> 1 AND s.lease_until > ? GROUP BY h.provider`,
   )
-  const storedBy = query<{ provider: Uint8Array; shards: number; bytes: number }>(
+  const storedBy = query<{ provider: Uint8Array; shards: number; bytes: number; goodBytes: number }>(
     db,
-    `SELECT p.id AS provider, count(*) AS shards, sum(h.bytes) AS bytes FROM holders h
+    `SELECT p.id AS provider, count(*) AS shards, sum(h.bytes) AS bytes,
+     sum(CASE WHEN h.damage IS NULL THEN h.bytes ELSE 0 END) AS goodBytes FROM holders h
      JOIN providers p ON p.n = h.provider WHERE h.state = 1 GROUP BY h.provider`,
   )
   const health = query<HealthCount>(
@@ -72,6 +76,10 @@ export function stripeTables(db: DatabaseSync, spaces: RowNumbers, providers: Ro
     `SELECT DISTINCT p.id AS provider, h.shard, h.found, h.damage AS what FROM holders h
      JOIN providers p ON p.n = h.provider WHERE h.damage IS NOT NULL ORDER BY h.found DESC LIMIT ?`,
   )
+  const draws = query<{ body: Uint8Array }>(
+    db,
+    'SELECT d.body FROM draws d JOIN stripes s ON s.n = d.stripe WHERE s.id = ? ORDER BY d.place',
+  )
   const frees = query<{ shard: Uint8Array }>(db, 'SELECT shard FROM frees WHERE provider = ? LIMIT ?')
 
   const addStripe = query(
@@ -86,6 +94,11 @@ export function stripeTables(db: DatabaseSync, spaces: RowNumbers, providers: Ro
     `INSERT INTO holders (stripe, idx, provider, shard, bytes, state) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
      ON CONFLICT (stripe, idx, provider) DO UPDATE SET state = ?6,
      damage = CASE ?6 WHEN 1 THEN NULL ELSE damage END, found = CASE ?6 WHEN 1 THEN NULL ELSE found END`,
+  )
+  const putDraw = query(
+    db,
+    `INSERT INTO draws (stripe, place, body) VALUES (?1, ?2, ?3)
+     ON CONFLICT (stripe, place) DO UPDATE SET body = ?3`,
   )
   const sealStripe = query(db, 'UPDATE stripes SET sealed = 1 WHERE id = ?')
   const setHash = query(db, 'UPDATE stripes SET blobs_hash = ? WHERE id = ?')
@@ -132,6 +145,7 @@ export function stripeTables(db: DatabaseSync, spaces: RowNumbers, providers: Ro
       return row === undefined ? undefined : { bytes: row.bytes, committed: row.committed === 1 }
     },
     uncommittedListBytes: (member) => listBytes.get(member)?.bytes ?? 0,
+    draws: (stripe) => draws.all(stripe).map(({ body }) => body),
     busyWith(shards, space) {
       const found = new Map<string, Uint8Array>()
       for (const shard of shards)
@@ -165,6 +179,10 @@ export function stripeTables(db: DatabaseSync, spaces: RowNumbers, providers: Ro
       if (row === undefined) return
       const [shard, bytes] = stripeCodec.decode(row.stripe).shards[index]!
       putHolder.run(row.n, index, providerOf(provider), shard, bytes, state)
+    },
+    putDraw(stripe, index, draw) {
+      const row = number.get(stripe)
+      if (row !== undefined) putDraw.run(row.n, index ?? WHOLE_STRIPE, draw)
     },
     sealStripe: (stripe) => void sealStripe.run(stripe),
     addBlobs(stripe, hash, blobs) {

@@ -33,6 +33,21 @@ export const ANCHOR_SECONDS = [
   countingNumber,
 ] as const
 
+export interface ChainUrlOption {
+  readonly chainUrl?: string
+}
+
+/** For commands that ask the chain itself. */
+export const ASK_CHAIN_URL = [
+  '--chain-url <url>',
+  "a node of the pool's chain that is asked (default: ALLMEND_CHAIN_URL or the home's)",
+] as const
+
+/** The node to ask by option or environment; the home may know another. */
+export function namedChainUrl(option: string | undefined): string | undefined {
+  return option ?? (process.env['ALLMEND_CHAIN_URL'] || undefined)
+}
+
 /** The node that was named, with its key. */
 export function chainNode({ chainUrl, chainKeyFile }: ChainNodeOptions): ChainNode | undefined {
   if (chainUrl === undefined && chainKeyFile === undefined) return undefined

@@ -4,6 +4,8 @@ import { join } from 'node:path'
 import type { Command } from 'commander'
 import type { Client } from '../../client/client.ts'
 import { openClient } from '../node/open-client.ts'
+import type { ChainUrlOption } from './chain-options.ts'
+import { namedChainUrl } from './chain-options.ts'
 import type { Output } from './output.ts'
 import { createOutput } from './output.ts'
 import { readSecret } from './secrets.ts'
@@ -13,6 +15,11 @@ export interface GlobalOptions {
   readonly json?: boolean
   readonly passphraseFile?: string
   readonly stale?: boolean
+}
+
+export interface WithClientOptions extends ChainUrlOption {
+  /** The command's work counts whatever providers say of the log. */
+  readonly goesOn?: boolean
 }
 
 export interface CommandContext {
@@ -25,7 +32,7 @@ export interface CommandContext {
   /** Sets the exit code of a command that did part of its work. */
   setExitCode(code: number): void
   /** Opens the member's client for `use` and closes it afterwards. */
-  withClient<T>(use: (client: Client) => Promise<T>): Promise<T>
+  withClient<T>(use: (client: Client) => Promise<T>, options?: WithClientOptions): Promise<T>
 }
 
 export function commandContext(command: Command, signal: AbortSignal): CommandContext {
@@ -40,15 +47,17 @@ export function commandContext(command: Command, signal: AbortSignal): CommandCo
     setExitCode(code) {
       process.exitCode = code
     },
-    async withClient(use) {
+    async withClient(use, { chainUrl, goesOn = false } = {}) {
       const client = await openClient({
         home,
         acceptStale: options.stale === true,
+        chainUrl: namedChainUrl(chainUrl),
         passphrase: () =>
           readSecret({ what: 'Passphrase', file: options.passphraseFile, variable: 'ALLMEND_PASSPHRASE' }),
       })
       try {
         const result = await use(client)
+        if (!goesOn) await client.heard.settled()
         const notice = client.log.notice()
         if (notice !== undefined) output.note(notice)
         return result

@@ -5,6 +5,7 @@ import { registerCat } from './commands/cat.ts'
 import { registerChain } from './commands/chain.ts'
 import { registerCheck } from './commands/check.ts'
 import { registerDown } from './commands/down.ts'
+import { registerExport } from './commands/export.ts'
 import { registerGet } from './commands/get.ts'
 import { registerInit } from './commands/init.ts'
 import { registerLedger } from './commands/ledger.ts'
@@ -23,6 +24,7 @@ import { registerStatus } from './commands/status.ts'
 import { registerTracker } from './commands/tracker.ts'
 import { registerUp } from './commands/up.ts'
 import { registerWhoami } from './commands/whoami.ts'
+import { registerWitness } from './commands/witness.ts'
 
 const EXIT_CODES = `
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not found, 4 denied, 5 conflict,
@@ -54,6 +56,7 @@ export function createProgram(version: string, signal: AbortSignal): Command {
     registerDown,
     registerPut,
     registerGet,
+    registerExport,
     registerCat,
     registerLs,
     registerStat,
@@ -64,6 +67,7 @@ export function createProgram(version: string, signal: AbortSignal): Command {
     registerCheck,
     registerLog,
     registerLedger,
+    registerWitness,
     registerProviders,
     registerInit,
     registerRecover,

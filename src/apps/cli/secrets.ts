@@ -27,6 +27,11 @@ export async function readSecret({ what, file, variable }: SecretSource): Promis
   return line
 }
 
+/** The 24 words of a member. */
+export function readPhrase(file: string | undefined): Promise<string> {
+  return readSecret({ what: 'Your 24 words', file, variable: 'ALLMEND_PHRASE' })
+}
+
 /** A new passphrase: typed twice on a terminal. */
 export async function readNewPassphrase(file: string | undefined): Promise<string> {
   const source: SecretSource = { what: 'New passphrase', file, variable: 'ALLMEND_PASSPHRASE' }

@@ -11,17 +11,28 @@ export interface HomeConfig {
   readonly member: Uint8Array
   readonly genesis: Uint8Array
   readonly tracker: { readonly address: string; readonly peerId: Uint8Array }
-  /** JSON-RPC of a node that `log verify` asks; that it shows the pool's chain is checked. */
+  /** JSON-RPC of a node of the pool's chain; that it shows the pool's contracts is checked. */
   readonly chainUrl?: string
+  /** The ledger for which the member's name was handed in. */
+  readonly claimed?: ClaimedLedger
 }
 
-export function encodeHomeConfig({ name, member, genesis, tracker, chainUrl }: HomeConfig): string {
+export interface ClaimedLedger {
+  readonly chainId: number
+  /** 20 bytes. */
+  readonly directory: Uint8Array
+}
+
+export function encodeHomeConfig({ name, member, genesis, tracker, chainUrl, claimed }: HomeConfig): string {
   const plain = {
     name,
     member: toHex(member),
     genesis: toHex(genesis),
     tracker: { address: tracker.address, peerId: toHex(tracker.peerId) },
     ...(chainUrl === undefined ? {} : { chainUrl }),
+    ...(claimed === undefined
+      ? {}
+      : { claimed: { chainId: claimed.chainId, directory: toHex(claimed.directory) } }),
   }
   return `${JSON.stringify(plain, null, 2)}\n`
 }
@@ -37,6 +48,8 @@ export function parseHomeConfig(text: string, file: string): HomeConfig {
       : fail(`${what} is not an object`)
   const string = (value: unknown, what: string): string =>
     typeof value === 'string' ? value : fail(`${what} is not a text`)
+  const number = (value: unknown, what: string): number =>
+    typeof value === 'number' && Number.isSafeInteger(value) ? value : fail(`${what} is not a whole number`)
   const bytes = (value: unknown, what: string, length?: number): Uint8Array => {
     const found = fromHex(string(value, what))
     if (found === undefined || (length !== undefined && found.length !== length))
@@ -52,6 +65,7 @@ export function parseHomeConfig(text: string, file: string): HomeConfig {
   const root = object(parsed, 'it')
   const tracker = object(root['tracker'], 'tracker')
   const chainUrl = root['chainUrl']
+  const claimed = root['claimed'] === undefined ? undefined : object(root['claimed'], 'claimed')
   return {
     name: string(root['name'], 'name'),
     member: bytes(root['member'], 'member', 32),
@@ -61,5 +75,13 @@ export function parseHomeConfig(text: string, file: string): HomeConfig {
       peerId: bytes(tracker['peerId'], 'tracker.peerId', 32),
     },
     ...(chainUrl === undefined ? {} : { chainUrl: string(chainUrl, 'chainUrl') }),
+    ...(claimed === undefined
+      ? {}
+      : {
+          claimed: {
+            chainId: number(claimed['chainId'], 'claimed.chainId'),
+            directory: bytes(claimed['directory'], 'claimed.directory', 20),
+          },
+        }),
   }
 }

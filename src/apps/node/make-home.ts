@@ -5,8 +5,6 @@
 import { hostname } from 'node:os'
 import { ConflictError, DeniedError, UsageError } from '../../core/open/errors.ts'
 import { TOKEN_FOUNDING, TOKEN_MEMBER, parseJoinToken } from '../../core/open/join-token.ts'
-import { checkMemberName } from '../../core/open/objects/identity.ts'
-import { MalformedError } from '../../core/open/errors.ts'
 import { createDeviceKeys } from '../../core/secret/device-keys.ts'
 import { createKeystore } from '../../core/secret/keystore.ts'
 import type { Protection } from '../../core/secret/keystore.ts'
@@ -21,8 +19,11 @@ import { nodeClock } from '../../adapters/native/node-clock.ts'
 import { nodePrimitives } from '../../adapters/native/node-primitives.ts'
 import { nodeRandom } from '../../adapters/native/node-random.ts'
 import { createTlsTransport } from '../../adapters/tls/tls-transport.ts'
+import type { HomeClaim } from './claim-home-name.ts'
+import { claimIfPossible } from './claim-home-name.ts'
 import type { HomeConfig } from './home-config.ts'
 import { HomeFolder } from './home-folder.ts'
+import { memberName } from './member-name.ts'
 import { clientOf } from './open-client.ts'
 
 /** The space that every member starts with. */
@@ -55,6 +56,8 @@ export interface MadeHome {
   /** Member id, 32 bytes. */
   readonly member: Uint8Array
   readonly pool: Uint8Array
+  /** How far the name is on its way to the ledger. */
+  readonly claim: HomeClaim
 }
 
 /**
@@ -67,8 +70,7 @@ export async function joinHome(options: JoinHomeOptions): Promise<MadeHome> {
   const token = parseJoinToken(options.token)
   if (token.kind !== TOKEN_FOUNDING && token.kind !== TOKEN_MEMBER)
     throw new UsageError('this token is for a provider: a member needs one of `allmend member invite`')
-  const { name } = options
-  checkName(name)
+  const name = memberName(options.name)
   const home = await HomeFolder.create(options.home)
   const entropy = options.phrase === undefined ? nodeRandom.bytes(ENTROPY_BYTES) : parsePhrase(options.phrase)
   return make(home, options, token, entropy, async (parts) => {
@@ -150,11 +152,12 @@ async function make(
   const client = await clientOf(home, config, contents)
   try {
     await ensureFirstSpace(client)
+    await home.saveConfig(config)
+    const claim = await claimIfPossible(home, client, entropy)
+    return { name: contents.name, member: contents.member, pool: contents.pool, claim }
   } finally {
     await client.close()
   }
-  await home.saveConfig(config)
-  return { name: contents.name, member: contents.member, pool: contents.pool }
 }
 
 async function protectionFor(home: HomeFolder, wanted: MakeHomeOptions['protection']): Promise<Protection> {
@@ -169,17 +172,4 @@ async function protectionFor(home: HomeFolder, wanted: MakeHomeOptions['protecti
 
 async function ensureFirstSpace(client: Client): Promise<void> {
   if (!(await client.trees.roots()).has(FIRST_SPACE)) await createSpace(client, { name: FIRST_SPACE })
-}
-
-function checkName(name: string): void {
-  try {
-    checkMemberName(name)
-  } catch (cause) {
-    if (!(cause instanceof MalformedError)) throw cause
-    throw new UsageError(
-      `${JSON.stringify(name)} can't be a member's name: 3 to 32 of a-z, 0-9 and hyphens`,
-      {},
-      { cause },
-    )
-  }
 }

@@ -14,6 +14,7 @@ import { nodeClock } from '../../adapters/native/node-clock.ts'
 import { nodePrimitives } from '../../adapters/native/node-primitives.ts'
 import { nodeRandom } from '../../adapters/native/node-random.ts'
 import { createTlsTransport } from '../../adapters/tls/tls-transport.ts'
+import { withChain } from './chain-heads.ts'
 import type { HomeConfig } from './home-config.ts'
 import { HomeFolder } from './home-folder.ts'
 import { WorkerDataPath } from './worker-data-path.ts'
@@ -25,6 +26,8 @@ export interface OpenClientOptions {
   readonly passphrase?: () => Promise<string>
   /** Reads go on though no quorum of witnesses has confirmed the log for a day. */
   readonly acceptStale?: boolean
+  /** A node of the pool's chain; by default the one that the home knows. */
+  readonly chainUrl?: string | undefined
 }
 
 /**
@@ -43,7 +46,7 @@ export async function openClient(options: OpenClientOptions): Promise<Client> {
     await home.keystore(),
     await protectionOf(home, options),
   )
-  return clientOf(home, config, contents, options.acceptStale)
+  return clientOf(home, config, contents, options)
 }
 
 /** The client of an opened home. */
@@ -51,7 +54,10 @@ export async function clientOf(
   home: HomeFolder,
   config: HomeConfig,
   contents: KeystoreContents,
-  acceptStale = false,
+  {
+    acceptStale = false,
+    chainUrl = config.chainUrl,
+  }: Pick<OpenClientOptions, 'acceptStale' | 'chainUrl'> = {},
 ): Promise<Client> {
   if (!equalBytes(poolIdOf(nodePrimitives, config.genesis), contents.pool))
     throw new UntrustedError(`${home.path}/config.json names another pool than the keystore: it was changed`)
@@ -76,6 +82,8 @@ export async function clientOf(
     device: new NodeDeviceStore(home.device),
     journal: new NodePutJournal(home.journal),
     pins: new NodePinStore(home.pins),
+    withLedger:
+      chainUrl === undefined ? undefined : (chain, use) => withChain(chainUrl, contents.pool, chain, use),
     ...(acceptStale ? { acceptStale } : {}),
   })
 }

@@ -18,7 +18,7 @@ export function poolAccess(
   netSeed: Uint8Array,
   settings: ProviderSettings,
 ): PoolAccess {
-  const { pool, tracker, invite, name, capacity, address, seq, witness } = settings
+  const { pool, tracker, invite, name, capacity, address, seq, witness, reporter } = settings
   return {
     dial: (signal) => transport.dial(tracker.address, tracker.peerId, signal === undefined ? {} : { signal }),
     async announce(connection, secret) {
@@ -26,7 +26,17 @@ export function poolAccess(
         primitives,
         pool,
         netSeed,
-        record: { suite: SUITE, net: transport.publicKey, invite, name, address, capacity, seq, witness },
+        record: {
+          suite: SUITE,
+          net: transport.publicKey,
+          invite,
+          name,
+          address,
+          capacity,
+          seq,
+          witness,
+          reporter,
+        },
         ...(secret === undefined ? {} : { secret }),
       })
       return genesis.logKey

@@ -1,7 +1,8 @@
 /**
- * A provider's folder: `format`, `lock`, `net.key` (0600, the 32-byte seed), `provider.json`, `shards/` for the
+ * A provider's folder: `format`, `lock`, `net.key` and `reporter.key` (0600, 32 bytes each), `provider.json`, `shards/` for the
  * store, and `witness.db`.
- * Invariants: one process has it; every file is replaced whole and durably; the key is made once and never replaced.
+ * Invariants: one process has it; every file is replaced whole and durably; keys are made once and never replaced:
+ * the ledger knows one reporter of a provider.
  */
 import * as fs from 'node:fs/promises'
 import * as path from 'node:path'
@@ -26,6 +27,8 @@ export interface ProviderFolder {
   readonly witness: string
   /** The net key's seed. */
   readonly netSeed: Uint8Array
+  /** The secp256k1 key that signs reports for the ledger. */
+  readonly reporterKey: Uint8Array
   /** As saved last; undefined before the first join. */
   settings(): ProviderSettings | undefined
   save(settings: ProviderSettings): Promise<void>
@@ -50,10 +53,17 @@ export async function openProviderFolder(folder: string, random: Random): Promis
     const file = path.join(folder, 'provider.json')
     const text = await readIfThere(file)
     let settings = text === undefined ? undefined : parseSettings(text.toString('utf8'), file)
+    const reporterKey = await openRoleKey(path.join(folder, 'reporter.key'), random, {
+      role: 'provider',
+      // Folders from before there were reports have none.
+      mayCreate: settings?.reporter === undefined,
+      mayReplace: false,
+    })
     return {
       shards: path.join(folder, 'shards'),
       witness: path.join(folder, 'witness.db'),
       netSeed,
+      reporterKey,
       settings: () => settings,
       async save(next) {
         await replaceFile(nodeFiles, file, Buffer.from(encodeSettings(next), 'utf8'))

@@ -22,11 +22,13 @@ export interface ProviderSettings {
   readonly seq: number
   /** The cosigning key that the record names. */
   readonly witness?: Uint8Array
+  /** The address of the key that signs reports for the ledger, which the record names; 20 bytes. */
+  readonly reporter?: Uint8Array
 }
 
 /** The settings as text for people to read. */
 export function encodeSettings(settings: ProviderSettings): string {
-  const { pool, tracker, invite, inviter, logKey, name, capacity, address, seq, witness } = settings
+  const { pool, tracker, invite, inviter, logKey, name, capacity, address, seq, witness, reporter } = settings
   const plain = {
     pool: toHex(pool),
     tracker: { address: tracker.address, peerId: toHex(tracker.peerId) },
@@ -38,6 +40,7 @@ export function encodeSettings(settings: ProviderSettings): string {
     address,
     seq,
     ...(witness === undefined ? {} : { witness: toHex(witness) }),
+    ...(reporter === undefined ? {} : { reporter: toHex(reporter) }),
   }
   return `${JSON.stringify(plain, null, 2)}\n`
 }
@@ -51,9 +54,9 @@ export function parseSettings(text: string, file: string): ProviderSettings {
     typeof value === 'object' && value !== null && !Array.isArray(value)
       ? (value as Record<string, unknown>)
       : fail(`${what} is not an object`)
-  const id = (value: unknown, what: string): Uint8Array => {
+  const id = (value: unknown, what: string, length = 32): Uint8Array => {
     const bytes = typeof value === 'string' ? fromHex(value) : undefined
-    return bytes?.length === 32 ? bytes : fail(`${what} is not 64 hexadecimal digits`)
+    return bytes?.length === length ? bytes : fail(`${what} is not ${2 * length} hexadecimal digits`)
   }
   const string = (value: unknown, what: string): string =>
     typeof value === 'string' ? value : fail(`${what} is not a text`)
@@ -84,5 +87,6 @@ export function parseSettings(text: string, file: string): ProviderSettings {
     address: string(root['address'], 'address'),
     seq: count(root['seq'], 'seq'),
     ...(root['witness'] === undefined ? {} : { witness: id(root['witness'], 'witness') }),
+    ...(root['reporter'] === undefined ? {} : { reporter: id(root['reporter'], 'reporter', 20) }),
   }
 }

@@ -85,6 +85,7 @@ export function settingsAt(
     saved.capacity === next.capacity &&
     saved.name === next.name &&
     equalBytes(saved.invite, next.invite) &&
-    equalBytes(saved.witness ?? NONE, next.witness ?? NONE)
+    equalBytes(saved.witness ?? NONE, next.witness ?? NONE) &&
+    equalBytes(saved.reporter ?? NONE, next.reporter ?? NONE)
   return { ...next, address, seq: same ? saved.seq : (saved?.seq ?? 0) + 1 }
 }

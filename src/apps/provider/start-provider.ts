@@ -11,6 +11,7 @@ import { router } from '../../ports/rpc.ts'
 import type { RequestHandler } from '../../ports/transport.ts'
 import { createProvider } from '../../provider/create-provider.ts'
 import { openDiskShardStore } from '../../adapters/disk/disk-shard-store.ts'
+import { addressOfKey, createReportSigner } from '../../adapters/evm/report-signer.ts'
 import { nodeClock } from '../../adapters/native/node-clock.ts'
 import { nodePrimitives } from '../../adapters/native/node-primitives.ts'
 import { nodeRandom } from '../../adapters/native/node-random.ts'
@@ -98,7 +99,14 @@ export async function startProvider(options: StartProviderOptions): Promise<Runn
       folder,
       transport,
       listener.address,
-      witness === undefined ? wanted : { ...wanted, settings: { ...wanted.settings, witness: witness.key } },
+      {
+        ...wanted,
+        settings: {
+          ...wanted.settings,
+          reporter: addressOfKey(folder.reporterKey),
+          ...(witness === undefined ? {} : { witness: witness.key }),
+        },
+      },
     )
     if (joined)
       logger.info({ pool: toHex(settings.pool), tracker: settings.tracker.address }, 'joined the pool')
@@ -110,6 +118,7 @@ export async function startProvider(options: StartProviderOptions): Promise<Runn
       netKey: transport.publicKey,
       pool: settings.pool,
       logKey,
+      signReport: (domain, body) => createReportSigner(domain).signReport(folder.reporterKey, body),
     })
     maxBodyBytes = provider.maxBodyBytes
     serve = router(provider.routes)

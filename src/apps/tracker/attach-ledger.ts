@@ -3,12 +3,15 @@
  * - nothing waits for it: the ledger is opened in the background and again after a failure, heads are brought there by `createAnchoring`.
  * - what the ledger held at a block goes into the next `heads` entry, with the block's hash: so the log keeps the chain to its past.
  */
-import { AllmendError, CancelledError } from '../../core/open/errors.ts'
+import { AllmendError } from '../../core/open/errors.ts'
 import { createAnchoring } from '../../adapters/evm/anchoring.ts'
 import type { Anchoring } from '../../adapters/evm/anchoring.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { Ledger } from '../../ports/ledger.ts'
 import type { Logger } from '../../ports/logger.ts'
+import type { CapacityRelay } from '../../tracker/capacity/capacity-relay.ts'
+import type { NameRelay } from '../../tracker/log/name-relay.ts'
+import { aborted, pause as sleep } from '../../tracker/log/pause.ts'
 import type { LedgerAccess, TrackerLedger } from '../../tracker/log/tracker-ledger.ts'
 import type { TrackerLog } from '../../tracker/log/tracker-log.ts'
 
@@ -27,6 +30,10 @@ export interface AttachOptions extends AnchoringIntervals {
   /** The pool's id, once it is founded. */
   readonly pool: Promise<Uint8Array>
   readonly log: TrackerLog
+  /** Brings members' names there. */
+  readonly names: NameRelay
+  /** Brings providers and their capacity there, and its weights to the draws. */
+  readonly capacity: CapacityRelay
   readonly clock: Clock
   readonly logger: Logger
 }
@@ -67,10 +74,16 @@ async function run(
   access.problem = undefined
   access.ledger = {
     binding: ledger.binding,
+    nameContract: ledger.nameContract,
     status: () => ledger.status(),
     headAt: (index) => ledger.headAt(index),
-    anchoring: () => anchoring.status(),
+    anchoring: () => {
+      // What follows heads may be waiting for a chain that hangs.
+      anchoring.noteSize(options.log.served?.checkpoint.size ?? 0)
+      return anchoring.status()
+    },
   }
+  const relaying = Promise.all([options.names.run(ledger, signal), options.capacity.run(ledger, signal)])
   try {
     await follow(options, ledger, anchoring, signal)
   } finally {
@@ -78,12 +91,8 @@ async function run(
     // What is under way is not waited for: the next start finds it on the chain, or sends it again.
     await ledger.close()
     await ended
+    await relaying
   }
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve()
-  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
 }
 
 /** The ledger, however long that takes; undefined when the signal aborts first. */
@@ -154,12 +163,4 @@ async function anchorNow(ledger: Ledger): Promise<TrackerLog['anchor']> {
   const head = await ledger.latestHead(block.number)
   if (head === undefined) return undefined
   return { size: head.size, root: head.root, block: block.number, blockHash: block.hash }
-}
-
-async function sleep(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
-  try {
-    await clock.sleep(ms, signal)
-  } catch (error) {
-    if (!(error instanceof CancelledError)) throw error
-  }
 }

@@ -92,12 +92,13 @@ export async function startTracker(options: StartTrackerOptions): Promise<Runnin
         pool.resolve(founded)
         void folder.forgetFoundingSecret().catch(failed)
       },
+      evidence: await folder.evidence(),
       onEvidence: (proof) => void folder.saveEvidence(proof).catch(failed),
       ledger: () => ledger,
       ...(foundingSecret === undefined ? {} : { foundingSecret }),
       ...(options.leaseMs === undefined ? {} : { leaseMs: options.leaseMs }),
     })
-    const { log } = tracker.state
+    const { log, names, capacity } = tracker.state
     const abort = new AbortController()
     const sealing = tracker.run(abort.signal)
     undo.push(async () => {
@@ -109,6 +110,8 @@ export async function startTracker(options: StartTrackerOptions): Promise<Runnin
         open: options.ledger,
         pool: pool.promise,
         log,
+        names,
+        capacity: capacity.relay,
         logger,
         clock: nodeClock,
         ...options.anchoring,

@@ -7,7 +7,10 @@ import { createHash } from 'node:crypto'
 import * as fs from 'node:fs/promises'
 import * as path from 'node:path'
 import { FolderError } from '../../core/open/errors.ts'
+import { MAX_FORK_PROOF_BYTES } from '../../core/open/log/fork-proof.ts'
 import type { Random } from '../../ports/random.ts'
+import { MAX_FORK_PROOFS } from '../../tracker/log/fork-proofs.ts'
+import { errnoOf } from '../../adapters/disk/disk-error.ts'
 import { nodeFiles } from '../../adapters/disk/disk-files.ts'
 import { readFolderFormat, writeFolderFormat } from '../../adapters/disk/folder-format.ts'
 import { lockFolder } from '../../adapters/disk/folder-lock.ts'
@@ -18,6 +21,8 @@ import { syncFolder } from '../../adapters/disk/sync-folder.ts'
 
 const KIND = 'tracker'
 const VERSION = 1
+/** Of both sorts of proofs. */
+const MAX_EVIDENCE_FILES = 2 * MAX_FORK_PROOFS
 
 export interface TrackerFolder {
   readonly database: string
@@ -30,6 +35,8 @@ export interface TrackerFolder {
   saveAddress(address: string): Promise<void>
   /** Keeps a proof that the log has two histories, durably: `evidence/<hash>.fork`. */
   saveEvidence(proof: Uint8Array): Promise<void>
+  /** Those that were kept, the oldest first, at most as many as `saveEvidence` would be asked to keep. */
+  evidence(): Promise<Uint8Array[]>
   /** Removes the founding secret, durably. */
   forgetFoundingSecret(): Promise<void>
   release(): void
@@ -64,6 +71,7 @@ export async function openTrackerFolder(folder: string, random: Random): Promise
         const name = createHash('sha256').update(proof).digest('hex').slice(0, 32)
         await replaceFile(nodeFiles, path.join(at('evidence'), `${name}.fork`), Buffer.from(proof))
       },
+      evidence: () => readEvidence(at('evidence')),
       async forgetFoundingSecret() {
         await fs.rm(at('founding.secret'), { force: true })
         await syncFolder(nodeFiles, folder)
@@ -74,6 +82,27 @@ export async function openTrackerFolder(folder: string, random: Random): Promise
     lock.release()
     throw error
   }
+}
+
+async function readEvidence(folder: string): Promise<Uint8Array[]> {
+  let names: string[]
+  try {
+    names = (await fs.readdir(folder)).filter((name) => name.endsWith('.fork'))
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return []
+    throw error
+  }
+  const files = await Promise.all(
+    names.map(async (name) => ({
+      file: path.join(folder, name),
+      stat: await fs.stat(path.join(folder, name)),
+    })),
+  )
+  const kept = files
+    .filter(({ stat }) => stat.size <= MAX_FORK_PROOF_BYTES)
+    .sort((a, b) => a.stat.mtimeMs - b.stat.mtimeMs)
+    .slice(0, MAX_EVIDENCE_FILES)
+  return Promise.all(kept.map(({ file }) => fs.readFile(file)))
 }
 
 function parseAddress(text: Buffer | undefined, file: string): string | undefined {

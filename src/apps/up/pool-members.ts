@@ -1,13 +1,15 @@
 /** The members of a pool that `up` runs: made when they aren't there yet, told when the tracker moved. */
 import * as fs from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
-import { DeniedError, FolderError, NotFoundError } from '../../core/open/errors.ts'
+import { AllmendError, DeniedError, FolderError, NotFoundError } from '../../core/open/errors.ts'
 import { equalBytes } from '../../core/open/bytes.ts'
 import { genesisCodec } from '../../core/open/objects/identity.ts'
 import type { Client } from '../../client/client.ts'
 import { admitMembers } from '../../client/membership/admit-members.ts'
 import { inviteMember } from '../../client/membership/invite-member.ts'
-import type { HomeConfig } from '../node/home-config.ts'
+import { parsePhrase } from '../../core/secret/phrase.ts'
+import { claimHomeName } from '../node/claim-home-name.ts'
+import type { ClaimedLedger, HomeConfig } from '../node/home-config.ts'
 import { HomeFolder } from '../node/home-folder.ts'
 import { joinHome, recoverHome } from '../node/make-home.ts'
 import { openClient } from '../node/open-client.ts'
@@ -16,6 +18,12 @@ import type { PoolLayout } from './pool-layout.ts'
 
 const JOIN_MS = 30_000
 const ADMIT_PAUSE_MS = 50
+
+export interface UnclaimedMember {
+  readonly home: HomeFolder
+  /** The 24 words. */
+  readonly phrase: string
+}
 
 /** Makes the homes that are missing. `foundingToken` is there while the pool isn't founded; the first name founds it. */
 export async function ensureMembers(
@@ -48,6 +56,33 @@ export async function tellMembers(
       equalBytes(config.tracker.peerId, tracker.peerId) &&
       (chainUrl === undefined || config.chainUrl === chainUrl)
     if (!same) await home.saveConfig({ ...config, tracker, ...(chainUrl === undefined ? {} : { chainUrl }) })
+  }
+}
+
+/** Homes whose words are here and whose names were not claimed on this ledger. */
+export async function unclaimedMembers(
+  layout: PoolLayout,
+  ledger: ClaimedLedger,
+): Promise<UnclaimedMember[]> {
+  const found: UnclaimedMember[] = []
+  for (const name of await fs.readdir(layout.members)) {
+    const home = await openHome(layout.member(name))
+    const phrase = home === undefined ? undefined : await readIfThere(layout.phraseFile(name))
+    if (home === undefined || phrase === undefined) continue
+    const { claimed } = await home.config()
+    const isClaimed = claimed?.chainId === ledger.chainId && equalBytes(claimed.directory, ledger.directory)
+    if (!isClaimed) found.push({ home, phrase: phrase.toString('utf8') })
+  }
+  return found
+}
+
+/** Claims a member's name with his words; throws as `claimHomeName` does. */
+export async function claimMember({ home, phrase }: UnclaimedMember): Promise<void> {
+  const client = await openClient({ home: home.path })
+  try {
+    await claimHomeName(home, client, parsePhrase(phrase))
+  } finally {
+    await client.close()
   }
 }
 
@@ -113,7 +148,12 @@ async function joinByInvite(layout: PoolLayout, name: string): Promise<void> {
 
 async function admitWhenThere(inviter: Client, secret: Uint8Array, done: AbortSignal): Promise<void> {
   while (!done.aborted) {
-    if ((await admitMembers(inviter, [secret])).length > 0) return
+    try {
+      if ((await admitMembers(inviter, [secret])).length > 0) return
+    } catch (error) {
+      // Whoever waits to be admitted gives up in time.
+      if (!(error instanceof AllmendError) || error.policy !== 'retry') throw error
+    }
     await delay(ADMIT_PAUSE_MS)
   }
 }

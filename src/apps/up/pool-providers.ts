@@ -21,6 +21,11 @@ const LOOPBACK = '127.0.0.1:0'
  * a multiple of this: with its default of 16 a busy provider takes 180 MB instead of 130, and no less time.
  */
 const YOUNG_HEAP_MIB = 1
+/**
+ * MiB of old heap. A provider never needs a tenth of it, but V8 lets garbage grow to four times what lives where it may take
+ * gigabytes, and to less than half as much more here: 40 MB less while witnessing a large batch.
+ */
+const OLD_HEAP_MIB = 256
 
 /** Numbers of the providers in the folder, ascending. */
 export async function existingProviders(layout: PoolLayout): Promise<number[]> {
@@ -95,6 +100,6 @@ async function operatorOf(folder: string): Promise<Uint8Array> {
 /** Given in the environment, so that the process's own arguments stay those of the command. */
 function nodeOptions(): string {
   const given = process.env.NODE_OPTIONS
-  const own = `--max-semi-space-size=${YOUNG_HEAP_MIB}`
+  const own = `--max-semi-space-size=${YOUNG_HEAP_MIB} --max-old-space-size=${OLD_HEAP_MIB}`
   return given === undefined ? own : `${given} ${own}`
 }

@@ -27,7 +27,7 @@ import { readLedgerRecord } from '../tracker/ledger-record.ts'
 import { endOrphans } from './end-orphans.ts'
 import type { PoolLayout } from './pool-layout.ts'
 import { poolLayout } from './pool-layout.ts'
-import { ensureMembers, tellMembers, withAdmin } from './pool-members.ts'
+import { claimMember, ensureMembers, tellMembers, unclaimedMembers, withAdmin } from './pool-members.ts'
 import { existingProviders, providerCommand, providerToken } from './pool-providers.ts'
 import type { ReadyLine } from './role-process.ts'
 import type { RunningProcess } from './run-file.ts'
@@ -44,8 +44,8 @@ const PORT_IS_LOST = 3
 /** After a kill of everything, ports and locks may be held for a moment by what is just dying. */
 const START_ATTEMPTS = PORT_IS_LOST + 1
 /** The contracts are deployed within a second of the pool's founding; a network that takes longer is bound at another start. */
-const BINDING_MS = 15_000
-const BINDING_PAUSE_MS = 100
+const LEDGER_MS = 15_000
+const LEDGER_PAUSE_MS = 100
 
 export interface StartPoolOptions {
   readonly dir: string
@@ -138,10 +138,10 @@ class Pool implements RunningPool {
     const { members } = this.#options
     await ensureMembers(this.#layout, members, line['foundingToken'], this.#knownTracker())
     this.#checkStop()
-    const binding = this.#bindLedger()
+    const ledger = this.#useLedger()
     await this.#startProviders()
     await chain.ready
-    await binding
+    await ledger
     this.#checkStop()
     await tellMembers(this.#layout, this.#knownTracker(), this.#chainUrl)
     this.#isStarted = true
@@ -209,23 +209,34 @@ class Pool implements RunningPool {
     await this.#note()
   }
 
-  /** Binds a new pool to its ledger, which the tracker deploys meanwhile; what fails is tried again at the next start. */
-  async #bindLedger(): Promise<void> {
+  /** Binds a new pool to its ledger and claims its members' names there; what fails is tried again at the next start. */
+  async #useLedger(): Promise<void> {
     if (this.#options.chain === 'none') return
     try {
-      await withAdmin(this.#layout, async (admin) => {
-        const end = performance.now() + BINDING_MS
-        for (;;)
-          try {
-            return await bindLedger(admin)
-          } catch (error) {
-            if (!(error instanceof NotFoundError) || performance.now() > end) throw error
-            await delay(BINDING_PAUSE_MS, undefined, { signal: this.#options.signal })
-          }
-      })
+      await withAdmin(this.#layout, (admin) => this.#onceThere(() => bindLedger(admin)))
     } catch (error) {
       this.#logger.warn({ why: String(error) }, 'the pool is not bound to its ledger')
     }
+    try {
+      const record = await readLedgerRecord(this.#layout.tracker)
+      if (record === undefined) return
+      for (const member of await unclaimedMembers(this.#layout, record.binding))
+        await this.#onceThere(() => claimMember(member))
+    } catch (error) {
+      this.#logger.warn({ why: String(error) }, 'not all names are claimed on the ledger')
+    }
+  }
+
+  /** Tries again while the tracker has no ledger yet. */
+  async #onceThere(run: () => Promise<void>): Promise<void> {
+    const end = performance.now() + LEDGER_MS
+    for (;;)
+      try {
+        return await run()
+      } catch (error) {
+        if (!(error instanceof NotFoundError) || performance.now() > end) throw error
+        await delay(LEDGER_PAUSE_MS, undefined, { signal: this.#options.signal })
+      }
   }
 
   #chainArgs(): string[] {

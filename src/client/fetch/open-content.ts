@@ -24,7 +24,7 @@ export function openContent(client: Client, node: RemoteNode): Manifest | undefi
     },
     change.manifest,
   )
-  // Every change with contents says their length anew in its metadata: an older manifest beside it shows here.
+  // Every change with contents says their length anew in its metadata: its author may have lied in either.
   if (manifest.size !== node.metadata.size)
     throw new UntrustedError('contents of another length than the newest metadata says')
   return manifest

@@ -4,19 +4,45 @@ import { AllmendError, ForkedError, UntrustedError } from '../../core/open/error
 import type { ForkProof } from '../../core/open/log/fork-proof.ts'
 import { forkProofCodec } from '../../core/open/log/fork-proof.ts'
 import { reportFork } from '../../core/open/protocol/log-methods.ts'
+import type { Clock } from '../../ports/clock.ts'
+import type { PinStore } from '../../ports/pin-store.ts'
+import type { Identity } from '../client.ts'
 import type { LogClient } from './log-client.ts'
 import type { Evidence } from './log-evidence.ts'
 import { evidenceCodec } from './log-evidence.ts'
 
+/** What keeping evidence takes. */
+export interface EvidenceParts {
+  readonly pins: Pick<PinStore, 'saveEvidence'>
+  readonly clock: Pick<Clock, 'now'>
+  readonly identity: Pick<Identity, 'genesis'>
+}
+
 /** Keeps evidence and gives the error to throw: an answer that can't be believed, which the next one may mend. */
 export async function mistrust(
-  log: LogClient,
+  log: { readonly parts: EvidenceParts },
   reason: string,
   evidence: Partial<Evidence> = {},
   facts: ErrorFacts = {},
 ): Promise<UntrustedError> {
   const kept = await keep(log, 'mistrust', reason, evidence)
   return new UntrustedError(`${reason}. Evidence: ${kept}`, { ...facts, evidence: kept })
+}
+
+/** Does what judges an answer: where it is refused, what `evidence` gives is kept with the error. */
+export async function judged<T>(
+  log: LogClient,
+  evidence: () => Partial<Evidence>,
+  judge: () => T | Promise<T>,
+): Promise<T> {
+  try {
+    return await judge()
+  } catch (error) {
+    if (!(error instanceof AllmendError) || error.policy !== 'blame-peer') throw error
+    // What lies deeper was kept there.
+    if (error.facts['evidence'] !== undefined) throw error
+    throw await mistrust(log, error.message, evidence(), error.facts)
+  }
 }
 
 /** Freezes the client for good, tells the tracker, and gives the error to throw. */
@@ -44,7 +70,7 @@ export async function freeze(
 }
 
 function keep(
-  { parts }: LogClient,
+  { parts }: { readonly parts: EvidenceParts },
   name: string,
   reason: string,
   evidence: Partial<Evidence>,

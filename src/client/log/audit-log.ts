@@ -2,21 +2,19 @@
  * Checks a whole log, entry by entry, as a witness does: every signature, every rule, the map after each batch. What passes follows
  * from the genesis alone; whose log it is, who cosigned it and what the chain holds of it comes with the head.
  */
-import { equalBytes, toHex } from '../../core/open/bytes.ts'
+import { equalBytes } from '../../core/open/bytes.ts'
 import { AllmendError, UntrustedError } from '../../core/open/errors.ts'
-import { peerId } from '../../core/open/hash.ts'
 import type { Checkpoint, LogIdentity } from '../../core/open/log/checkpoint.ts'
 import { logIdentity } from '../../core/open/log/checkpoint.ts'
-import type { Witness } from '../../core/open/log/cosignature.ts'
 import { verifyCosignatures } from '../../core/open/log/cosignature.ts'
-import type { Anchor, EntryKind } from '../../core/open/log/entry.ts'
+import type { Anchor, EntryKind, LogEntry } from '../../core/open/log/entry.ts'
 import { ENTRY_KIND, headsCodec } from '../../core/open/log/entry.ts'
 import { LogSession } from '../../core/open/log/log-session.ts'
 import { operatorTimes, quorumOf } from '../../core/open/log/quorum.ts'
 import { genesisCodec } from '../../core/open/objects/identity.ts'
-import { providerInviteCodec, providerRecordCodec } from '../../core/open/objects/provider-record.ts'
 import type { Primitives } from '../../core/open/primitives.ts'
 import { AuditStorage } from './audit-storage.ts'
+import { AuditedWitnesses } from './audited-witnesses.ts'
 
 /** A head that a chain holds, as somebody says. */
 export interface AnchoredSize {
@@ -46,11 +44,11 @@ export interface LogVerdict {
 }
 
 export class LogAudit {
+  /** Who witnesses by the entries so far. */
+  readonly witnesses: AuditedWitnesses
   readonly #primitives: Primitives
   readonly #session: LogSession
   readonly #kinds = new Map<EntryKind, number>()
-  readonly #operators = new Map<string, Uint8Array>()
-  readonly #witnesses = new Map<string, Witness>()
   readonly #times: { readonly size: number; readonly time: number }[] = []
   #genesis: Uint8Array | undefined
   #anchor: Anchor | undefined
@@ -60,6 +58,7 @@ export class LogAudit {
   constructor(primitives: Primitives) {
     this.#primitives = primitives
     this.#session = new LogSession(primitives, new AuditStorage())
+    this.witnesses = new AuditedWitnesses(primitives)
   }
 
   get size(): number {
@@ -84,8 +83,11 @@ export class LogAudit {
     return this.#session.tree.consistency(from, to)
   }
 
-  /** Takes in the next entry; throws UntrustedError that names it. */
-  add(leaf: Uint8Array, changes: readonly Uint8Array[]): void {
+  /** Takes in the next entry, which is void where the rules refuse it; throws UntrustedError that names it. */
+  add(
+    leaf: Uint8Array,
+    changes: readonly Uint8Array[],
+  ): { readonly entry: LogEntry; readonly isVoid: boolean } {
     const index = this.size
     this.#session.begin()
     let logged
@@ -102,18 +104,11 @@ export class LogAudit {
     this.#time = entry.time
     if (this.#times.at(-1)?.time !== entry.time) this.#times.push({ size: index, time: entry.time })
     if (entry.kind === ENTRY_KIND.genesis) this.#genesis = entry.body
+    const isVoid = entry.kind !== ENTRY_KIND.heads && touched.length === 0
     if (entry.kind === ENTRY_KIND.heads) this.#heads(entry.body, index)
-    else if (touched.length === 0) this.#voids++
-    else if (entry.kind === ENTRY_KIND.providerInvite) {
-      const { invite, operator } = providerInviteCodec.decode(entry.body)
-      this.#operators.set(toHex(invite), operator)
-    } else if (entry.kind === ENTRY_KIND.providerRecord) {
-      const { net, invite, witness } = providerRecordCodec.decode(entry.body)
-      const provider = toHex(peerId(this.#primitives, net))
-      // The rules have seen the invite.
-      if (witness === undefined) this.#witnesses.delete(provider)
-      else this.#witnesses.set(provider, { operator: this.#operators.get(toHex(invite))!, key: witness })
-    }
+    else if (isVoid) this.#voids++
+    else this.witnesses.add(entry)
+    return { entry, isVoid }
   }
 
   /** What is proven under a head of the log that was replayed; throws UntrustedError when it isn't one. */
@@ -134,7 +129,7 @@ export class LogAudit {
           size: anchor.size,
           block: anchor.block,
         })
-    const witnesses = [...this.#witnesses.values()]
+    const witnesses = this.witnesses.counted()
     const quorum = quorumOf(witnesses, tracker)
     const signed = operatorTimes(verifyCosignatures(this.#primitives, checkpoint, witnesses), tracker).length
     const all = [...anchors, ...(this.#anchor === undefined ? [] : [this.#anchor])]

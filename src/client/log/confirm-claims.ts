@@ -10,6 +10,7 @@ import type { LogEntry } from '../../core/open/log/entry.ts'
 import { ENTRY_KIND, entryCodec } from '../../core/open/log/entry.ts'
 import { MAP_PREFIX_BYTES, mapChild } from '../../core/open/log/map-key.ts'
 import { operationId } from '../../core/open/objects/operation.ts'
+import type { Primitives } from '../../core/open/primitives.ts'
 import type { OperationView } from '../../core/open/protocol/tracker-methods.ts'
 import type { OwnEntry } from '../../ports/pin-store.ts'
 import type { Evidence } from './log-evidence.ts'
@@ -102,13 +103,7 @@ function ownOf({ parts }: LogClient, entries: readonly OwnEntry[]): Own {
       standing.set(nodePart(key), isDeleted ? undefined : key)
     }
   return {
-    isPromised: ({ index, time, signed }) =>
-      entries.some(
-        (entry) =>
-          entry.index === index &&
-          entry.time === time &&
-          equalBytes(entry.operation, operationId(primitives, signed[0])),
-      ),
+    isPromised: (operation) => isPromised(primitives, entries, operation),
     isGone(key) {
       const name = nodePart(key)
       const now = standing.get(name)
@@ -117,7 +112,22 @@ function ownOf({ parts }: LogClient, entries: readonly OwnEntry[]): Own {
   }
 }
 
-function isEntryOf({ kind, index, time, body, signatures }: LogEntry, view: OperationView): boolean {
+/** Whether the log promised this device that the operation stands there. */
+export function isPromised(
+  primitives: Primitives,
+  own: readonly OwnEntry[],
+  { index, time, signed }: OperationView,
+): boolean {
+  return own.some(
+    (entry) =>
+      entry.index === index &&
+      entry.time === time &&
+      equalBytes(entry.operation, operationId(primitives, signed[0])),
+  )
+}
+
+/** Whether the entry holds exactly this operation, at this place and time. */
+export function isEntryOf({ kind, index, time, body, signatures }: LogEntry, view: OperationView): boolean {
   return (
     kind === ENTRY_KIND.operation &&
     index === view.index &&

@@ -11,6 +11,8 @@ import { bindLedger as bindLedgerMethod, ledgerStatus } from '../../core/open/pr
 import type { PinnedChain } from '../../ports/pin-store.ts'
 import type { Client } from '../client.ts'
 
+type TrackerLedger = NonNullable<ReturnType<(typeof ledgerStatus)['response']['decode']>['ledger']>
+
 export function sameChain(a: PinnedChain, b: PinnedChain): boolean {
   return (
     a.chainId === b.chainId &&
@@ -62,10 +64,7 @@ export async function bindLedger(client: Client): Promise<void> {
   const { member, device, pool } = identity
   if (!genesisCodec.decode(identity.genesis).admins.some((admin) => equalBytes(admin, member)))
     throw new DeniedError('only an admin binds the pool to its ledger')
-  const { ledger, problem } = await tracker.call(ledgerStatus, {})
-  if (ledger === undefined)
-    throw new NotFoundError(`the tracker has no ledger${problem === undefined ? '' : `: ${problem}`}`)
-  const { chainId, directory, codeHash, anchor } = ledger
+  const { chainId, directory, codeHash, anchor } = await trackerLedger(client)
   const binding = signObject(primitives, 'ledger-binding', pool, device.signSeed, ledgerBindingCodec, {
     suite: SUITE,
     chainId,
@@ -76,4 +75,29 @@ export async function bindLedger(client: Client): Promise<void> {
     device: device.deviceId,
   })
   await tracker.call(bindLedgerMethod, { binding })
+}
+
+/**
+ * The ledger that the tracker says it anchors in.
+ *
+ * @throws NotFoundError where it has none, or not yet; UntrustedError for another than the pool is bound to.
+ */
+export async function trackerLedger(client: Client): Promise<TrackerLedger> {
+  const { ledger, problem } = await client.tracker.call(ledgerStatus, {})
+  if (ledger === undefined)
+    throw new NotFoundError(`the tracker has no ledger${problem === undefined ? '' : `: ${problem}`}`)
+  await requireBound(client, ledger)
+  return ledger
+}
+
+/** Whether an admin has bound the pool to this ledger; throws UntrustedError when it is bound to another. */
+export async function requireBound(client: Client, ledger: TrackerLedger): Promise<boolean> {
+  const bound = await boundLedger(client)
+  if (bound !== undefined && !sameChain(bound, ledger))
+    throw await client.log.mistrust(
+      'the tracker names another chain, or other contracts, than the pool is bound to',
+      {},
+      { chainId: ledger.chainId },
+    )
+  return bound !== undefined
 }

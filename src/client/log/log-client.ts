@@ -19,18 +19,18 @@ import { verifyHead } from '../../core/open/log/verify-head.ts'
 import { genesisCodec } from '../../core/open/objects/identity.ts'
 import type { Head } from '../../core/open/objects/operation.ts'
 import { emptyHead } from '../../core/open/objects/operation.ts'
-import { ZERO_ID } from '../../core/open/objects/suite.ts'
-import { listWitnesses, logEntries, logHead, mapProof } from '../../core/open/protocol/log-methods.ts'
+import { SUITE, ZERO_ID } from '../../core/open/objects/suite.ts'
+import { logEntries, logHead, mapProof } from '../../core/open/protocol/log-methods.ts'
 import type { Pins } from '../../ports/pin-store.ts'
 import type { ClientParts } from '../client.ts'
 import type { Tracker } from '../tracker.ts'
 import type { Evidence } from './log-evidence.ts'
 import type { MapPart, MapQuestion, ProvenEntry } from './map-query.ts'
 import { partsOf, verifyPart } from './map-query.ts'
-import { settleOwnEntries } from './own-entries.ts'
+import { requireKept, settleOwnEntries } from './own-entries.ts'
 import type { SeenView } from './pinned-view.ts'
 import { pinOf, viewOfPin } from './pinned-view.ts'
-import { freeze, mistrust } from './accuse.ts'
+import { freeze, judged, mistrust } from './accuse.ts'
 import { meetCheckpoint } from './meet-checkpoint.ts'
 import { SeenVersions } from './seen-versions.ts'
 import { witnessPrefixes, witnessesOf } from './witness-set.ts'
@@ -94,6 +94,12 @@ export class LogClient {
     this.#pins = await this.parts.pins.update((stored) => {
       if (stored !== undefined && !equalBytes(stored.pool, pool))
         throw new UntrustedError('the pins of this home are of another pool')
+      // Objects of a lower suite than ours are none that decode: so only a program that is older than the pool can go below.
+      if (stored !== undefined && stored.minimumSuite > SUITE)
+        throw new UntrustedError(
+          `this pool asks for suite ${stored.minimumSuite}, and this program knows suite ${SUITE}: it is too old`,
+          { minimum: stored.minimumSuite, suite: SUITE },
+        )
       const { minimumSuite } = genesisCodec.decode(genesis)
       return change(
         stored ?? { pool, witnesses: [], tracker: ZERO_ID, minimumSuite, contacts: [], spaces: [], own: [] },
@@ -243,6 +249,7 @@ export class LogClient {
       const covers = await this.ownSize()
       await this.#prove({ points: [], prefixes: [], ...(covers === 0 ? {} : { covers }) })
       await settleOwnEntries(this, (asked) => this.#prove(asked))
+      await requireKept(this)
     })().catch((error: unknown) => {
       this.#starting = undefined
       throw error
@@ -252,12 +259,14 @@ export class LogClient {
 
   async #prove(question: MapQuestion): Promise<Proven> {
     const wantsWitnesses = this.#now() - this.#witnessesAsked >= WITNESSES_MS
-    const prefixes = wantsWitnesses
-      ? [...witnessPrefixes(this.parts.primitives), ...question.prefixes]
-      : question.prefixes
-    const proven = await this.#whole({ ...question, prefixes })
-    if (wantsWitnesses) await this.#pinWitnesses(proven.found)
-    return proven
+    if (!wantsWitnesses) return this.#whole(question)
+    // A question of its own: ranges must not overlap, and anybody may ask for an admin's devices.
+    const { primitives, identity } = this.parts
+    const prefixes = witnessPrefixes(primitives, identity.genesis)
+    const { found, view, proof } = await this.#whole({ points: [], prefixes, covers: question.covers })
+    await this.#pinWitnesses(found)
+    const isAll = question.points.length === 0 && question.prefixes.length === 0
+    return isAll ? { view, found: [], proof } : this.#whole(question)
   }
 
   /** Asks until all parts of the question are proven under one head. */
@@ -324,8 +333,17 @@ export class LogClient {
         entries: true,
       })
       const view = await this.#accept(before, answer.head, begin)
-      if (view !== undefined && this.#isEnough(view, covers, begin))
-        return { view, ...verifyPart(primitives, view.map, part, answer), proof: answer.proof }
+      if (view !== undefined && this.#isEnough(view, covers, begin)) {
+        const { proof } = answer
+        const served = () => ({
+          served: encodeCheckpoint(primitives, this.identity, view.checkpoint),
+          proof,
+          keys: [...part.points, ...part.prefixes],
+          entries: answer.entries,
+        })
+        const proven = await judged(this, served, () => verifyPart(primitives, view.map, part, answer))
+        return { view, ...proven, proof }
+      }
       await this.parts.clock.sleep(AGAIN_MS)
     }
   }
@@ -361,7 +379,10 @@ export class LogClient {
       if (!(error instanceof UntrustedError)) throw error
       const isQuorum = error.facts['needed'] !== undefined
       if (isQuorum && this.#now() - begin < QUORUM_PATIENCE_MS) return undefined
-      throw await this.mistrust(error.message, heads, error.facts)
+      const hint = isQuorum
+        ? ' (where they are lost for good and the admins have named others: `allmend witness accept`)'
+        : ''
+      throw await this.mistrust(error.message + hint, heads, error.facts)
     }
     if (verdict.kind === 'forked')
       throw await this.freeze('the log contradicts what it had shown before', heads, verdict.proof)
@@ -385,10 +406,11 @@ export class LogClient {
   }
 
   async #pinWitnesses(found: readonly ProvenEntry[]): Promise<void> {
-    const witnesses = witnessesOf(this.parts.primitives, found)
+    const { primitives, identity } = this.parts
+    const { counted: witnesses } = witnessesOf(primitives, identity, found)
     const pins = await this.pins()
-    const isNamed = pins.tracker.some((byte) => byte !== 0)
-    const tracker = isNamed ? pins.tracker : (await this.tracker.call(listWitnesses, {})).tracker
+    // The founder runs the log.
+    const tracker = genesisCodec.decode(identity.genesis).admins[0] ?? ZERO_ID
     const isSame =
       equalBytes(tracker, pins.tracker) &&
       witnesses.length === pins.witnesses.length &&
@@ -396,7 +418,15 @@ export class LogClient {
         const known = pins.witnesses[i]!
         return equalBytes(operator, known.operator) && equalBytes(key, known.key)
       })
-    if (!isSame) await this.update((stored) => ({ ...stored, witnesses, tracker }))
+    // A quorum has come as far as what was to be accepted without one.
+    const isOver = pins.notice !== undefined && (pins.head?.size ?? 0) >= pins.notice.size
+    if (!isSame || isOver)
+      await this.update((stored) => ({
+        ...stored,
+        witnesses,
+        tracker,
+        notice: isOver ? undefined : stored.notice,
+      }))
     this.#witnessesAsked = this.#now()
   }
 

@@ -4,6 +4,7 @@
  */
 import { equalBytes, toHex } from '../../core/open/bytes.ts'
 import { AllmendError, UntrustedError } from '../../core/open/errors.ts'
+import { encodeCheckpoint } from '../../core/open/log/checkpoint.ts'
 import type { LogEntry } from '../../core/open/log/entry.ts'
 import { ENTRY_KIND, entryCodec, entryHash } from '../../core/open/log/entry.ts'
 import { LogTree } from '../../core/open/log/log-tree.ts'
@@ -20,10 +21,12 @@ import { changesRoot, operationCodec, spaceIdOf } from '../../core/open/objects/
 import { ledgerBindingCodec } from '../../core/open/objects/ledger-binding.ts'
 import { providerInviteCodec, providerRecordCodec } from '../../core/open/objects/provider-record.ts'
 import { ZERO_ID } from '../../core/open/objects/suite.ts'
+import { witnessVoteCodec } from '../../core/open/objects/witness-vote.ts'
 import type { NodeKeys } from '../../core/secret/key-tree.ts'
 import { childKeys } from '../../core/secret/key-tree.ts'
 import { openMetadata } from '../../core/secret/metadata.ts'
 import type { Client } from '../client.ts'
+import { judged } from './accuse.ts'
 import { joinPath } from '../paths.ts'
 import type { RemoteNode } from '../tree/remote-node.ts'
 import { currentKeys } from '../tree/remote-node.ts'
@@ -45,6 +48,8 @@ export interface LogEvent {
     | 'enrolled'
     | 'invited-provider'
     | 'bound-ledger'
+    | 'approved-witness'
+    | 'withdrew-witness'
     | 'provider'
     | keyof typeof CHANGE_KIND
   /** The path that it was about, or came to be at; absent for what this member can't read. */
@@ -82,13 +87,16 @@ export async function logHistory(client: Client, parameters: LogParameters = {})
   const tree = new LogTree(primitives.sha256, new AuditStorage(), 0)
   const history = new History(client, roots, node)
   const events: LogEvent[] = []
-  for await (const { leaf, changes } of readEntries(tracker, checkpoint.size)) {
-    tree.append(entryHash(primitives.sha256, leaf))
-    for (const event of history.add(entryCodec.decode(leaf), changes))
-      if (event.time >= (parameters.since ?? 0)) events.push(event)
-  }
-  if (!equalBytes(tree.root(), checkpoint.root))
-    throw await log.mistrust('the entries that the tracker serves are not those of its log')
+  const served = () => ({ served: encodeCheckpoint(primitives, log.identity, checkpoint) })
+  await judged(log, served, async () => {
+    for await (const { leaf, changes } of readEntries(tracker, checkpoint.size)) {
+      tree.append(entryHash(primitives.sha256, leaf))
+      for (const event of history.add(entryCodec.decode(leaf), changes))
+        if (event.time >= (parameters.since ?? 0)) events.push(event)
+    }
+    if (!equalBytes(tree.root(), checkpoint.root))
+      throw new UntrustedError('the entries that the tracker serves are not those of its log')
+  })
   return events
 }
 
@@ -142,6 +150,11 @@ class History {
       case ENTRY_KIND.ledgerBinding: {
         const { member, device } = ledgerBindingCodec.decode(entry.body)
         return pool({ what: 'bound-ledger', ...this.#by(member, device) })
+      }
+      case ENTRY_KIND.witnessVote: {
+        const { member, device, operator, approved } = witnessVoteCodec.decode(entry.body)
+        const what = approved ? 'approved-witness' : 'withdrew-witness'
+        return pool({ what, ...this.#by(member, device), name: this.#who(operator) })
       }
       case ENTRY_KIND.providerRecord:
         return pool({ what: 'provider', name: providerRecordCodec.decode(entry.body).name })

@@ -87,6 +87,24 @@ export async function settleOwnEntries(
   }))
 }
 
+/**
+ * What earlier commands were promised, and no head shows yet, is in the log by its own count: a tracker that takes an operation has
+ * stored it. A copy of its folder from before is known by that at once, without the 30 seconds.
+ */
+export async function requireKept(log: LogClient): Promise<void> {
+  const { own } = await log.pins()
+  const shown = log.current?.checkpoint.size ?? 0
+  const newest = own.reduce<OwnEntry | undefined>(
+    (best, entry) => (entry.index >= (best?.index ?? shown) ? entry : best),
+    undefined,
+  )
+  if (newest === undefined || (await log.size()) > newest.index) return
+  throw await log.mistrust(
+    'the tracker has a shorter log than the one in which it had promised to hold an operation of this device: it was rolled back, or lost data; nothing was written',
+    { promise: [newest.index, newest.time, newest.hash, newest.promise] },
+  )
+}
+
 /** Witnesses that are away hold their quorum's head back, not the tracker: then the log's own newest checkpoint shows the entries. */
 async function requireLogged(log: LogClient, view: SeenView, own: readonly OwnEntry[]): Promise<void> {
   const { primitives } = log.parts
@@ -122,6 +140,7 @@ async function proveInLog(log: LogClient, checkpoint: Checkpoint, own: OwnEntry)
     throw await log.freeze('the log holds another entry in the place that it had promised to ours', {
       ...evidence,
       entries: [leaf],
+      inclusion: path,
     })
   if (!equalBytes(operationId(primitives, entryCodec.decode(leaf).body), own.operation))
     throw await log.mistrust('the log holds another operation than the one that it took', {

@@ -1,4 +1,5 @@
 import { toHex } from '../../core/open/bytes.ts'
+import { RAMP_BYTES, UNIT_BYTES } from '../../core/open/provider-weight.ts'
 import type { LedgerProviders } from '../../ports/ledger-providers.ts'
 import type { Client } from '../client.ts'
 
@@ -18,9 +19,6 @@ export interface ProviderShare {
   readonly actual: number
 }
 
-/** Where no ledger is asked, free bytes count in the contracts' default unit. */
-const UNIT_BYTES = 2 ** 30
-
 /** Providers with their weight in the draw; `ledger` is what the chain holds of them, where it was asked. */
 export async function providerShares(client: Client, ledger?: LedgerProviders): Promise<ProviderShare[]> {
   const providers = await client.providers.list(true)
@@ -33,7 +31,7 @@ export async function providerShares(client: Client, ledger?: LedgerProviders): 
       known === undefined
         ? { capacity: provider.capacity, used: provider.used }
         : { capacity: known.capacity * unit, used: known.used * unit }
-    const free = Math.floor(Math.max(0, amounts.capacity - amounts.used) / unit)
+    const free = Math.floor(Math.min(RAMP_BYTES, Math.max(0, amounts.capacity - amounts.used)) / unit)
     return {
       id,
       name: provider.name,

@@ -1,11 +1,13 @@
 import { equalBytes } from '../../core/open/bytes.ts'
 import { UntrustedError, UsageError } from '../../core/open/errors.ts'
+import type { Checkpoint } from '../../core/open/log/checkpoint.ts'
 import { encodeCheckpoint, openCheckpoint } from '../../core/open/log/checkpoint.ts'
 import { forkProofFrom } from '../../core/open/log/fork-proof.ts'
 import { poolIdOf } from '../../core/open/objects/identity.ts'
 import { anchoredHeads } from '../../core/open/protocol/log-methods.ts'
 import type { Primitives } from '../../core/open/primitives.ts'
 import type { Client } from '../client.ts'
+import { judged } from './accuse.ts'
 import type { AnchoredSize, LogVerdict } from './audit-log.ts'
 import { LogAudit } from './audit-log.ts'
 import type { BundleEntry, BundleHeader, BundleReader, Hasher } from './log-bundle.ts'
@@ -25,14 +27,38 @@ export async function verifyLog(client: Client, chain?: ChainHeads): Promise<Log
   const view = await log.view()
   const audit = new LogAudit(primitives)
   const { size } = view.checkpoint
-  for await (const { leaf, changes } of readEntries(client.tracker, size)) audit.add(leaf, changes)
+  const entries = replayed(client, audit, view.checkpoint)
+  while (!(await entries.next()).done) continue
   const anchors = chain ?? (await receipts(client))
   const { tracker } = await log.pins()
   const off = anchors.find(
     (anchor) => anchor.size <= size && !equalBytes(audit.root(anchor.size), anchor.root),
   )
   if (off !== undefined) throw await offAnchor(client, audit, off, chain !== undefined)
-  return audit.verdict(view.checkpoint, tracker, anchors)
+  const served = () => ({ served: encodeCheckpoint(primitives, log.identity, view.checkpoint) })
+  return judged(log, served, () => audit.verdict(view.checkpoint, tracker, anchors))
+}
+
+/** The entries below this head, each replayed before it is given out; the first that doesn't hold is kept as evidence. */
+async function* replayed(
+  { log, primitives, tracker }: Client,
+  audit: LogAudit,
+  checkpoint: Checkpoint,
+): AsyncGenerator<BundleEntry> {
+  let last: Uint8Array | undefined
+  const evidence = () => ({
+    served: encodeCheckpoint(primitives, log.identity, checkpoint),
+    entries: last === undefined ? [] : [last],
+  })
+  const entries = readEntries(tracker, checkpoint.size)
+  for (;;) {
+    const next = await judged(log, evidence, () => entries.next())
+    if (next.done === true) return
+    const { leaf, changes } = next.value
+    last = leaf
+    await judged(log, evidence, () => audit.add(leaf, changes))
+    yield next.value
+  }
 }
 
 /** A quorum head off the anchor is a fork proof; what only the tracker says of the ledger is no more than a contradiction. */
@@ -78,11 +104,9 @@ export async function exportLog(client: Client, hasher: Hasher): Promise<LogExpo
   const audit = new LogAudit(primitives)
   let verdict: LogVerdict | undefined
   const entries = async function* (): AsyncGenerator<BundleEntry> {
-    for await (const entry of readEntries(client.tracker, checkpoint.size)) {
-      audit.add(entry.leaf, entry.changes)
-      yield entry
-    }
-    verdict = audit.verdict(checkpoint, tracker, anchors)
+    yield* replayed(client, audit, checkpoint)
+    const served = () => ({ served: encodeCheckpoint(primitives, log.identity, checkpoint) })
+    verdict = await judged(log, served, () => audit.verdict(checkpoint, tracker, anchors))
   }
   return {
     bytes: encodeBundle(primitives, hasher, header, entries()),

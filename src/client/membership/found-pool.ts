@@ -19,7 +19,7 @@ export async function foundPool(
 ): Promise<Membership> {
   const { primitives, random, name, secret } = parts
   const member = deriveMemberKeys(primitives, parts.entropy)
-  const tracker = new Tracker(parts.transport, parts.clock, parts.tracker)
+  const tracker = new Tracker(parts)
   try {
     const known = await tracker.call(describePool, {})
     if (known.genesis !== undefined && !isFoundedBy(known.genesis, member.memberId))

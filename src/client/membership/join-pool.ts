@@ -30,7 +30,7 @@ export interface JoinPoolParts extends MembershipParts {
 export async function joinPool(parts: JoinPoolParts): Promise<Membership> {
   const { primitives, clock, pool, secret, name } = parts
   const member = deriveMemberKeys(primitives, parts.entropy)
-  const tracker = new Tracker(parts.transport, clock, parts.tracker)
+  const tracker = new Tracker(parts)
   try {
     const genesis = await poolGenesis(parts, tracker, pool)
     const record = await memberRecord(parts, pool, member, name)

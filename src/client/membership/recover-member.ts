@@ -17,7 +17,7 @@ import { deviceCertificate, keystoreContents } from './new-member.ts'
 export async function recoverMember(parts: MembershipParts): Promise<Membership & { readonly name: string }> {
   const { primitives } = parts
   const member = deriveMemberKeys(primitives, parts.entropy)
-  const tracker = new Tracker(parts.transport, parts.clock, parts.tracker)
+  const tracker = new Tracker(parts)
   try {
     const { genesis } = await tracker.call(describePool, {})
     if (genesis === undefined) throw new NotFoundError('this tracker has no pool yet', {})

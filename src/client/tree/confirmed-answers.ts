@@ -16,6 +16,7 @@ import { getNodes, listChildren, listSpaces } from '../../core/open/protocol/tra
 import { MAX_ANSWERS, confirmed } from '../log/confirm-claims.ts'
 import type { LogClient } from '../log/log-client.ts'
 import type { Tracker } from '../tracker.ts'
+import { confirmEpochs } from './confirmed-epochs.ts'
 import type { RemoteNode } from './remote-node.ts'
 
 const NO_PARENT = new Uint8Array(NODE_ID_BYTES)
@@ -107,18 +108,23 @@ export async function confirmedSpaces(
       }),
     )
     const ids = new Set(served.map(({ view }) => toHex(view.space)))
-    const { found, view, proof } = await log.prove({
+    const proven = await log.prove({
       points: [],
       prefixes: [mapSpaces(primitives)],
       covers: served.reduce((most, { view: space }) => Math.max(most, space.genesis.index + 1), 0),
     })
+    const { found, view, proof } = proven
     const missing = found.find(({ entry }) => {
       if (entry.kind !== ENTRY_KIND.operation) return false
       const operation = operationCodec.decode(entry.body)
       const isGenesis = equalBytes(operation.space, ZERO_ID) && equalBytes(operation.member, member)
       return isGenesis && !ids.has(toHex(spaceIdOf(primitives, entry.body)))
     })
-    if (missing === undefined) return served
+    if (missing === undefined) {
+      const views = served.map(({ view: space }) => space)
+      await confirmEpochs(log, views, proven)
+      return served
+    }
     if (answers === MAX_ANSWERS)
       throw await log.mistrust('the tracker leaves out a space that the log has', {
         served: encodeCheckpoint(primitives, log.identity, view.checkpoint),

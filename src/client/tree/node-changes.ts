@@ -94,7 +94,7 @@ export function writeChange(
 /** New metadata: a rename within its folder, other times or mode. */
 export function metaChange(client: Client, node: RemoteNode, metadata: Metadata): EncodedChange {
   return encode(client, node.space.id, currentKeys(node), metadata, undefined, {
-    ...next(node),
+    ...nextWithContent(node),
     kind: CHANGE_KIND.meta,
     gen: node.gen,
   })
@@ -115,7 +115,7 @@ export function moveChange(
   const place = { pool: identity.pool, space, node: node.id, gen }
   const back = sealBack(primitives, random, place, keys, node.gen, currentKeys(node))
   return encode(client, space, keys, metadata, undefined, {
-    ...next(node),
+    ...nextWithContent(node),
     kind,
     gen,
     keyRecord: { parent: parent.id, parentGen: parent.gen, form: FORM_DERIVED, ...back },
@@ -123,7 +123,7 @@ export function moveChange(
 }
 
 export function deleteChange(node: RemoteNode): Uint8Array {
-  return changeCodec.encode({ ...next(node), kind: CHANGE_KIND.delete, gen: node.gen })
+  return changeCodec.encode({ ...nextWithContent(node), kind: CHANGE_KIND.delete, gen: node.gen })
 }
 
 /** Where a node stands after one of these changes: what the next one builds on. */
@@ -145,6 +145,11 @@ export function nodeAfter(
 
 function next(node: RemoteNode): Pick<Change, 'node' | 'version' | 'base'> {
   return { node: node.id, version: node.version + 1, base: node.head }
+}
+
+/** The next change of a node whose contents stay: it names them. */
+function nextWithContent(node: RemoteNode): Pick<Change, 'node' | 'version' | 'base' | 'content'> {
+  return { ...next(node), ...(node.content === undefined ? {} : { content: node.content.id }) }
 }
 
 function encode(

@@ -1,6 +1,6 @@
 import { equalBytes } from '../../core/open/bytes.ts'
 import { UntrustedError } from '../../core/open/errors.ts'
-import { CHANGE_KIND, changeId, FORM_RANDOM } from '../../core/open/objects/change.ts'
+import { CHANGE_KIND, FORM_RANDOM } from '../../core/open/objects/change.ts'
 import { NODE_ID_BYTES } from '../../core/open/objects/suite.ts'
 import type { Primitives } from '../../core/open/primitives.ts'
 import type { ChangeView, NodeView, OperationView } from '../../core/open/protocol/tracker-methods.ts'
@@ -10,7 +10,7 @@ import type { Metadata } from '../../core/secret/metadata.ts'
 import { openMetadata } from '../../core/secret/metadata.ts'
 import type { RemoteNode } from './remote-node.ts'
 import type { Space } from './space.ts'
-import type { ChangeVerifier, VerifiedChange } from './verified-changes.ts'
+import type { NodeVerifier, VerifiedChange } from './verified-changes.ts'
 
 const NO_PARENT = new Uint8Array(NODE_ID_BYTES)
 
@@ -21,7 +21,7 @@ const NO_PARENT = new Uint8Array(NODE_ID_BYTES)
 export async function openNode(
   primitives: Primitives,
   pool: Uint8Array,
-  verifier: ChangeVerifier,
+  verifier: NodeVerifier,
   space: Space,
   parent: RemoteNode | undefined,
   view: NodeView,
@@ -47,7 +47,8 @@ export async function openNode(
     throw new UntrustedError('a node whose creation was not served')
   for (const { change } of [...generations, meta, ...(content === undefined ? [] : [content])])
     if (!equalBytes(change.node, view.node)) throw new UntrustedError("another node's change was served")
-  checkNewest(primitives, view, generations, meta, content)
+  checkNewest(view, generations, meta, content)
+  checkContent(meta, content)
 
   const keys = nodeKeys(primitives, pool, space, parent, view.node, generations)
   const metaKeys = keys.get(meta.change.gen)
@@ -97,7 +98,6 @@ function openMetadataOf(
  * the newest generation, and nothing else newer. A tracker that serves an old change beside a newer one shows itself here.
  */
 function checkNewest(
-  primitives: Primitives,
   view: NodeView,
   generations: readonly VerifiedChange[],
   meta: VerifiedChange,
@@ -106,8 +106,7 @@ function checkNewest(
   const { version, gen } = meta.change
   const served = [...new Set([...generations, meta, ...(content === undefined ? [] : [content])])]
   const ids = new Map<number, Uint8Array>()
-  for (const { change, encoded } of served) {
-    const id = changeId(primitives, encoded)
+  for (const { change, id } of served) {
     if (!equalBytes(ids.get(change.version) ?? id, id))
       throw new UntrustedError('two changes of a node were served as the same version')
     ids.set(change.version, id)
@@ -123,6 +122,20 @@ function checkNewest(
         follows(change.base, ids.get(change.version - 1)),
     )
   if (!isNewest) throw new UntrustedError('an older change of a node was served as its newest')
+}
+
+/**
+ * The newest change, which the map names, either has contents itself or names those that the node has: no later `write` can be kept
+ * back behind a rename, and none that the log never took be put in. What was written before the pool kept a log names none.
+ */
+function checkContent(newest: VerifiedChange, content: VerifiedChange | undefined): void {
+  const { change, operation } = newest
+  const named = change.manifest === undefined ? change.content : newest.id
+  if (named === undefined && (content === undefined || operation.head.size === 0)) return
+  if (named === undefined || content === undefined || !equalBytes(named, content.id))
+    throw new UntrustedError('other contents of a node were served than its newest change names')
+  if (content.change.manifest === undefined)
+    throw new UntrustedError('a change without contents was served as that with the newest')
 }
 
 /** Whether a change names the one right before it as its base, where that one was served. */

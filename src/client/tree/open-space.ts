@@ -8,7 +8,7 @@ import type { SpaceView } from '../../core/open/protocol/tracker-methods.ts'
 import { openGrant } from '../../core/secret/grant.ts'
 import type { Identity } from '../client.ts'
 import type { Space } from './space.ts'
-import type { ChangeVerifier } from './verified-changes.ts'
+import type { NodeVerifier } from './verified-changes.ts'
 
 /**
  * Opens a space that the tracker says is ours: checks that its id is the hash of its genesis operation, that this member
@@ -17,7 +17,7 @@ import type { ChangeVerifier } from './verified-changes.ts'
 export async function openSpace(
   primitives: Primitives,
   identity: Identity,
-  verifier: ChangeVerifier,
+  verifier: NodeVerifier,
   view: SpaceView,
 ): Promise<Space> {
   const [genesis] = view.genesis.signed

@@ -2,14 +2,18 @@ import { compareBytes, toHex } from '../../core/open/bytes.ts'
 import { NotFoundError } from '../../core/open/errors.ts'
 import { NODE_ID_BYTES } from '../../core/open/objects/suite.ts'
 import type { NodeView, OperationView } from '../../core/open/protocol/tracker-methods.ts'
+import { listSpaces } from '../../core/open/protocol/tracker-methods.ts'
 import type { ClientParts } from '../client.ts'
+import { judged } from '../log/accuse.ts'
 import type { LogClient } from '../log/log-client.ts'
+import { proveLogged } from '../log/prove-logged.ts'
 import { joinPath, splitPath } from '../paths.ts'
 import type { Tracker } from '../tracker.ts'
 import { confirmedChildren, confirmedSpaces } from './confirmed-answers.ts'
 import { openNode } from './open-node.ts'
 import { openSpace } from './open-space.ts'
 import type { RemoteNode } from './remote-node.ts'
+import { servedNode } from './served-node.ts'
 import type { Space } from './space.ts'
 import { ChangeVerifier } from './verified-changes.ts'
 
@@ -101,7 +105,11 @@ export class Trees {
     const served = await confirmedSpaces(this.#log, this.#tracker, identity.member)
     const roots = new Map<string, RemoteNode>()
     for (const { view, root: answer } of served) {
-      const space = await openSpace(primitives, identity, this.#verifier, view)
+      const space = await judged(
+        this.#log,
+        () => ({ answer: [listSpaces.id, listSpaces.response.encode({ spaces: [view] })] }),
+        () => openSpace(primitives, identity, this.#verifier, view),
+      )
       const root = await this.#open(space, undefined, answer.nodes[0]!, answer.operations)
       const { name } = root.metadata
       // Two spaces of one name: the later one is still reachable under its id.
@@ -118,7 +126,11 @@ export class Trees {
     operations: readonly OperationView[],
   ): Promise<RemoteNode> {
     const { primitives, identity } = this.#parts
-    const node = await openNode(primitives, identity.pool, this.#verifier, space, parent, view, operations)
+    const node = await judged(
+      this.#log,
+      () => ({ answer: servedNode(view, operations) }),
+      () => openNode(primitives, identity.pool, this.#verifier, space, parent, view, operations),
+    )
     const seen = await this.#log.versions.of(node.id)
     if (node.version < seen)
       throw await this.#log.mistrust(
@@ -140,10 +152,23 @@ export class Trees {
     return this.#places.get(toHex(node))
   }
 
+  /** Which of equal names comes first follows from their places in the log: the map proves those of the newest changes alone. */
+  async #proveOrder(
+    nodes: readonly RemoteNode[],
+    creations: ReadonlyMap<RemoteNode, OperationView>,
+  ): Promise<void> {
+    for (const node of twinsAmong(nodes)) await proveLogged(this.#log, creations.get(node)!)
+  }
+
   async #loadChildren(folder: RemoteNode): Promise<Children> {
     const all: RemoteNode[] = []
-    for (const { view, operations } of await confirmedChildren(this.#log, this.#tracker, folder))
-      all.push(await this.#open(folder.space, folder, view, operations))
+    const creations = new Map<RemoteNode, OperationView>()
+    for (const { view, operations } of await confirmedChildren(this.#log, this.#tracker, folder)) {
+      const node = await this.#open(folder.space, folder, view, operations)
+      all.push(node)
+      creations.set(node, operations[view.generations[0]!.operation]!)
+    }
+    await this.#proveOrder(all, creations)
     all.sort((a, b) => a.index - b.index || a.place - b.place || compareBytes(a.id, b.id))
     const byName = new Map<string, RemoteNode>()
     const conflicts: RemoteNode[] = []
@@ -153,6 +178,13 @@ export class Trees {
     }
     return { byName, conflicts }
   }
+}
+
+/** The nodes whose name others of them have as well. */
+function twinsAmong(nodes: readonly RemoteNode[]): RemoteNode[] {
+  const counts = new Map<string, number>()
+  for (const { metadata } of nodes) counts.set(metadata.name, (counts.get(metadata.name) ?? 0) + 1)
+  return nodes.filter(({ metadata }) => counts.get(metadata.name)! > 1)
 }
 
 function childrenKey(folder: RemoteNode): string {

@@ -2,7 +2,7 @@ import { equalBytes, toHex } from '../../core/open/bytes.ts'
 import { UntrustedError } from '../../core/open/errors.ts'
 import { leafHash, verifyMerklePath } from '../../core/open/merkle.ts'
 import type { Change } from '../../core/open/objects/change.ts'
-import { changeCodec, checkChange } from '../../core/open/objects/change.ts'
+import { changeCodec, changeId, checkChange } from '../../core/open/objects/change.ts'
 import type { Certificate } from '../../core/open/objects/identity.ts'
 import type { Operation } from '../../core/open/objects/operation.ts'
 import { operationCodec } from '../../core/open/objects/operation.ts'
@@ -18,14 +18,26 @@ import { confirmedMember, rememberContact } from './confirmed-member.ts'
 /** A change whose author, place and integrity are proven. */
 export interface VerifiedChange {
   readonly change: Change
-  /** The id of the change that a following one names as base: hash of these bytes. */
   readonly encoded: Uint8Array
+  /** Hash of these bytes: what a following change names as its base, or as the node's content. */
+  readonly id: Uint8Array
   readonly operation: Operation
   /** Place of the operation in the tracker's order, and of the change in it. */
   readonly index: number
   readonly place: number
   /** Unix milliseconds, as the tracker says. */
   readonly time: number
+}
+
+/** Whoever vouches for operations and changes. */
+export interface NodeVerifier {
+  /** The operation, if it is this member's. */
+  operation(view: OperationView, member: Uint8Array): Promise<Operation>
+  change(
+    view: ChangeView,
+    operations: readonly OperationView[],
+    space: { readonly id: Uint8Array; readonly owner: Uint8Array; readonly genesis: Uint8Array },
+  ): Promise<VerifiedChange>
 }
 
 interface VerifiedOperation {
@@ -40,7 +52,7 @@ const MAX_REMEMBERED = 10_000
  * Verifies changes that the tracker serves: the device's certificate by its member's key, the operation's signature by the
  * device, the change by its path in the operation. Nothing unverified leaves this class.
  */
-export class ChangeVerifier {
+export class ChangeVerifier implements NodeVerifier {
   readonly #primitives: Primitives
   readonly #pool: Uint8Array
   readonly #tracker: Tracker
@@ -118,6 +130,7 @@ export class ChangeVerifier {
     return {
       change,
       encoded: view.change,
+      id: changeId(this.#primitives, view.change),
       operation,
       index: operationView.index,
       place: view.place,

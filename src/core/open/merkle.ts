@@ -10,8 +10,13 @@ export type HashFunction = (bytes: Uint8Array) => Uint8Array
 /** A shard's leaf: the last one may be shorter. 16 KiB balances proof size (8 hashes at 4 MiB) against audit bytes. */
 export const SHARD_LEAF_BYTES = 16 * 1024
 
+/** One scratch buffer instead of an allocation a leaf; its first byte stays 0, the leaf prefix. */
+const scratch = new Uint8Array(SHARD_LEAF_BYTES + 1)
+
 export function leafHash(hash: HashFunction, data: Uint8Array): Uint8Array {
-  return hash(concatBytes(Uint8Array.of(0), data))
+  if (data.length > SHARD_LEAF_BYTES) return hash(concatBytes(Uint8Array.of(0), data))
+  scratch.set(data, 1)
+  return hash(scratch.subarray(0, data.length + 1))
 }
 
 const HASH_BYTES = 32
@@ -94,16 +99,11 @@ export function verifyMerklePath(
   return last === 0 && equalBytes(node, root)
 }
 
-const scratch = new Uint8Array(SHARD_LEAF_BYTES + 1)
-
 /** The leaf hashes of a shard's bytes, 16 KiB each. An empty shard has none. */
 export function shardLeaves(hash: HashFunction, bytes: Uint8Array): Uint8Array[] {
   const leaves: Uint8Array[] = []
   for (let at = 0; at < bytes.length; at += SHARD_LEAF_BYTES) {
-    const end = Math.min(at + SHARD_LEAF_BYTES, bytes.length)
-    // One scratch buffer instead of an allocation a leaf; its first byte stays 0, the leaf prefix.
-    scratch.set(bytes.subarray(at, end), 1)
-    leaves.push(hash(scratch.subarray(0, end - at + 1)))
+    leaves.push(leafHash(hash, bytes.subarray(at, Math.min(at + SHARD_LEAF_BYTES, bytes.length))))
   }
   return leaves
 }

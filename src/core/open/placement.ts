@@ -1,51 +1,115 @@
 /**
- * Which providers hold a stripe: a draw without replacement, weighted by free bytes, that anybody can recompute from the
- * stripe id and the candidates (docs/spec/placement.md). Invariants:
- * - no provider holds two shards of a stripe; none without room for the largest shard is drawn.
- * - each provider's chance is exactly proportional to its free bytes, up to certainty (systematic sampling; drawing one
- *   after the other would favour the small ones, and fills would drift apart).
- * - an operator holds at most `maxShardsPerDomain` shards, or where that can't be, as few as can be: `narrow`.
- * - integers only: the same draw on every platform.
+ * Which providers hold a stripe: the balancer's draw, recorded so that anybody can repeat it (docs/spec/placement.md). Invariants:
+ * - the seed is the stripe's id and how often it was drawn for: whoever draws chooses neither.
+ * - what is left out of a draw is named in its record, with why.
  */
-import { compareBytes, concatBytes, toHex } from './bytes.ts'
-import { CapacityError, NotEnoughProvidersError } from './errors.ts'
+import { drawSlots } from './balancer.ts'
+import { concatBytes, equalBytes, toHex } from './bytes.ts'
+import { MalformedError } from './errors.ts'
 import { taggedHash } from './hash.ts'
+import { id } from './objects/suite.ts'
 import type { Primitives } from './primitives.ts'
+import type { ValueOf } from './schema.ts'
+import { array, codec, oneOf, optional, struct, tuple, uint } from './schema.ts'
 import type { Scheme } from './stripe.ts'
-import { maxShardsPerDomain } from './stripe.ts'
+import { MAX_STRIPE_SHARDS, maxShardsPerDomain } from './stripe.ts'
+import { MAX_WEIGHT, WeightTree } from './weight-tree.ts'
 
-export interface Candidate {
-  readonly provider: Uint8Array
-  /** The failure domain. */
-  readonly operator: Uint8Array
-  /** Bytes that it could still take, what others have reserved not counted. */
-  readonly free: number
+/** Providers that a draw may skip: all of a pool. */
+const MAX_SKIPPED = 1_024
+
+/** Why a provider wasn't to be drawn. */
+export const SKIPPED = {
+  /** It hadn't reported for some seconds. */
+  down: 0,
+  /** No room for the largest of the shards. */
+  full: 1,
+  /** It failed the writer, has another shard of the stripe, or is to free one of these. */
+  excluded: 2,
+} as const
+
+/** A provider with its place in the tree of weights, as the ledger has it. */
+export interface WeightedProvider {
+  readonly id: Uint8Array
+  /** Domain index * 64 + place in the domain. */
+  readonly slot: number
+  readonly weight: number
 }
 
-export interface PlacementRequest {
+/** Who can be drawn at one moment, and by what weight. */
+export interface WeightedProviders {
+  readonly providers: readonly WeightedProvider[]
+  /** Failure domains by index. */
+  readonly domains: readonly Uint8Array[]
+}
+
+/** Providers in their tree, found by id and by slot. */
+export class PlacementTree {
+  readonly weights = new WeightTree()
+  readonly #slots = new Map<string, number>()
+  readonly #ids = new Map<number, Uint8Array>()
+  readonly #domains: ReadonlyMap<string, number>
+
+  constructor({ providers, domains }: WeightedProviders) {
+    this.weights.setDomains(domains.length)
+    this.#domains = new Map(domains.map((domain, index) => [toHex(domain), index]))
+    for (const { id, slot, weight } of providers) {
+      this.weights.set(slot, weight)
+      this.#slots.set(toHex(id), slot)
+      this.#ids.set(slot, id)
+    }
+  }
+
+  slotOf(provider: Uint8Array): number | undefined {
+    return this.#slots.get(toHex(provider))
+  }
+
+  /** Throws MalformedError for a slot that nobody has. */
+  idAt(slot: number): Uint8Array {
+    const id = this.#ids.get(slot)
+    if (id === undefined) throw new MalformedError('a slot without a provider has a weight', { slot })
+    return id
+  }
+
+  /** Undefined for a domain without providers here. */
+  domainOf(domain: Uint8Array): number | undefined {
+    return this.#domains.get(toHex(domain))
+  }
+
+  /** Providers that have a weight. */
+  drawable(): Uint8Array[] {
+    return [...this.#ids].filter(([slot]) => this.weights.weight(slot) > 0).map(([, id]) => id)
+  }
+}
+
+/** A draw as it was done: with the stripe and the weights at its block, all that repeating it takes. */
+export const placementDrawField = struct({
+  /** How often this stripe was drawn for before. */
+  attempt: [0, uint(MAX_WEIGHT)],
+  /** The shards that were placed, in the order of `chosen`. */
+  indices: [1, array(uint(MAX_STRIPE_SHARDS - 1), MAX_STRIPE_SHARDS)],
+  /** Number and hash of the block whose weights were drawn from; absent: weights by the providers' reports to the tracker. */
+  block: [2, optional(tuple(uint(), id))],
+  /** Shards that a domain was allowed in the end. */
+  perDomain: [3, uint(MAX_STRIPE_SHARDS)],
+  /** Providers with a weight that were not to be drawn, and why. */
+  skipped: [4, array(tuple(id, oneOf([0, 1, 2])), MAX_SKIPPED)],
+  /** Failure domains of the stripe's other shards, one entry a shard. */
+  held: [5, array(id, MAX_STRIPE_SHARDS)],
+  chosen: [6, array(id, MAX_STRIPE_SHARDS)],
+})
+export type PlacementDraw = ValueOf<typeof placementDrawField>
+/** All providers of the largest pool skipped, and the widest stripe. */
+export const MAX_PLACEMENT_DRAW_BYTES = 48 * 1024
+export const placementDrawCodec = codec('placement draw', placementDrawField, MAX_PLACEMENT_DRAW_BYTES)
+
+export interface PlacementRequest extends Pick<PlacementDraw, 'attempt' | 'indices' | 'skipped' | 'held'> {
+  /** Stripe id. */
   readonly stripe: Uint8Array
   readonly scheme: Scheme
-  /** Shards to place now: n for a new stripe, 1 for a replacement. */
-  readonly count: number
-  /** Bytes of the largest of them. */
-  readonly shardBytes: number
-  /** How often this stripe was drawn for before: a fresh draw each time. */
-  readonly attempt: number
-  /** Providers that are up and may be drawn. */
-  readonly candidates: readonly Candidate[]
-  /** Operators of the stripe's other shards, one entry a shard. */
-  readonly held: readonly Uint8Array[]
 }
 
-export interface PlacementChoice {
-  /** Provider ids in the order of the shards. */
-  readonly providers: readonly Uint8Array[]
-  /** An operator holds more shards of the stripe than the scheme wants. */
-  readonly narrow: boolean
-}
-
-/** A certain draw, in fixed point. */
-const ONE = 1n << 32n
+type Sha256 = Pick<Primitives, 'sha256'>
 
 function uint32(value: number): Uint8Array {
   const out = new Uint8Array(4)
@@ -53,135 +117,35 @@ function uint32(value: number): Uint8Array {
   return out
 }
 
-interface Domain {
-  readonly key: Uint8Array
-  readonly members: readonly Candidate[]
-  readonly held: number
+/** Whom these weights give the shards to; throws NotEnoughProvidersError when too few can be drawn. */
+export function drawPlacement(
+  primitives: Sha256,
+  tree: PlacementTree,
+  { stripe, scheme, attempt, indices, skipped, held }: PlacementRequest,
+): Pick<PlacementDraw, 'chosen' | 'perDomain'> {
+  const slots = skipped.flatMap(([provider]) => tree.slotOf(provider) ?? [])
+  const { slots: chosen, perDomain } = drawSlots(primitives, tree.weights, {
+    seed: taggedHash(primitives, 'placement', concatBytes(stripe, uint32(attempt))),
+    count: indices.length,
+    maxPerDomain: maxShardsPerDomain(scheme),
+    skipped: [...new Set(slots)].sort((a, b) => a - b),
+    held: held.flatMap((domain) => tree.domainOf(domain) ?? []),
+  })
+  return { chosen: chosen.map((slot) => tree.idAt(slot)), perDomain }
 }
 
-/** Draws providers; throws NotEnoughProvidersError, or CapacityError when room is what lacks. */
-export function choosePlacement(
-  primitives: Pick<Primitives, 'sha256'>,
-  request: PlacementRequest,
-): PlacementChoice {
-  const { count, shardBytes, candidates } = request
-  if (candidates.length < count)
-    throw new NotEnoughProvidersError(
-      `${count} providers are needed at once, and ${candidates.length} can be had`,
-      { needed: count, available: candidates.length },
-    )
-  const roomy = candidates.filter(({ free }) => free >= Math.max(1, shardBytes))
-  if (roomy.length < count)
-    throw new CapacityError(
-      `${count} providers with room for ${shardBytes} bytes are needed, and ${roomy.length} have it`,
-      { needed: count, withRoom: roomy.length, shardBytes },
-    )
-  const seed = taggedHash(primitives, 'placement', concatBytes(request.stripe, uint32(request.attempt)))
-  const ordered = inDrawnOrder(primitives, seed, domainsOf(roomy, request.held))
-  const wanted = maxShardsPerDomain(request.scheme)
-  let cap = wanted
-  while (ordered.reduce((sum, domain) => sum + slots(domain, cap), 0) < count) cap++
-  const chances = chancesOf(ordered, cap, count)
-  let at = BigInt(new DataView(seed.buffer, seed.byteOffset).getUint32(0))
-  let upTo = 0n
-  const providers: Uint8Array[] = []
-  for (const { members } of ordered)
-    for (const { provider } of members) {
-      upTo += chances.get(toHex(provider)) ?? 0n
-      if (upTo <= at) continue
-      providers.push(provider)
-      at += ONE
-    }
-  return { providers, narrow: cap > wanted }
+/** Whether a recorded draw is what these weights give. Throws what drawing throws. */
+export function isDrawn(
+  primitives: Sha256,
+  tree: PlacementTree,
+  stripe: Pick<PlacementRequest, 'stripe' | 'scheme'>,
+  draw: PlacementDraw,
+): boolean {
+  const { chosen, perDomain } = drawPlacement(primitives, tree, { ...draw, ...stripe })
+  return perDomain === draw.perDomain && equalBytes(concatBytes(...chosen), concatBytes(...draw.chosen))
 }
 
-function domainsOf(candidates: readonly Candidate[], held: readonly Uint8Array[]): Domain[] {
-  const heldBy = new Map<string, number>()
-  for (const operator of held) heldBy.set(toHex(operator), (heldBy.get(toHex(operator)) ?? 0) + 1)
-  const members = new Map<string, Candidate[]>()
-  for (const candidate of candidates) {
-    const key = toHex(candidate.operator)
-    const list = members.get(key)
-    if (list === undefined) members.set(key, [candidate])
-    else list.push(candidate)
-  }
-  return [...members].map(([key, list]) => ({
-    key: list[0]!.operator,
-    members: list,
-    held: heldBy.get(key) ?? 0,
-  }))
-}
-
-/** Operators, and the providers of each, by the hash of the seed and their id: an operator's providers stay together. */
-function inDrawnOrder(primitives: Pick<Primitives, 'sha256'>, seed: Uint8Array, domains: Domain[]): Domain[] {
-  const sorted = <T>(items: readonly T[], idOf: (item: T) => Uint8Array): T[] =>
-    items
-      .map((item) => ({ item, rank: primitives.sha256(concatBytes(seed, idOf(item))) }))
-      .sort((a, b) => compareBytes(a.rank, b.rank))
-      .map(({ item }) => item)
-  return sorted(domains, ({ key }) => key).map((domain) => ({
-    ...domain,
-    members: sorted(domain.members, ({ provider }) => provider),
-  }))
-}
-
-/** Shards that this operator may still take. */
-function slots(domain: Domain, cap: number): number {
-  return Math.max(0, Math.min(domain.members.length, cap - domain.held))
-}
-
-/** Each provider's chance of being drawn: in sum `count`, at most 1 each, at most its slots an operator. */
-function chancesOf(domains: readonly Domain[], cap: number, count: number): Map<string, bigint> {
-  const chances = new Map<string, bigint>()
-  let open = domains.filter((domain) => slots(domain, cap) > 0)
-  let left = BigInt(count) * ONE
-  for (;;) {
-    const shares = fill(
-      open.flatMap(({ members }) => members),
-      left,
-    )
-    const over = open.filter(
-      (domain) =>
-        domain.members.reduce((sum, { provider }) => sum + shares.get(toHex(provider))!, 0n) >
-        BigInt(slots(domain, cap)) * ONE,
-    )
-    if (over.length === 0) {
-      for (const [provider, share] of shares) chances.set(provider, share)
-      return chances
-    }
-    for (const domain of over) {
-      const most = BigInt(slots(domain, cap)) * ONE
-      for (const [provider, share] of fill(domain.members, most)) chances.set(provider, share)
-      left -= most
-    }
-    open = open.filter((domain) => !over.includes(domain))
-  }
-}
-
-/** Spreads `total` by free bytes with at most ONE each; what rounding leaves goes to the first that can take it. */
-function fill(candidates: readonly Candidate[], total: bigint): Map<string, bigint> {
-  const shares = new Map<string, bigint>()
-  let open = candidates
-  let left = total
-  for (;;) {
-    const weight = open.reduce((sum, { free }) => sum + BigInt(free), 0n)
-    const certain = open.filter(({ free }) => BigInt(free) * left >= weight * ONE)
-    if (certain.length === 0) {
-      for (const { provider, free } of open) shares.set(toHex(provider), (BigInt(free) * left) / weight)
-      break
-    }
-    for (const { provider } of certain) shares.set(toHex(provider), ONE)
-    left -= BigInt(certain.length) * ONE
-    open = open.filter((candidate) => !certain.includes(candidate))
-    if (open.length === 0) break
-  }
-  let rest = total - [...shares.values()].reduce((sum, share) => sum + share, 0n)
-  for (const { provider } of candidates) {
-    const key = toHex(provider)
-    const share = shares.get(key)!
-    const more = rest < ONE - share ? rest : ONE - share
-    shares.set(key, share + more)
-    rest -= more
-  }
-  return shares
+/** A failure domain holds more shards of the stripe than its scheme wants: the pool is too narrow. */
+export function isNarrow(scheme: Scheme, { perDomain }: Pick<PlacementDraw, 'perDomain'>): boolean {
+  return perDomain > maxShardsPerDomain(scheme)
 }

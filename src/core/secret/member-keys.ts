@@ -54,6 +54,11 @@ export function memberEnc(
   return hpkeDeriveKeyPair(primitives, expand(primitives, entropy, `member/enc/${generation}`))
 }
 
+/** The secp256k1 key (32 bytes) that answers for the member's name in the ledger; as the signing seed, never kept. */
+export function memberEvmKey(primitives: Primitives, entropy: Uint8Array): Uint8Array {
+  return expand(primitives, entropy, 'member/evm')
+}
+
 /** The secret (32 bytes) of the member's own deduplication domain in a generation (from 1). */
 export function memberDedupSecret(
   primitives: Primitives,

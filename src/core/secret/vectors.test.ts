@@ -22,7 +22,7 @@ import { childKeys, commitKeys, openBack } from './key-tree.ts'
 import { openKeystore } from './keystore.ts'
 import type { Manifest } from './manifest.ts'
 import { decodeManifest, encodeManifest, openListBlob, openManifest, sealManifest } from './manifest.ts'
-import { deriveMemberKeys, memberDedupSecret, memberEnc } from './member-keys.ts'
+import { deriveMemberKeys, memberDedupSecret, memberEnc, memberEvmKey } from './member-keys.ts'
 import type { Metadata } from './metadata.ts'
 import { decodeMetadata, encodeMetadata, openMetadata, sealMetadata } from './metadata.ts'
 import { createPhrase, parsePhrase } from './phrase.ts'
@@ -61,6 +61,7 @@ test('vectors/phrase.json', async () => {
       item.memberId,
       item.vault,
     ])
+    expect(toHex(memberEvmKey(primitives, entropy))).toBe(item.evm)
     for (const { generation, ...pair } of item.enc)
       expect(plain(await memberEnc(primitives, entropy, generation))).toEqual(pair)
     for (const { generation, secret } of item.dedup)

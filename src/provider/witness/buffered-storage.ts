@@ -1,4 +1,4 @@
-import { toHex } from '../../core/open/bytes.ts'
+import { nameOf } from '../../core/open/bytes.ts'
 import type { LogStorageWriter, SavedLog } from '../../core/open/log/log-storage.ts'
 import type { MapPageWrite } from '../../core/open/log/map-tree.ts'
 import type { RowWrite } from '../../core/open/log/replay/rows.ts'
@@ -63,7 +63,7 @@ export class BufferedStorage implements LogStorageWriter {
     return this.#store.read((storage) => storage.page(prefix))
   }
   row(key: Uint8Array): Uint8Array | undefined {
-    return this.#rows.get(toHex(key))?.value ?? this.#store.read((storage) => storage.row(key))
+    return this.#rows.get(nameOf(key))?.value ?? this.#store.read((storage) => storage.row(key))
   }
   checkpoint(): Uint8Array | undefined {
     return this.#store.read((storage) => storage.checkpoint())
@@ -75,7 +75,7 @@ export class BufferedStorage implements LogStorageWriter {
     throw new InternalError('a witness keeps no entries')
   }
   putRows(rows: readonly RowWrite[]): void {
-    for (const row of rows) this.#rows.set(toHex(row.key), row)
+    for (const row of rows) this.#rows.set(nameOf(row.key), row)
   }
   putTiles(tiles: readonly Tile[]): void {
     this.#tiles.push(...tiles)

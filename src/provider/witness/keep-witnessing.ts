@@ -1,6 +1,6 @@
 /**
  * Witnesses beside everything else: over a connection of its own, a page of entries at a time, giving way after each that was much work.
- * It ends only when its signal aborts; what it refuses it tells, and asks again later.
+ * It ends when its signal aborts, and for good once the log is proven to be forked; what it refuses it tells, and asks again later.
  */
 import { ConflictError, UntrustedError } from '../../core/open/errors.ts'
 import type { Checkpoint } from '../../core/open/log/checkpoint.ts'
@@ -18,6 +18,7 @@ import type { Connection } from '../../ports/transport.ts'
 import type { Activity } from '../activity.ts'
 import type { ProviderState } from '../provider-state.ts'
 import { slept } from '../slept.ts'
+import { stopAtFork } from './stop-at-fork.ts'
 import type { Witness } from './witness.ts'
 
 /** An unchanged head is signed again so often: readers want a quorum that is at most ten minutes old. */
@@ -56,6 +57,10 @@ export async function keepWitnessing(
   const { witness, activity } = options
   const { clock, events } = state
   await Promise.race([options.known, aborted(signal)])
+  if (witness.fork !== undefined) {
+    events.logForked(witness.size, witness.size)
+    return
+  }
   let retryMs = FIRST_RETRY_MS
   while (!signal.aborted) {
     let connection: Connection | undefined
@@ -70,6 +75,7 @@ export async function keepWitnessing(
     } catch (error) {
       witness.forget()
       if (signal.aborted) return
+      if (connection !== undefined && (await stopAtFork(witness, connection, error, events, signal))) return
       state.events.witnessFailed(witness.size, error, retryMs)
     } finally {
       await connection?.close()
@@ -95,18 +101,21 @@ export async function witnessNext(
 ): Promise<Signed | undefined> {
   const wait = { signal, timeoutMs: WAIT_TIMEOUT_MS }
   const { value } = await call(tracker, nextCheckpoint, { after: signed?.size }, undefined, wait)
-  const { note } = value
+  const { note, isAwaited } = value
   if (note === undefined) return undefined
   const again = signed !== undefined && state.clock.monotonic() - signed.at >= SIGN_AGAIN_MS
   if (witness.identity === undefined) await beginLog(witness, tracker, signal)
   const checkpoint = witness.open(note)
   if (signed?.size === checkpoint.size && !again) return signed
-  const last = await followTo(state, witness, tracker, checkpoint, signal)
+  // A head that somebody waits for goes before what else this provider does.
+  const { activity, clock, events } = state
+  const following = isAwaited === true ? { clock, events } : { clock, events, activity }
+  const last = await followTo(following, witness, tracker, checkpoint, signal)
   const seconds = Math.floor(state.clock.now() / 1_000)
   const { signature } = witness.sign(note, last, seconds)
   try {
     await call(tracker, cosignCheckpoint, { size: checkpoint.size, signature }, undefined, wait)
-    state.events.checkpointSigned(checkpoint.size)
+    events.checkpointSigned(checkpoint.size)
   } catch (error) {
     // A newer one was sealed meanwhile: that is next.
     if (!(error instanceof ConflictError)) throw error
@@ -131,13 +140,15 @@ async function followTo(
   checkpoint: Checkpoint,
   signal: AbortSignal,
 ): Promise<ServedEntry | undefined> {
+  const latest = state.clock.monotonic() + LATEST_MS
   while (witness.size < checkpoint.size) {
     const from = witness.size
     const request = { from, count: Math.min(MAX_ENTRIES, checkpoint.size - from), changes: true }
     const { value } = await call(tracker, logEntries, request, undefined, { signal })
     if (value.entries.length === 0)
       throw new UntrustedError('the log serves fewer entries than its checkpoint has', { from })
-    if (bytesOf(value.entries) >= MUCH_BYTES) await state.activity?.quiet(QUIET_MS, LATEST_MS, signal)
+    if (bytesOf(value.entries) >= MUCH_BYTES)
+      await state.activity?.quiet(QUIET_MS, latest - state.clock.monotonic(), signal)
     for (const entry of value.entries) {
       if (witness.size === checkpoint.size - 1) return entry
       witness.follow(entry)

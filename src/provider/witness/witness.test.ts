@@ -146,6 +146,35 @@ describe('witness', () => {
     expect(verdict.kind === 'valid' && verdict.view.checkpoint.size).toBe(index + 2)
   })
 
+  test('a large batch waits behind what a provider serves, unless a reader waits for its head', async () => {
+    log().seal()
+    for (const i of [0, 1, 2]) await round(i)
+    let waits = 0
+    const busy = {
+      clock: {
+        now: () => pool.clock.now(),
+        monotonic: () => pool.clock.monotonic(),
+        sleep: () => Promise.resolve(),
+      },
+      events,
+      activity: { quiet: () => Promise.resolve(void waits++) },
+    }
+    const all = async () => {
+      for (const i of [0, 1, 2]) await witnessNext(busy, witnesses[i]!, nodes[i]!.dial(), undefined, never)
+    }
+    const many = (name: string) => Array.from({ length: 1_500 }, (_, i) => create(`${name}${i}`, home.root))
+    await alice.commit(home.id, many('a'))
+    log().seal()
+    await all()
+    expect(waits).toBe(3)
+    const { index } = await alice.commit(home.id, many('b'))
+    const asked = alice.call(logMethods.logHead, { covers: index + 1 })
+    await all()
+    expect(waits).toBe(3)
+    const verdict = verifyHead(p, await trust(), undefined, (await asked).head!)
+    expect(verdict.kind === 'valid' && verdict.view.checkpoint.size).toBe(index + 2)
+  })
+
   test('nobody waits for a quorum that is down: what is served stays', async () => {
     log().seal()
     for (const i of [0, 1, 2]) await round(i)

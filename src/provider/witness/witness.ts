@@ -2,13 +2,15 @@
  * A witness of one pool's log. Invariants:
  * - what it signs, it has replayed from the genesis on, by the rules: no second history, no smaller head, no map that doesn't follow.
  * - a signature leaves only after what it is about is durable; key and state live in one store, so neither is used without the other.
+ * - once two heads of the log contradict each other it signs nothing any more; the proof lies in the same store.
  * - it goes from head to head: a kill in between begins at the last one again.
  */
 import { equalBytes } from '../../core/open/bytes.ts'
-import { FolderError, UntrustedError } from '../../core/open/errors.ts'
+import { FolderError, ForkedError, UntrustedError } from '../../core/open/errors.ts'
 import type { Checkpoint, LogIdentity } from '../../core/open/log/checkpoint.ts'
 import { logIdentity, openCheckpoint } from '../../core/open/log/checkpoint.ts'
 import { ENTRY_KIND, entryCodec } from '../../core/open/log/entry.ts'
+import { forkProofCodec, forkProofFrom } from '../../core/open/log/fork-proof.ts'
 import { LogSession } from '../../core/open/log/log-session.ts'
 import type { NoteSignature } from '../../core/open/log/note.ts'
 import { keyedRows } from '../../core/open/log/replay/rows.ts'
@@ -16,6 +18,7 @@ import { verifyConsistency } from '../../core/open/log/verify-consistency.ts'
 import type { ServedEntry } from '../../core/open/log/witness-checkpoint.ts'
 import { witnessCheckpoint } from '../../core/open/log/witness-checkpoint.ts'
 import { genesisCodec, poolIdOf } from '../../core/open/objects/identity.ts'
+import type { Head } from '../../core/open/objects/operation.ts'
 import type { Primitives } from '../../core/open/primitives.ts'
 import type { LogStore } from '../../ports/log-store.ts'
 import type { Random } from '../../ports/random.ts'
@@ -24,6 +27,10 @@ import { BufferedStorage } from './buffered-storage.ts'
 /** No table of rows has this number: the seed of the cosigning key lies beside what it has signed. */
 const SEED_ROW = Uint8Array.of(255)
 const SEED_BYTES = 32
+/** Nodes of the map that stay in memory between heads, 10 MB: a provider has 150 MB for all that it does. */
+const MAX_RESIDENT = 32_768
+/** Nor this: the proof of a fork, from which on nothing is signed. */
+const FORK_ROW = Uint8Array.of(254)
 const NO_KEY = new Uint8Array(0)
 
 /** The seed of the cosigning key, made the first time. */
@@ -47,6 +54,9 @@ export class Witness {
   #session: LogSession
   #isOpen = false
   #genesis: Uint8Array | undefined
+  #met: Checkpoint | undefined
+  #own: Checkpoint | undefined
+  #fork: Uint8Array | undefined
 
   /** Takes up where the store ends; throws FolderError where it doesn't fit together. */
   constructor(primitives: Primitives, store: LogStore, pool: Uint8Array, seed: Uint8Array) {
@@ -54,8 +64,49 @@ export class Witness {
     this.#pool = pool
     this.#seed = seed
     this.#storage = new BufferedStorage(store)
-    this.#session = new LogSession(primitives, this.#storage)
+    this.#session = new LogSession(primitives, this.#storage, MAX_RESIDENT)
     this.#genesis = keyedRows((key) => this.#storage.row(key)).get('pool', NO_KEY)?.genesis
+    this.#fork = this.#storage.row(FORK_ROW)
+    this.#own = this.#opened(this.#storage.checkpoint())
+  }
+
+  /** The encoded proof that this log has two histories; since then nothing is signed. */
+  get fork(): Uint8Array | undefined {
+    return this.#fork
+  }
+
+  /** The checkpoint that was signed last. */
+  get own(): Checkpoint | undefined {
+    return this.#own
+  }
+
+  /** The same, as operations name it. */
+  get head(): Head | undefined {
+    if (this.#own === undefined) return undefined
+    const { size, root, signature } = this.#own
+    return { size, root, signature }
+  }
+
+  /** The checkpoint that was opened last. */
+  get met(): Checkpoint | undefined {
+    return this.#met
+  }
+
+  /**
+   * Stops for good, durably, where this head of the log contradicts the one that was signed here: gives the encoded proof. `way` is
+   * what should lead from that to a larger head. Undefined where nothing is proven. Only when all is settled, or after `forget`.
+   */
+  stopAt(head: Checkpoint, way: readonly Uint8Array[]): Uint8Array | undefined {
+    const { identity, own } = this
+    if (identity === undefined || own === undefined || this.#isOpen) return undefined
+    const [smaller, larger] = head.size <= own.size ? [head, own] : [own, head]
+    const sent = head.size < own.size ? this.#session.tree.consistency(head.size, own.size) : way
+    const proof = forkProofFrom(this.#primitives, identity, smaller, larger, sent)
+    if (proof === undefined) return undefined
+    this.#fork = forkProofCodec.encode(proof)
+    this.#storage.putRows([{ key: FORK_ROW, value: this.#fork }])
+    this.#storage.flush()
+    return this.#fork
   }
 
   /** Entries that were replayed. */
@@ -77,7 +128,8 @@ export class Witness {
   open(note: Uint8Array): Checkpoint {
     const { identity } = this
     if (identity === undefined) throw new UntrustedError('a log begins with its genesis')
-    return openCheckpoint(this.#primitives, identity, note)
+    this.#met = openCheckpoint(this.#primitives, identity, note)
+    return this.#met
   }
 
   /** Replays the next entry. Throws UntrustedError, MalformedError, ForkedError; `forget` must follow then. */
@@ -106,6 +158,7 @@ export class Witness {
   sign(note: Uint8Array, last: ServedEntry | undefined, seconds: number): NoteSignature {
     const { identity } = this
     if (identity === undefined) throw new UntrustedError('a log begins with its genesis')
+    if (this.#fork !== undefined) throw new ForkedError('this log has two histories: nothing of it is signed')
     if (!this.#isOpen) this.#session.begin()
     this.#isOpen = true
     const entries = last === undefined ? [] : [last]
@@ -123,6 +176,12 @@ export class Witness {
     if (this.#session.size === 0) this.#genesis = undefined
   }
 
+  #opened(note: Uint8Array | undefined): Checkpoint | undefined {
+    const { identity } = this
+    if (identity === undefined || note === undefined) return undefined
+    return openCheckpoint(this.#primitives, identity, note)
+  }
+
   #begin(leaf: Uint8Array): void {
     const { kind, body } = entryCodec.decode(leaf)
     if (kind !== ENTRY_KIND.genesis || !equalBytes(poolIdOf(this.#primitives, body), this.#pool))
@@ -132,6 +191,7 @@ export class Witness {
 
   #commit(checkpoint?: { readonly size: number; readonly note: Uint8Array }): void {
     this.#storage.flush(checkpoint)
+    if (checkpoint !== undefined) this.#own = this.#opened(checkpoint.note)
     this.#isOpen = false
     this.#session.commit()
   }

@@ -25,6 +25,7 @@ beforeEach(async () => {
     problem: undefined,
     ledger: {
       binding: ledger.binding,
+      nameContract: ledger.nameContract,
       status: () => ledger.status(),
       headAt: (index) => ledger.headAt(index),
       anchoring: () => ({ anchored: undefined, lag: 0, lagMs: 0, problem: undefined }),

@@ -6,7 +6,7 @@ import type { Context } from '../../ports/rpc.ts'
 import { callingProvider, requireInsider } from '../callers.ts'
 import type { TrackerState } from '../tracker-state.ts'
 import { changedWithin } from './serve-head.ts'
-import { witnessKeyOf } from './witnesses.ts'
+import { mayCosign, witnessKeyOf } from './witnesses.ts'
 
 /** How long a witness is kept waiting for a new checkpoint, ms; well under what it waits for an answer. */
 const MAX_WAIT_MS = 10_000
@@ -16,7 +16,7 @@ export async function nextCheckpoint(
   state: TrackerState,
   { after }: { readonly after?: number | undefined },
   context: Context,
-): Promise<{ note?: Uint8Array }> {
+): Promise<{ note?: Uint8Array; isAwaited?: boolean }> {
   // Members ask too, when witnesses lag: it shows that the log keeps its promises.
   requireInsider(state, context)
   const { log, clock } = state
@@ -27,11 +27,12 @@ export async function nextCheckpoint(
   }
   const { identity, sealed } = log
   if (identity === undefined || sealed === undefined) return {}
-  return { note: encodeCheckpoint(state.primitives, identity, sealed.checkpoint) }
+  const note = encodeCheckpoint(state.primitives, identity, sealed.checkpoint)
+  return log.isAwaited ? { note, isAwaited: true } : { note }
 }
 
 /**
- * Takes in a witness's line. Throws UntrustedError for a wrong signature, DeniedError for a provider that names no cosigning key,
+ * Takes in a witness's line. Throws UntrustedError for a wrong signature, DeniedError for a provider that names no cosigning key or may not witness,
  * ConflictError where that checkpoint isn't asked for any more, CapacityError where it has no room for another line.
  */
 export function cosignCheckpoint(
@@ -40,9 +41,17 @@ export function cosignCheckpoint(
   context: Context,
 ): Record<never, never> {
   const { log, primitives } = state
-  const provider = state.store.read((tables) => callingProvider(state, tables, context))
+  const { provider, isTaken } = state.store.read((tables) => {
+    const row = callingProvider(state, tables, context)
+    return { provider: row, isTaken: mayCosign(tables, row) }
+  })
   const key = witnessKeyOf(provider)
   if (key === undefined) throw new DeniedError("this provider's record names no cosigning key")
+  // Lines that nobody counts would take the places of those that do.
+  if (!isTaken)
+    throw new DeniedError('the admins have not let this operator witness: `allmend witness approve`', {
+      operator: provider.operator,
+    })
   const head = [log.sealed, log.served].find((at) => at?.checkpoint.size === size)
   if (head === undefined)
     throw new ConflictError('this checkpoint waits for no cosignature', {

@@ -17,5 +17,5 @@ export function keepForeignHead(
   const { checkpoint } = sealed
   const way = log.session.tree.consistency(head.size, checkpoint.size)
   const proof = forkProofFrom(primitives, identity, headCheckpoint(identity, head), checkpoint, way)
-  if (proof !== undefined) state.onEvidence(forkProofCodec.encode(proof))
+  if (proof !== undefined) state.forkProofs.keep(forkProofCodec.encode(proof))
 }

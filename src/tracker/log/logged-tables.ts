@@ -1,4 +1,5 @@
 import { InternalError } from '../../core/open/errors.ts'
+import type { EntryKind } from '../../core/open/log/entry.ts'
 import { ENTRY_KIND } from '../../core/open/log/entry.ts'
 import type { Logged, LogSession } from '../../core/open/log/log-session.ts'
 import type { Entry } from '../../ports/tracker-store-log.ts'
@@ -8,16 +9,19 @@ const NO_CHANGES: readonly Uint8Array[] = []
 
 /**
  * The tables of a transaction in which whatever is appended becomes an entry of the log first, by the rules that witnesses replay;
- * their refusal refuses the whole transaction. `noted` hears the bytes of each entry.
+ * their refusal refuses the whole transaction. `noted` hears kind and bytes of each entry.
  */
 export function loggedTables(
   tables: TrackerWriter,
   session: LogSession,
-  noted: (bytes: number) => void,
+  noted: (kind: EntryKind, bytes: number) => void,
 ): TrackerWriter {
   const { log } = tables
   const note = (logged: Logged, changes: readonly Uint8Array[]): void =>
-    noted(changes.reduce((sum, change) => sum + change.length, logged.leaf.length))
+    noted(
+      logged.entry.kind,
+      changes.reduce((sum, change) => sum + change.length, logged.leaf.length),
+    )
   return {
     ...tables,
     log: {

@@ -4,7 +4,7 @@ import type { Context } from '../../ports/rpc.ts'
 import { requireInsider } from '../callers.ts'
 import type { TrackerState } from '../tracker-state.ts'
 
-/** Keeps a proof that this log has two histories, for its operator; throws UntrustedError for one that shows none. */
+/** Keeps a proof that this log has two histories, for its operator and for whoever asks; throws UntrustedError for one that shows none. */
 export function reportFork(
   state: TrackerState,
   { proof }: { readonly proof: Uint8Array },
@@ -14,7 +14,6 @@ export function reportFork(
   const { identity } = state.log
   if (identity === undefined) throw new NotFoundError('this pool has not been founded yet')
   const { size, larger } = verifyForkProof(state.primitives, identity, forkProofCodec.decode(proof))
-  state.events.forkReported(size, larger)
-  state.onEvidence(proof)
+  if (state.forkProofs.keep(proof)) state.events.forkReported(size, larger)
   return {}
 }

@@ -4,7 +4,6 @@ import { FRESH_SECONDS, quorumOf } from '../../core/open/log/quorum.ts'
 import type { ServedHead } from '../../core/open/log/verify-head.ts'
 import type { TrackerState } from '../tracker-state.ts'
 import type { SealedHead } from './tracker-log.ts'
-import { witnessesOf } from './witnesses.ts'
 
 /** How long a caller waits for witnesses before it gets what there is, ms. */
 const MAX_WAIT_MS = 5_000
@@ -24,6 +23,7 @@ export async function currentHead(
   if (log.identity === undefined) throw new NotFoundError('this pool has not been founded yet')
   // More than there is can't be asked for.
   const wanted = Math.min(covers ?? 1, log.session.size)
+  log.awaitHead(wanted)
   const sealed = log.sealed
   if (sealed === undefined || (log.hasBatch && sealed.checkpoint.size < wanted) || isOld(state, sealed))
     log.seal()
@@ -58,13 +58,13 @@ export function proofOf(
 
 function isOld(state: TrackerState, { time }: SealedHead): boolean {
   if (state.clock.now() - time < RENEW_AFTER_MS) return false
-  const { witnesses, tracker } = state.store.read(witnessesOf)
+  const { witnesses, tracker } = state.log.witnesses()
   return quorumOf(witnesses, tracker).needed === 0
 }
 
 /** Whether enough operators' witnesses are up; where they aren't, nobody waits for them. */
-function isQuorumUp({ store, presence }: TrackerState): boolean {
-  const { witnesses, tracker } = store.read(witnessesOf)
+function isQuorumUp({ log, presence }: TrackerState): boolean {
+  const { witnesses, tracker } = log.witnesses()
   const up = witnesses.filter(({ provider }) => presence.isUp(provider.id))
   return quorumOf(up, tracker).operators >= quorumOf(witnesses, tracker).needed
 }

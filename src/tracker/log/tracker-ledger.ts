@@ -12,6 +12,8 @@ export interface AnchoringView {
 
 export interface TrackerLedger {
   readonly binding: LedgerBinding
+  /** The registry of names, 20 bytes. */
+  readonly nameContract: Uint8Array
   status(): Promise<LedgerStatus>
   headAt(index: number): Promise<AnchoredHead | undefined>
   anchoring(): AnchoringView

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { seedOf } from '../../../test/fixtures/provider-pool.ts'
 import type { TestMember, TestSpace } from '../../../test/fixtures/tracker-pool.ts'
-import { TrackerPool, create, nodeOf, remove } from '../../../test/fixtures/tracker-pool.ts'
+import { TrackerPool, contents, create, nodeOf, remeta, remove } from '../../../test/fixtures/tracker-pool.ts'
 import { nodePrimitives as p } from '../../adapters/native/node-primitives.ts'
 import { openSqliteTrackerStore } from '../../adapters/sqlite/sqlite-tracker-store.ts'
 import { DatabaseSync } from 'node:sqlite'
@@ -50,6 +50,8 @@ async function view(pin?: Checkpoint, covers?: number): Promise<LogView> {
 
 const prefixEnd = (prefix: Uint8Array) => concatBytes(prefix, new Uint8Array(16).fill(255))
 const prefixStart = (prefix: Uint8Array) => concatBytes(prefix, new Uint8Array(16))
+
+const LOG_TABLES = ['log_leaves', 'log_tiles', 'map_pages', 'log_rows', 'log_saved', 'checkpoints']
 
 describe('the tracker’s log', () => {
   test('a head covers what was asked, continues the pin, and its map lists a folder completely', async () => {
@@ -185,7 +187,13 @@ describe('the tracker’s log', () => {
 
   test('a pool from before there was a log gets one, entry by entry, and goes on', async () => {
     const a = create('a', home.root)
-    await alice.commit(home.id, [a])
+    const written = create('file', home.root, contents([]))
+    let file = nodeOf(written, undefined)
+    await alice.commit(home.id, [a, written])
+    // Programs of then knew nothing of naming contents.
+    const renamed = remeta(file, { content: undefined })
+    await alice.commit(home.id, [renamed])
+    file = nodeOf(renamed, file)
     await pool.join(alice, 'bob')
     await pool.addProviders(alice, 2)
     await alice.commit(home.id, [remove(nodeOf(a, undefined)), create('b', home.root)])
@@ -194,8 +202,7 @@ describe('the tracker’s log', () => {
     pool.store.close()
     // As the first version left it.
     const db = new DatabaseSync(pool.database)
-    for (const table of ['log_leaves', 'log_tiles', 'map_pages', 'log_rows', 'log_saved', 'checkpoints'])
-      db.exec(`DROP TABLE ${table}`)
+    for (const table of [...LOG_TABLES, 'name_claims', 'draws']) db.exec(`DROP TABLE ${table}`)
     db.exec('PRAGMA user_version = 1')
     db.close()
     pool.store = openSqliteTrackerStore(pool.database)
@@ -211,8 +218,12 @@ describe('the tracker’s log', () => {
       entries: false,
     })
     const leaves = verifyMapProof(p.sha256, map, [{ first: prefixStart(prefix), last: lasts[0]! }], proof)
-    expect(leaves.length).toBe(1)
-    await alice.commit(home.id, [create('c', home.root)])
+    expect(leaves.length).toBe(2)
+    const { text: _, others: __, ...head } = checkpoint
+    const later = (content: Uint8Array | undefined) =>
+      alice.commit(home.id, [create('c', home.root), remeta(file, { content })], { head })
+    await expect(later(undefined)).rejects.toBeInstanceOf(ConflictError)
+    await later(file.content)
   })
 
   test('a fork that is handed in is checked; an invented one is refused', async () => {

@@ -65,6 +65,8 @@ export class TrackerLog {
   #batch = { entries: 0, bytes: 0 }
   #waiting: PromiseWithResolvers<void> = Promise.withResolvers()
   #changed: PromiseWithResolvers<void> = Promise.withResolvers()
+  #witnesses: ReturnType<typeof witnessesOf> | undefined
+  #awaited = 0
   /** What the ledger holds of this log, for the next `heads` entry. */
   anchor: Anchor | undefined
 
@@ -105,6 +107,16 @@ export class TrackerLog {
   /** Whether entries wait for a checkpoint. */
   get hasBatch(): boolean {
     return this.session.size > 0 && !this.session.isSealed
+  }
+
+  /** Says that somebody waits for a head of this many entries. */
+  awaitHead(size: number): void {
+    this.#awaited = Math.max(this.#awaited, size)
+  }
+
+  /** Whether somebody waits for a larger head than the served one. */
+  get isAwaited(): boolean {
+    return this.#awaited > (this.#served?.checkpoint.size ?? 0)
   }
 
   /** Resolves when entries wait for a checkpoint. */
@@ -150,6 +162,13 @@ export class TrackerLog {
     return true
   }
 
+  /** Who witnesses, by the entries so far. */
+  witnesses(): ReturnType<typeof witnessesOf> {
+    // Asked for with each head, and changed by what only other entries than operations say.
+    this.#witnesses ??= this.#inner.read(witnessesOf)
+    return this.#witnesses
+  }
+
   /** The newest entry that touched a key, a waiting batch left out. */
   newestIndex(key: Uint8Array): number | undefined {
     return this.session.map.get(key)?.index
@@ -160,7 +179,7 @@ export class TrackerLog {
     const { primitives } = this.#parts
     const sealed = this.#sealed
     if (sealed === undefined) return
-    const { witnesses, tracker } = this.#inner.read(witnessesOf)
+    const { witnesses, tracker } = this.witnesses()
     const quorum = quorumOf(witnesses, tracker)
     const times = operatorTimes(verifyCosignatures(primitives, sealed.checkpoint, witnesses), tracker)
     if (hasQuorum(times, quorum) && this.#served !== sealed) {
@@ -206,14 +225,17 @@ export class TrackerLog {
   #write<T>(work: (tables: TrackerWriter) => T): T {
     let entries = 0
     let bytes = 0
+    let isAboutWitnesses = false
     const result = this.#transaction((tables) =>
       work(
-        loggedTables(tables, this.session, (size) => {
+        loggedTables(tables, this.session, (kind, size) => {
           entries++
           bytes += size
+          isAboutWitnesses ||= kind !== ENTRY_KIND.operation
         }),
       ),
     )
+    if (isAboutWitnesses) this.#witnesses = undefined
     if (entries === 0) return result
     this.#batch = { entries: this.#batch.entries + entries, bytes: this.#batch.bytes + bytes }
     if (this.#batch.entries >= MAX_BATCH_ENTRIES || this.#batch.bytes >= MAX_BATCH_BYTES) this.seal()

@@ -16,14 +16,14 @@ import { lockFolder } from '../../disk/folder-lock.ts'
 import type { FolderLock } from '../../disk/folder-lock.ts'
 import type { JsonRpc } from '../json-rpc.ts'
 import { admitTransaction } from './admit-transaction.ts'
-import { BLOCK_GAS, startAnvilEngine } from './anvil-engine.ts'
+import { BLOCK_GAS, KEPT_BLOCKS, startAnvilEngine } from './anvil-engine.ts'
 import type { BlockRecord } from './block-record.ts'
 import type { ChainEngine, ExecutedBlock, StartEngine } from './chain-engine.ts'
 import { ChainJournal } from './chain-journal.ts'
 import type { ChainSnapshot } from './chain-snapshot.ts'
 import { readSnapshot, writeSnapshot } from './chain-snapshot.ts'
 import { Sequencer, chainFault } from './sequencer.ts'
-import { standardCall } from './standard-methods.ts'
+import { checkLogsKept, standardCall } from './standard-methods.ts'
 
 /** Executing so many blocks, or transactions, again takes less than half a second. */
 const SNAPSHOT_BLOCKS = 256
@@ -156,6 +156,7 @@ class Chain implements EmbeddedChain {
       return this.#sequencer.submit(await admitTransaction(params[0], chainId, BLOCK_GAS))
     const call = standardCall(method, params, chainId)
     if ('answer' in call) return call.answer
+    if (call.method === 'eth_getLogs') checkLogsKept(call.params, this.#head.number - KEPT_BLOCKS)
     const engine = await this.#alive()
     try {
       return await engine.request(call.method, call.params)

@@ -1,9 +1,11 @@
 /**
  * The standard JSON-RPC that the embedded chain answers, and nothing of its engine's own: no method that isn't here reaches it.
  */
-import { RpcRefusal } from '../json-rpc.ts'
+import { RpcRefusal, isObject } from '../json-rpc.ts'
 
 const NO_SUCH_METHOD = -32_601
+/** As other nodes refuse what they have pruned. */
+const NO_HISTORY = 4_444
 const ZERO = '0x0'
 
 const READS: ReadonlySet<string> = new Set([
@@ -53,6 +55,20 @@ export function standardCall(method: string, params: readonly unknown[], chainId
         throw new RpcRefusal(NO_SUCH_METHOD, `the method ${method.slice(0, 60)} does not exist`, undefined)
       return { method, params: params.map(plainTag) }
   }
+}
+
+/** RpcRefusal for events of blocks up to `gone`, which aren't kept: the engine would say that nothing happened there. */
+export function checkLogsKept(params: readonly unknown[], gone: number): void {
+  const [filter] = params
+  if (gone <= 0 || !isObject(filter) || filter['blockHash'] !== undefined) return
+  const { fromBlock = 'latest' } = filter
+  const isTag = typeof fromBlock === 'string' && !fromBlock.startsWith('0x') && fromBlock !== 'earliest'
+  if (isTag || Number(fromBlock) > gone) return
+  throw new RpcRefusal(
+    NO_HISTORY,
+    `events of blocks up to ${gone} are not kept: the journal has them`,
+    undefined,
+  )
 }
 
 /** A block is final when it is in the journal, which every block is that can be seen. */

@@ -1,13 +1,12 @@
 import type { Command } from 'commander'
-import type { GetProgress } from '../../../client/get.ts'
 import { get } from '../../../client/get.ts'
 import { formatBytes } from '../byte-size.ts'
 import { count } from '../count.ts'
 import type { RunCommand } from '../context.ts'
 import { exitCodeOfAll } from '../exit-codes.ts'
 import { failureLines } from '../failure-lines.ts'
-import type { BarState } from '../progress-bar.ts'
 import { createProgressBar } from '../progress-bar.ts'
+import { transferState } from '../transfer-state.ts'
 
 export function registerGet(program: Command, run: RunCommand): void {
   program
@@ -22,7 +21,12 @@ export function registerGet(program: Command, run: RunCommand): void {
         const bar = createProgressBar(output.json)
         try {
           const result = await withClient((client) =>
-            get(client, { sources, target, signal, onProgress: (progress) => bar.show(barState(progress)) }),
+            get(client, {
+              sources,
+              target,
+              signal,
+              onProgress: (progress) => bar.show(transferState(progress)),
+            }),
           )
           bar.end()
           for (const line of failureLines('not fetched', result.failed)) output.note(line)
@@ -41,9 +45,4 @@ export function registerGet(program: Command, run: RunCommand): void {
         }
       }),
     )
-}
-
-function barState({ files, totalFiles, bytes, totalBytes }: GetProgress): BarState {
-  const text = `${files}/${totalFiles} files, ${formatBytes(bytes)} of ${formatBytes(totalBytes)}`
-  return { part: totalBytes === 0 ? 0 : bytes / totalBytes, done: bytes, total: totalBytes, text }
 }

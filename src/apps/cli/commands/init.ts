@@ -3,6 +3,7 @@ import type { Command } from 'commander'
 import { UsageError } from '../../../core/open/errors.ts'
 import { joinHome } from '../../node/make-home.ts'
 import { readIfThere, writePrivateFile } from '../../node/private-file.ts'
+import { claimLines } from '../claim-lines.ts'
 import type { RunCommand } from '../context.ts'
 import { readNewPassphrase, readSecret } from '../secrets.ts'
 
@@ -62,6 +63,7 @@ export function registerInit(program: Command, run: RunCommand): void {
           ...(phraseFile === undefined
             ? []
             : [`Your 24 words are in ${phraseFile}: keep them somewhere else.`]),
+          ...claimLines(made.claim),
         ])
       }),
     )

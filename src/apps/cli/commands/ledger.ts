@@ -1,14 +1,21 @@
 import type { Command } from 'commander'
 import { toHex } from '../../../core/open/bytes.ts'
 import { UsageError } from '../../../core/open/errors.ts'
+import { parsePhrase } from '../../../core/secret/phrase.ts'
 import type { LedgerReport } from '../../../client/log/ledger-status.ts'
 import { bindLedger } from '../../../client/log/ledger-binding.ts'
 import { ledgerReport } from '../../../client/log/ledger-status.ts'
-import type { ChainNodeOptions } from '../chain-options.ts'
-import { CHAIN_KEY_FILE, CHAIN_URL, chainNode } from '../chain-options.ts'
+import type { ChainNodeOptions, ChainUrlOption } from '../chain-options.ts'
+import { ASK_CHAIN_URL, CHAIN_KEY_FILE, CHAIN_URL, chainNode } from '../chain-options.ts'
+import { claimHomeName } from '../../node/claim-home-name.ts'
+import { HomeFolder } from '../../node/home-folder.ts'
+import { claimLines } from '../claim-lines.ts'
 import { count } from '../count.ts'
 import type { RunCommand } from '../context.ts'
+import { printable } from '../printable.ts'
+import { registerLedgerPlacements } from './ledger-placements.ts'
 import { roleLogger } from '../role-logger.ts'
+import { readPhrase } from '../secrets.ts'
 
 export function registerLedger(program: Command, run: RunCommand): void {
   const ledger = program.command('ledger').summary('the chain that holds the log’s heads')
@@ -20,6 +27,27 @@ export function registerLedger(program: Command, run: RunCommand): void {
         await withClient(bindLedger)
         output.result({ bound: true }, ['The pool is bound to its ledger: every member’s client pins it.'])
       }),
+    )
+  ledger
+    .command('claim')
+    .summary(
+      'claim your name on the ledger with your 24 words; `init` and `recover` do it where there is one',
+    )
+    .option(
+      '--phrase-file <file>',
+      'read the 24 words from this file; else from ALLMEND_PHRASE or standard input',
+    )
+    .option(...ASK_CHAIN_URL)
+    .action(
+      run(
+        async ({ output, home, withClient }, options: ChainUrlOption & { readonly phraseFile?: string }) => {
+          const claim = await withClient(async (client) => {
+            const words = await readPhrase(options.phraseFile)
+            return claimHomeName(await HomeFolder.open(home), client, parsePhrase(words))
+          }, options)
+          output.result({ claimed: true, ...claim }, claimLines(claim))
+        },
+      ),
     )
   ledger
     .command('deploy')
@@ -39,6 +67,7 @@ export function registerLedger(program: Command, run: RunCommand): void {
         ])
       }),
     )
+  registerLedgerPlacements(ledger, run)
   ledger
     .command('status')
     .summary('chain, contracts, what is anchored, witnesses')
@@ -51,28 +80,53 @@ export function registerLedger(program: Command, run: RunCommand): void {
 }
 
 function ledgerLines(report: LedgerReport): string[] {
-  const { chain, contracts, anchored, log, lag, gasSpent, witnesses, problem, forked } = report
-  const { count: operators, quorum, fresh } = witnesses
+  const { chain, contracts, anchored, log, lag, gasSpent, names, witnesses, problem, forked } = report
+  const { capacity, capacityProblem } = report
+  const { count: operators, quorum, fresh, waiting } = witnesses
+  // Heads, names and weights fail for the same reason where the chain does.
+  const problems = new Set([problem, names.problem, capacityProblem].filter((words) => words !== undefined))
   return [
     ...(chain === undefined || contracts === undefined
-      ? ['this pool has no ledger: the log is proven by its signatures and its witnesses alone']
+      ? [
+          `${problem === undefined ? 'this pool has no ledger' : 'the pool’s ledger can’t be asked now'}: the log is proven by its signatures and its witnesses alone`,
+        ]
       : [
-          `chain ${chain.id} (${chain.kind})${chain.block === undefined ? '' : `, block ${chain.block.number} ${toHex(chain.block.hash)}`}`,
+          `chain ${chain.id} (${printable(chain.kind)})${chain.block === undefined ? '' : `, block ${chain.block.number} ${toHex(chain.block.hash)}`}`,
           `contracts: directory 0x${toHex(contracts.directory)}, anchored by 0x${toHex(contracts.anchor)}${contracts.bound ? '' : ', not bound by an admin yet (`allmend ledger bind`)'}`,
           anchored === undefined
             ? 'nothing is anchored yet'
             : `anchored: ${count(anchored.size, 'entry', 'entries')} in block ${anchored.block}, root ${toHex(anchored.root)}`,
-          `${count(lag.entries, 'entry', 'entries')} not anchored yet, for ${Math.round(lag.ms / 1_000)} s; gas spent ${gasSpent ?? 0}`,
+          `${count(lag.entries, 'entry', 'entries')} not anchored yet, for ${Math.round(lag.ms / 1_000)} s${gasSpent === undefined ? '' : `; gas spent since the tracker’s start: ${gasSpent}`}`,
         ]),
     `log: ${count(log.size, 'entry', 'entries')}, root ${toHex(log.root)}`,
     quorum === 0
       ? `unwitnessed: ${count(operators, 'operator')} of the 3 that a quorum needs`
       : `witnesses: ${fresh} of ${count(operators, 'operator')} signed in the last ten minutes, ${quorum} make a quorum`,
-    ...(problem === undefined ? [] : [`problem: ${problem}`]),
+    ...(waiting.length === 0
+      ? []
+      : [`waiting for an admin (\`allmend witness approve\`): ${waiting.join(', ')}`]),
+    ...(capacity === undefined ? [] : capacityLines(capacity)),
+    ...(names.waiting === 0 ? [] : [`${count(names.waiting, 'name')} of members on the way to the ledger`]),
+    ...[...problems].map((words) => `problem: ${printable(words)}`),
     ...(forked === undefined
       ? []
       : [
           `FORKED since ${new Date(forked.since).toISOString()}: ${forked.reason}; evidence: ${forked.evidence}`,
         ]),
+  ]
+}
+
+function capacityLines({
+  block,
+  providers,
+  drawable,
+  fullest,
+  emptiest,
+  rounds,
+  isRebalancing,
+}: NonNullable<LedgerReport['capacity']>): string[] {
+  return [
+    `providers: ${providers} on the ledger at block ${block}, ${drawable} can be drawn`,
+    `fills: ${emptiest} % to ${fullest} %; ${isRebalancing ? `rebalancing, round ${rounds}` : `balanced, ${count(rounds, 'round')} of rebalancing so far`}`,
   ]
 }

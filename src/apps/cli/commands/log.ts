@@ -7,10 +7,8 @@ import type { LogEvent } from '../../../client/log/log-history.ts'
 import { logHistory } from '../../../client/log/log-history.ts'
 import type { Hasher } from '../../../client/log/log-bundle.ts'
 import { readBundle } from '../../../client/log/log-bundle.ts'
-import type { Client } from '../../../client/client.ts'
-import type { ChainHeads } from '../../../client/log/verify-log.ts'
 import { exportLog, verifyBundle, verifyLog } from '../../../client/log/verify-log.ts'
-import { NotFoundError, UnreachableError, UsageError } from '../../../core/open/errors.ts'
+import { NotFoundError, UsageError } from '../../../core/open/errors.ts'
 import { poolIdOf } from '../../../core/open/objects/identity.ts'
 import { fileError } from '../../../adapters/files/file-error.ts'
 import { NodePinStore } from '../../../adapters/files/node-pin-store.ts'
@@ -19,9 +17,11 @@ import { readChainHeads, withChain } from '../../node/chain-heads.ts'
 import { HomeFolder } from '../../node/home-folder.ts'
 import { holdAgainstPins } from '../../node/hold-against-pins.ts'
 import type { CommandContext, RunCommand } from '../context.ts'
+import { askChain } from '../ask-chain.ts'
 import { formatBytes } from '../byte-size.ts'
 import { count } from '../count.ts'
-import { pinnedChain } from '../pinned-chain.ts'
+import type { ChainUrlOption } from '../chain-options.ts'
+import { ASK_CHAIN_URL, namedChainUrl } from '../chain-options.ts'
 import { printable } from '../printable.ts'
 import { verdictLines } from '../verdict-lines.ts'
 
@@ -62,27 +62,15 @@ export function registerLog(program: Command, run: RunCommand): void {
     .command('verify')
     .summary('checks every entry of the log, or of an exported file')
     .argument('[file]')
-    .option(
-      '--chain-url <url>',
-      "asks the chain itself (default: ALLMEND_CHAIN_URL or the home's); else the tracker says what it holds",
-    )
+    .option(...ASK_CHAIN_URL)
     .action(
-      run(async (context, file: string | undefined, options: { chainUrl?: string }) => {
-        const url = options.chainUrl ?? (process.env['ALLMEND_CHAIN_URL'] || undefined)
+      run(async (context, file: string | undefined, options: ChainUrlOption) => {
+        const url = namedChainUrl(options.chainUrl)
         const { verdict, chainAsked } =
           file === undefined ? await verifyOnline(context, url) : await verifyFile(context, file, url)
         context.output.result({ verified: true, chainAsked, ...verdict }, verdictLines(verdict, chainAsked))
       }),
     )
-}
-
-async function chainUrlOf(path: string): Promise<string | undefined> {
-  try {
-    return (await (await HomeFolder.open(path)).config()).chainUrl
-  } catch (error) {
-    if (error instanceof NotFoundError) return undefined
-    throw error
-  }
 }
 
 interface Verified {
@@ -92,29 +80,9 @@ interface Verified {
 
 function verifyOnline(context: CommandContext, named: string | undefined): Promise<Verified> {
   return context.withClient(async (client) => {
-    const heads = named === undefined ? await headsAtHome(context, client) : await headsAt(named, client)
+    const heads = await askChain(context, client, named, readChainHeads)
     return { verdict: await verifyLog(client, heads), chainAsked: heads !== undefined }
   })
-}
-
-async function headsAt(url: string, client: Client): Promise<ChainHeads> {
-  return withChain(url, client.identity.pool, await pinnedChain(client), readChainHeads)
-}
-
-/** What the chain holds that the home knows of; where it is away, the log is verified all the same. */
-async function headsAtHome(
-  { home, output }: CommandContext,
-  client: Client,
-): Promise<ChainHeads | undefined> {
-  const url = await chainUrlOf(home)
-  if (url === undefined) return undefined
-  try {
-    return await headsAt(url, client)
-  } catch (error) {
-    if (!(error instanceof NotFoundError || error instanceof UnreachableError)) throw error
-    output.note(`The chain was not asked: ${error.message}.`)
-    return undefined
-  }
 }
 
 async function verifyFile(

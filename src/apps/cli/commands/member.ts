@@ -1,9 +1,14 @@
 import type { Command } from 'commander'
 import { admitMembers } from '../../../client/membership/admit-members.ts'
 import { inviteMember } from '../../../client/membership/invite-member.ts'
+import { memberNamed } from '../../../client/log/member-name.ts'
 import { equalBytes, toHex } from '../../../core/open/bytes.ts'
 import { HomeFolder } from '../../node/home-folder.ts'
+import { memberName } from '../../node/member-name.ts'
+import type { ChainUrlOption } from '../chain-options.ts'
+import { ASK_CHAIN_URL } from '../chain-options.ts'
 import type { RunCommand } from '../context.ts'
+import { nameStateText } from '../name-state-text.ts'
 
 export function registerMember(program: Command, run: RunCommand): void {
   const member = program.command('member').summary('invite and admit people')
@@ -28,7 +33,10 @@ export function registerMember(program: Command, run: RunCommand): void {
       run(async ({ output, home: path, withClient }) => {
         const home = await HomeFolder.open(path)
         const invites = await home.invites()
-        const admitted = await withClient((client) => admitMembers(client, invites))
+        const refused: Error[] = []
+        const admitted = await withClient((client) =>
+          admitMembers(client, invites, (error) => refused.push(error)),
+        )
         const used = (secret: Uint8Array) => admitted.some((one) => equalBytes(one.secret, secret))
         await home.saveInvites((await home.invites()).filter((secret) => !used(secret)))
         output.result(
@@ -37,6 +45,27 @@ export function registerMember(program: Command, run: RunCommand): void {
             ? ['Nobody is waiting.']
             : admitted.map(({ name, id }) => `${name} is a member now (${toHex(id)})`),
         )
+        if (refused[0] !== undefined) throw refused[0]
+      }),
+    )
+
+  member
+    .command('show')
+    .summary('who has a name: as the log proves it, and as the ledger has it')
+    .argument('<name>')
+    .option(...ASK_CHAIN_URL)
+    .action(
+      run(async ({ output, withClient }, called: string, options: ChainUrlOption) => {
+        const {
+          name,
+          member: id,
+          ledger,
+        } = await withClient((client) => memberNamed(client, memberName(called)), options)
+        output.result({ name, member: id, ledger }, [
+          `name     ${name}`,
+          `member   ${toHex(id)}`,
+          `ledger   ${nameStateText(ledger)}`,
+        ])
       }),
     )
 }

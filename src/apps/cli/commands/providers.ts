@@ -1,33 +1,27 @@
 import type { Command } from 'commander'
 import type { ProviderShare } from '../../../client/log/provider-shares.ts'
 import { providerShares } from '../../../client/log/provider-shares.ts'
-import { withChain } from '../../node/chain-heads.ts'
+import { askChain } from '../ask-chain.ts'
 import { formatBytes } from '../byte-size.ts'
+import type { ChainUrlOption } from '../chain-options.ts'
+import { ASK_CHAIN_URL, namedChainUrl } from '../chain-options.ts'
 import type { RunCommand } from '../context.ts'
-import { pinnedChain } from '../pinned-chain.ts'
 import { printable } from '../printable.ts'
 
 export function registerProviders(program: Command, run: RunCommand): void {
   program
     .command('providers')
     .summary('capacity, weight and share of placements of each provider')
-    .option(
-      '--chain-url <url>',
-      'asks the contracts themselves (default: ALLMEND_CHAIN_URL); else the tracker',
-    )
+    .option(...ASK_CHAIN_URL)
     .action(
-      run(async ({ output, withClient }, options: { chainUrl?: string }) => {
-        const url = options.chainUrl ?? (process.env['ALLMEND_CHAIN_URL'] || undefined)
-        const shares = await withClient(async (client) => {
-          if (url === undefined) return providerShares(client)
-          const chain = await pinnedChain(client)
-          const onChain = await withChain(url, client.identity.pool, chain, (ledger) => ledger.providers())
-          return providerShares(client, onChain)
-        })
-        output.result(
-          { source: url === undefined ? 'tracker' : 'chain', providers: shares },
-          shareLines(shares),
-        )
+      run(async (context, options: ChainUrlOption) => {
+        const { output } = context
+        const url = namedChainUrl(options.chainUrl)
+        const { shares, chainAsked } = await context.withClient(async (client) => {
+          const held = await askChain(context, client, url, (ledger) => ledger.providers())
+          return { shares: await providerShares(client, held), chainAsked: held !== undefined }
+        }, options)
+        output.result({ source: chainAsked ? 'chain' : 'tracker', providers: shares }, shareLines(shares))
       }),
     )
 }

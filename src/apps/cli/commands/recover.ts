@@ -4,8 +4,9 @@ import { parseJoinToken } from '../../../core/open/join-token.ts'
 import { fromHex } from '../../../core/open/bytes.ts'
 import { recoverHome } from '../../node/make-home.ts'
 import type { HomeConfig } from '../../node/home-config.ts'
+import { claimLines } from '../claim-lines.ts'
 import type { RunCommand } from '../context.ts'
-import { readNewPassphrase, readSecret } from '../secrets.ts'
+import { readNewPassphrase, readPhrase } from '../secrets.ts'
 
 interface Options {
   readonly tracker: string
@@ -32,15 +33,14 @@ export function registerRecover(program: Command, run: RunCommand): void {
     .action(
       run(async ({ output, home, passphraseFile }, options: Options) => {
         const tracker = parseTracker(options.tracker)
-        const phrase = await readSecret({
-          what: 'Your 24 words',
-          file: options.phraseFile,
-          variable: 'ALLMEND_PHRASE',
-        })
+        const phrase = await readPhrase(options.phraseFile)
         const protection =
           options.unattended === true ? 'unattended' : { passphrase: await readNewPassphrase(passphraseFile) }
         const made = await recoverHome({ home, tracker, phrase, protection })
-        output.result({ ...made, home }, [`You are ${made.name}; your home is ${home}.`])
+        output.result({ ...made, home }, [
+          `You are ${made.name}; your home is ${home}.`,
+          ...claimLines(made.claim),
+        ])
       }),
     )
 }

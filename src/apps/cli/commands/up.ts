@@ -6,6 +6,7 @@ import { startPool } from '../../up/start-pool.ts'
 import { parseByteSize } from '../byte-size.ts'
 import type { AnchorOptions, ChainNodeOptions } from '../chain-options.ts'
 import { ANCHOR_EVERY, ANCHOR_SECONDS, CHAIN_KEY_FILE, CHAIN_URL, chainNode } from '../chain-options.ts'
+import type { ChainNode } from '../../tracker/ledger-record.ts'
 import type { RunCommand } from '../context.ts'
 import { upText } from '../up-text.ts'
 import { countingNumber, wholeNumber } from '../whole-number.ts'
@@ -57,6 +58,8 @@ export function registerUp(program: Command, run: RunCommand): void {
         if (new Set(members).size !== members.length) throw new UsageError('--members names somebody twice')
         const node = chainNode(options)
         if (node !== undefined && !options.chain) throw new UsageError('--no-chain goes with no other chain')
+        // A pool goes on without its chain: a key that isn't there would be noticed late.
+        if (node !== undefined) await readKeyOf(node)
         const { anchorEvery, anchorSeconds } = options
         const pool = await startPool({
           dir: resolve(options.dir),
@@ -79,4 +82,10 @@ export function registerUp(program: Command, run: RunCommand): void {
         }
       }),
     )
+}
+
+/** Throws NotFoundError, MalformedError; what keys take is loaded for those who name one. */
+async function readKeyOf({ keyFile }: ChainNode): Promise<void> {
+  const { readChainKey } = await import('../../chain/chain-key-file.ts')
+  await readChainKey(keyFile)
 }

@@ -31,7 +31,9 @@ export const forkProofField = struct({
   proof: [5, array(id, MAX_CONSISTENCY_HASHES)],
 })
 export type ForkProof = ValueOf<typeof forkProofField>
-export const forkProofCodec = codec('fork proof', forkProofField, 2 * MAX_NOTE_BYTES + 8 * 1024)
+/** Two notes, and hashes. */
+export const MAX_FORK_PROOF_BYTES = 2 * MAX_NOTE_BYTES + 8 * 1024
+export const forkProofCodec = codec('fork proof', forkProofField, MAX_FORK_PROOF_BYTES)
 
 /** What a verified fork proof shows: two roots at one size. */
 export interface Fork {

@@ -103,7 +103,17 @@ describe('log session', () => {
   it('admits what a simple model of a space allows, and nothing else; witnesses come to its map', async () => {
     const bob = await twin.join(alice, 'bob')
     const kinds = ['create', 'file', 'write', 'meta', 'move', 'rotate', 'delete'] as const
-    const flaws = ['base', 'version', 'gen', 'epoch', 'counter', 'prevOp', 'author', 'root'] as const
+    const flaws = [
+      'base',
+      'version',
+      'gen',
+      'content',
+      'epoch',
+      'counter',
+      'prevOp',
+      'author',
+      'root',
+    ] as const
     const step = fc.record({
       what: fc.constantFrom(...kinds),
       node: fc.nat(12),
@@ -123,6 +133,7 @@ describe('log session', () => {
             ...(flaw === 'base' ? { base: seedOf('base') } : {}),
             ...(flaw === 'version' ? { version: at.node.version + 2 } : {}),
             ...(flaw === 'gen' ? { gen: at.node.gen + 2 } : {}),
+            ...(flaw === 'content' ? { content: seedOf('content') } : {}),
           }
           const label = `${serial} ${i}`
           const isNew = what === 'create' || what === 'file'
@@ -142,7 +153,8 @@ describe('log session', () => {
             ...(flaw === 'prevOp' ? { prevOp: seedOf('prevOp') } : {}),
             ...(flaw === 'root' ? { root: seedOf('root') } : {}),
           })
-          const isHarmless = flaw === undefined || (isNew && ['base', 'version', 'gen'].includes(flaw))
+          const isHarmless =
+            flaw === undefined || (isNew && ['base', 'version', 'gen', 'content'].includes(flaw))
           const before = [toHex(twin.session.tree.root()), twin.session.size]
           let isAdmitted = true
           try {
@@ -300,6 +312,39 @@ describe('log session', () => {
     expect(() => attempt(ahead)).toThrow(ForkedError)
     const { text: _, others: __, ...head } = twin.sign()
     attempt(head)
+  })
+
+  it('a change without contents names those that the node has; only before there was a log it need not', async () => {
+    let file = nodeOf(create('file', home.root, contents([])), undefined)
+    const folder = nodeOf(create('folder', home.root), undefined)
+    twin.commit(alice, home.id, [create('file', home.root, contents([])), create('folder', home.root)])
+    const old = file.content
+    const written = write(file, contents([], [seedOf('list')]))
+    twin.commit(alice, home.id, [written])
+    file = nodeOf(written, file)
+    expect(file.content).toEqual(file.head)
+    twin.seal()
+    const { text: _, others: __, ...head } = twin.sign()
+    const attempt = (changes: readonly Change[], overrides: Partial<Operation> = { head }) =>
+      twin.submit(operation(alice, changes, overrides))
+    for (const content of [undefined, old, seedOf('none')])
+      for (const change of [
+        remeta(file, { content }),
+        move(file, folder, { content }),
+        rotate(file, home.root, { content }),
+        remove(file, { content }),
+      ])
+        expect(() => attempt([change])).toThrow(ConflictError)
+    expect(() => attempt([remeta(folder, { content: old })])).toThrow(ConflictError)
+    // Signed when nobody knew of logs; what is named even so must be true.
+    expect(() => attempt([remeta(file, { content: old })], {})).toThrow(ConflictError)
+    const unnamed = remeta(file, { content: undefined })
+    twin.commit(alice, home.id, [unnamed])
+    file = nodeOf(unnamed, file)
+    attempt([move(file, folder)])
+    const witness = new TestWitness('w')
+    witness.witness(twin, twin.seal())
+    expect(toHex(witness.session.map.root)).toBe(toHex(twin.session.map.root))
   })
 })
 

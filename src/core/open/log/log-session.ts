@@ -47,8 +47,11 @@ interface Mark {
   readonly time: number
   readonly isSealed: boolean
   readonly map: MapSnapshot
-  /** What waited under a key before, in the order of the changes. */
-  readonly undo: { readonly name: string; readonly before: MapUpdate | undefined }[]
+  /** What waited then; a head begins another map, and leaves this one as it is. */
+  readonly waiting: Map<string, MapUpdate>
+  /** Names in there that were touched since, and what stood under them: undefined for nothing. */
+  readonly names: string[]
+  readonly before: (MapUpdate | undefined)[]
   isSaved: { tree: boolean; map: boolean }
 }
 
@@ -64,14 +67,14 @@ export class LogSession {
   #isSealed = false
   #mark: Mark | undefined
 
-  /** Takes up what is stored; throws FolderError where it doesn't fit together. */
-  constructor(primitives: Primitives, storage: LogStorageWriter) {
+  /** Takes up what is stored; throws FolderError where it doesn't fit together. `maxResident` is that of the map. */
+  constructor(primitives: Primitives, storage: LogStorageWriter, maxResident?: number) {
     this.#primitives = primitives
     this.#storage = storage
     this.#rows = keyedRows((key) => storage.row(key))
     const saved = storage.saved() ?? { tree: 0, map: 0, top: new Uint8Array(0), time: 0 }
     this.tree = new LogTree(primitives.sha256, storage, saved.tree)
-    this.map = new MapTree(primitives.sha256, storage, saved.top)
+    this.map = new MapTree(primitives.sha256, storage, saved.top, maxResident)
     this.#time = saved.time
     // Trees are saved with heads.
     this.#isSealed = saved.tree > 0
@@ -101,7 +104,9 @@ export class LogSession {
       time: this.#time,
       isSealed: this.#isSealed,
       map: this.map.snapshot(),
-      undo: [],
+      waiting: this.#waiting,
+      names: [],
+      before: [],
       isSaved: { tree: false, map: false },
     }
   }
@@ -115,15 +120,18 @@ export class LogSession {
   }
 
   rollback(): void {
-    const { size, time, isSealed, map, undo } = this.#open()
+    const { size, time, isSealed, map, waiting, names, before } = this.#open()
     this.#mark = undefined
     this.tree.truncate(size)
     this.map.restore(map)
     this.#time = time
     this.#isSealed = isSealed
-    for (const { name, before } of undo.reverse())
-      if (before === undefined) this.#waiting.delete(name)
-      else this.#waiting.set(name, before)
+    for (let i = names.length - 1; i >= 0; i--) {
+      const [name, update] = [names[i]!, before[i]]
+      if (update === undefined) waiting.delete(name)
+      else waiting.set(name, update)
+    }
+    this.#waiting = waiting
   }
 
   /** Logs an object that the rules pass, and stores it; throws the rules' refusal, after which nothing has changed. */
@@ -223,9 +231,8 @@ export class LogSession {
 
   /** What stands at these keys now, which is what the entry's touches name. */
   #touches(touched: readonly MapTouch[]): Touch[] {
-    return touched.map(({ key, isRemoved }) => {
-      const waiting = this.#waiting.get(nameOf(key))
-      const before = waiting ?? this.map.get(key)
+    return touched.map(({ key, name, isRemoved }) => {
+      const before = this.#waiting.get(name) ?? this.map.get(key)
       return before?.value === undefined
         ? [key, 0, ZERO_ID, isRemoved]
         : [key, before.index, before.value, isRemoved]
@@ -242,25 +249,26 @@ export class LogSession {
     return { entry, leaf, hash: entryHash(sha256, leaf), touched }
   }
 
-  #append({ entry, hash, touched }: Logged, replayed: Replayed | undefined): void {
-    this.#wait(touched, hash, entry.index)
+  #append({ entry, hash }: Logged, replayed: Replayed | undefined): void {
+    if (replayed !== undefined) this.#wait(replayed.touched, hash, entry.index)
     this.#time = entry.time
     this.#isSealed = entry.kind === ENTRY_KIND.heads
     this.tree.append(hash)
     if (replayed !== undefined) this.#storage.putRows(replayed.rows)
   }
 
-  #wait(touched: readonly Touch[], hash: Uint8Array, index: number): void {
-    for (const [key, , , isRemoved] of touched) {
-      const name = nameOf(key)
-      this.#mark?.undo.push({ name, before: this.#waiting.get(name) })
-      this.#waiting.set(name, { key, value: isRemoved ? undefined : hash, index })
+  #wait(touched: readonly MapTouch[], hash: Uint8Array, index: number): void {
+    const waiting = this.#waiting
+    const mark = this.#mark?.waiting === waiting ? this.#mark : undefined
+    for (const { key, name, isRemoved } of touched) {
+      mark?.names.push(name)
+      mark?.before.push(waiting.get(name))
+      waiting.set(name, { key, value: isRemoved ? undefined : hash, index })
     }
   }
 
   /** The map takes in what waited. */
   #settle(): void {
-    for (const [name, before] of this.#waiting) this.#mark?.undo.push({ name, before })
     this.map.update([...this.#waiting.values()])
     this.#waiting = new Map()
   }
@@ -294,7 +302,12 @@ export class LogSession {
     const entry = entryCodec.decode(stored.leaf)
     this.#time = Math.max(this.#time, entry.time)
     this.#isSealed = entry.kind === ENTRY_KIND.heads
-    this.#wait(touchesCodec.decode(stored.touches), hash, index)
+    const touched = touchesCodec.decode(stored.touches)
+    this.#wait(
+      touched.map(([key, , , isRemoved]) => ({ key, name: nameOf(key), isRemoved })),
+      hash,
+      index,
+    )
     if (entry.kind !== ENTRY_KIND.heads) return
     this.#settle()
     if (!equalBytes(headsCodec.decode(entry.body).map, this.map.root))

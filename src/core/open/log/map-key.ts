@@ -78,11 +78,15 @@ export const mapSpace = (primitives: Hasher, space: Uint8Array): Uint8Array =>
   concatBytes(mapSpaces(primitives), part(primitives, 's', space))
 
 /** What the pool as a whole has agreed on: `subject` is one of POLICY. */
-export const POLICY = { genesis: 0, admission: 1, providerInvite: 2, provider: 3, ledger: 4 } as const
+export const POLICY = {
+  genesis: 0,
+  admission: 1,
+  providerInvite: 2,
+  provider: 3,
+  ledger: 4,
+  witnessVote: 5,
+} as const
 export type Policy = (typeof POLICY)[keyof typeof POLICY]
 export const mapPolicies = (primitives: Hasher, subject: Policy): Uint8Array => part(primitives, 'p', subject)
-export const mapPolicy = (primitives: Hasher, subject: Policy, of?: Uint8Array): Uint8Array =>
-  concatBytes(
-    mapPolicies(primitives, subject),
-    of === undefined ? part(primitives, 'p') : part(primitives, 'p', of),
-  )
+export const mapPolicy = (primitives: Hasher, subject: Policy, ...of: readonly Uint8Array[]): Uint8Array =>
+  concatBytes(mapPolicies(primitives, subject), part(primitives, 'p', ...of))

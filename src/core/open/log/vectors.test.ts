@@ -2,11 +2,14 @@ import { expect, test } from 'vitest'
 import checkpoints from '../../../../vectors/checkpoint.json' with { type: 'json' }
 import logs from '../../../../vectors/log.json' with { type: 'json' }
 import maps from '../../../../vectors/map.json' with { type: 'json' }
+import witness from '../../../../vectors/witness.json' with { type: 'json' }
 import { nodePrimitives as p } from '../../../adapters/native/node-primitives.ts'
 import { fromHex, toHex, utf8 } from '../bytes.ts'
 import { AllmendError } from '../errors.ts'
 import { leafHash, verifyMerklePath } from '../merkle.ts'
 import { encodeCheckpoint, openCheckpoint, signCheckpoint, withSignatures } from './checkpoint.ts'
+import { openSigned, signObject } from '../objects/signed.ts'
+import { witnessVoteCodec } from '../objects/witness-vote.ts'
 import { cosign, verifyCosignatures } from './cosignature.ts'
 import { decodeEntryBundle, encodeEntryBundle } from './entry-bundle.ts'
 import { entryCodec, entryHash, headsCodec, touchCodec, touchedRoot } from './entry.ts'
@@ -15,10 +18,12 @@ import { LogTree } from './log-tree.ts'
 import * as keys from './map-key.ts'
 import { proveMap } from './map-proof.ts'
 import { MapTree } from './map-tree.ts'
+import { promiseCodec } from './promise.ts'
 import { quorumOf } from './quorum.ts'
 import { tilePath } from './tile.ts'
 import { verifyConsistency } from './verify-consistency.ts'
 import { verifyMapProof } from './verify-map-proof.ts'
+import { witnessStanding } from './witness-rule.ts'
 
 /** The bytes of a hexadecimal string of the vectors. */
 function b(hex: string): Uint8Array {
@@ -62,6 +67,24 @@ test('vectors/log.json', () => {
     expect(toHex(entryCodec.encode(entryCodec.decode(b(encoded))))).toBe(encoded)
     expect(toHex(entryHash(p.sha256, b(encoded)))).toBe(hash)
   }
+})
+
+test('vectors/log.json: promises', () => {
+  const { promise } = logs
+  const [pool, key] = [b(promise.pool), b(promise.key)]
+  const open = ({ body, signature }: { body: string; signature: string }) =>
+    openSigned(p, 'promise', pool, key, promiseCodec, [b(body), b(signature)])
+  const { index, time, hash } = promise
+  expect(open(promise)).toEqual({ v: 1, index, time, hash: b(hash) })
+  const made = signObject(p, 'promise', pool, b(promise.seed), promiseCodec, {
+    v: 1,
+    index,
+    time,
+    hash: b(hash),
+  })
+  expect(made.map(toHex)).toEqual([promise.body, promise.signature])
+  expect(hash).toBe(logs.entries[0]!.hash)
+  for (const { what, ...signed } of promise.refused) expect(() => open(signed), what).toThrow(AllmendError)
 })
 
 test('vectors/map.json', () => {
@@ -128,4 +151,31 @@ test('vectors/checkpoint.json', () => {
   const { fork } = checkpoints
   const proven = verifyForkProof(p, log, forkProofCodec.decode(b(fork.encoded)))
   expect([proven.size, ...proven.roots.map(toHex)]).toEqual([fork.size, ...fork.roots])
+})
+
+test('vectors/witness.json', () => {
+  for (const { approved, seq, body, signature } of witness.votes) {
+    const signed = [b(body), b(signature)] as const
+    const opened = openSigned(
+      p,
+      'witness-vote',
+      b(witness.pool),
+      b(witness.signPublic),
+      witnessVoteCodec,
+      signed,
+    )
+    expect([opened.approved, opened.seq, toHex(opened.operator)]).toEqual([approved, seq, witness.operator])
+    expect(toHex(witnessVoteCodec.encode(opened))).toBe(body)
+    const key = keys.mapPolicy(p, keys.POLICY.witnessVote, opened.operator, opened.member)
+    expect(toHex(key)).toBe(witness.mapKey)
+  }
+  const memberOf = (number: number) => p.sha256(Uint8Array.of(number + 1))
+  for (const { admins, inviter, approved, withdrawn, standing } of witness.standings) {
+    const all = Array.from({ length: admins }, (_, i) => memberOf(i))
+    const votes = [
+      ...approved.map((admin) => ({ admin: memberOf(admin), approved: true })),
+      ...withdrawn.map((admin) => ({ admin: memberOf(admin), approved: false })),
+    ]
+    expect(witnessStanding(all, memberOf(inviter), votes)).toBe(standing)
+  }
 })

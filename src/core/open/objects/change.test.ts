@@ -39,6 +39,7 @@ const remove: Change = { kind: CHANGE_KIND.delete, node: b(16), version: 2, base
 
 test('whole changes are taken', () => {
   for (const change of [create, write, move, remove]) checkChange(change)
+  for (const change of [move, remove]) checkChange({ ...change, content: b(32) })
   checkChange({ ...create, keyRecord: { ...derived, form: FORM_RANDOM, commitments, sealed: [] } })
 })
 
@@ -61,6 +62,8 @@ test.each<[string, Change]>([
   ],
   ['random keys without seals', { ...create, keyRecord: { ...derived, form: FORM_RANDOM, commitments } }],
   ['derived keys with commitments', { ...create, keyRecord: { ...derived, commitments } }],
+  ['a create that names contents', { ...create, content: b(32) }],
+  ['contents beside a name of others', { ...write, content: b(32) }],
   ['a delete with metadata', { ...remove, meta: b(144) }],
   ['version 0', { ...remove, version: 0 }],
   ['generation 0', { ...remove, gen: 0 }],

@@ -5,6 +5,8 @@
  * - `meta` is boxed under the generation's mk and `manifest` under its ck, with (space, node, gen, version, author device)
  *   as context, so a box is good in one place only.
  * - a change that carries a manifest carries refs, and refs name every blob that the manifest needs.
+ * - `content` is the id of the change whose manifest the node has; every change of a file that carries none itself names it, so
+ *   that a node's newest change shows by itself what its contents are.
  * Which fields a kind has: see `checkChange`.
  */
 import { MalformedError } from '../errors.ts'
@@ -110,6 +112,7 @@ export const changeField = struct({
   manifest: [7, optional(bytesUpTo(MAX_MANIFEST_BYTES))],
   refs: [8, optional(refsField)],
   grant: [9, optional(grantField)],
+  content: [10, optional(id)],
 })
 export type Change = ValueOf<typeof changeField>
 
@@ -155,6 +158,10 @@ export function checkChange(change: Change): void {
   check('grant')
   if ((change.refs === undefined) !== (change.manifest === undefined))
     throw new MalformedError('a manifest and its refs come together')
+  if (change.content !== undefined && (change.manifest !== undefined || change.kind === CHANGE_KIND.create))
+    throw new MalformedError(
+      'only a change after the first that has no contents of its own names earlier ones',
+    )
   if (change.version < 1 || change.gen < 1) throw new MalformedError('versions and generations start at 1')
   if (change.kind === CHANGE_KIND.create && (change.version !== 1 || change.gen !== 1))
     throw new MalformedError('a node starts at version 1 and generation 1')

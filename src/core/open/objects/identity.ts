@@ -7,13 +7,16 @@ import { MalformedError } from '../errors.ts'
 import { signedField } from './signed.ts'
 import { DEVICE_ID_BYTES, deviceId, id, publicKey, signature, suiteField } from './suite.ts'
 
+/** First admins of a pool. */
+export const MAX_ADMINS = 16
+
 export const genesisField = struct({
   v: [0, oneOf([1])],
   suite: [1, suiteField],
   /** Ed25519 key that signs the log's checkpoints and the tickets. */
   logKey: [2, publicKey],
   /** Member ids of the first admins. */
-  admins: [3, array(id, 16)],
+  admins: [3, array(id, MAX_ADMINS)],
   /** 0: a quorum of the witnessing operators, each counted once. */
   witnessPolicy: [4, uint(0)],
   minimumSuite: [5, suiteField],

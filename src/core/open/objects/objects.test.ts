@@ -156,6 +156,17 @@ conforms('provider record', providerRecordCodec, [
     capacity: 10 ** 11,
     seq: 2,
   },
+  {
+    suite: 1,
+    net: b(32),
+    invite: b(32, 1),
+    name: '',
+    address: 'attic.example:4100',
+    capacity: 1,
+    seq: 3,
+    witness: b(32, 2),
+    reporter: b(20, 3),
+  },
 ])
 conforms('ticket', ticketCodec, [
   {

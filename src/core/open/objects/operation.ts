@@ -20,6 +20,8 @@ export const MAX_OPERATION_BYTES = 4 * 1024 * 1024
 /** Depth of a grant chain. */
 export const MAX_VIA = 8
 export const MAX_OPERATION_BODY_BYTES = 1_024
+/** A space's epoch counts its grants, revocations and policy changes: the creator's own grant is the first. */
+export const FIRST_EPOCH = 1
 
 export const headField = struct({
   size: [0, uint()],

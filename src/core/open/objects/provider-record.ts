@@ -1,6 +1,6 @@
 /** Providers' registration and the invites that let them in. */
 import type { ValueOf } from '../schema.ts'
-import { codec, optional, struct, text, uint } from '../schema.ts'
+import { bytes, codec, optional, struct, text, uint } from '../schema.ts'
 import { signedField } from './signed.ts'
 import { deviceId, id, publicKey, suiteField } from './suite.ts'
 
@@ -35,6 +35,8 @@ export const providerRecordField = struct({
   seq: [6, uint()],
   /** Raw Ed25519 key by which it cosigns the log's checkpoints, for nothing else; absent where it doesn't witness. */
   witness: [7, optional(publicKey)],
+  /** Address of the secp256k1 key that signs its reports to the ledger, for nothing else; absent where it doesn't report there. */
+  reporter: [8, optional(bytes(20))],
 })
 export type ProviderRecord = ValueOf<typeof providerRecordField>
 export const providerRecordCodec = codec('provider record', providerRecordField, 1_024)

@@ -17,6 +17,7 @@ export type SignatureTag =
   | 'admit'
   | 'provider-invite'
   | 'ledger-binding'
+  | 'witness-vote'
   | 'provider'
   | 'ticket'
   | 'promise'

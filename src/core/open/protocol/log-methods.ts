@@ -10,8 +10,10 @@ import { MAX_CHANGE_BYTES } from '../objects/change.ts'
 import { MAX_CHANGES } from '../objects/operation.ts'
 import { signedLedgerBindingField } from '../objects/ledger-binding.ts'
 import { id, publicKey } from '../objects/suite.ts'
+import { signedWitnessVoteField } from '../objects/witness-vote.ts'
 import { MAX_ENTRY_BYTES } from '../log/entry.ts'
 import { MAP_KEY_BYTES } from '../log/map-key.ts'
+import { MAX_FORK_PROOF_BYTES } from '../log/fork-proof.ts'
 import { MAX_MAP_PROOF_BYTES, MAX_PROOF_LEAVES } from '../log/map-proof.ts'
 import { MAX_NOTE_BYTES } from '../log/note.ts'
 import { MAX_CONSISTENCY_HASHES } from '../log/verify-consistency.ts'
@@ -120,12 +122,15 @@ export const mapProof = method(
 
 // ---- witnesses ----
 
-/** The newest checkpoint that the log has signed, cosigned or not; waits some seconds for one larger than `after`. */
+/**
+ * The newest checkpoint that the log has signed, cosigned or not; waits some seconds for one larger than `after`. `isAwaited` when
+ * somebody wants to read what only its quorum will confirm.
+ */
 export const nextCheckpoint = method(
   65,
   'next-checkpoint',
   struct({ after: [0, optional(uint())] }),
-  struct({ note: [0, optional(bytesUpTo(MAX_NOTE_BYTES))] }),
+  struct({ note: [0, optional(bytesUpTo(MAX_NOTE_BYTES))], isAwaited: [1, optional(bool())] }),
 )
 
 /** Bytes of a cosignature/v1: time and signature. */
@@ -150,7 +155,7 @@ export const witnessField = struct({
 })
 export type WitnessView = ValueOf<typeof witnessField>
 
-/** Who witnesses this log, and which operator runs it, whose own witnesses don't count. */
+/** Who witnesses this log: providers that may (docs/spec/witness.md); and which operator runs it, whose own don't count. */
 export const listWitnesses = method(
   67,
   'list-witnesses',
@@ -192,6 +197,8 @@ export const ledgerStatus = method(
           gasSpent: [7, uint()],
           /** Why anchoring or the chain fails now. */
           problem: [8, optional(text(1_024))],
+          /** The registry of names: what claims are signed for. */
+          names: [9, bytes(20)],
         }),
       ),
     ],
@@ -204,6 +211,27 @@ export const ledgerStatus = method(
     fresh: [5, uint()],
     /** Why the ledger can't be opened now, where the pool has one. */
     problem: [6, optional(text(1_024))],
+    /** Claims of names that aren't on the ledger yet, and why the oldest that fails does. */
+    names: [7, struct({ waiting: [0, uint()], problem: [1, optional(text(1_024))] })],
+    /** What the ledger held of the providers when the tracker read it last; absent before it did. */
+    capacity: [
+      8,
+      optional(
+        struct({
+          block: [0, uint()],
+          providers: [1, uint()],
+          /** Providers with a weight. */
+          drawable: [2, uint()],
+          /** Rounds so far, and whether one goes on (docs/spec/contracts.md, Rebalancing); levels in half points. */
+          rounds: [3, uint()],
+          isRebalancing: [4, bool()],
+          fullest: [5, uint()],
+          emptiest: [6, uint()],
+        }),
+      ),
+    ],
+    /** Why that isn't up to date. */
+    capacityProblem: [9, optional(text(1_024))],
   }),
 )
 
@@ -219,9 +247,48 @@ export const anchoredHeads = method(
 export const reportFork = method(
   70,
   'report-fork',
-  struct({ proof: [0, bytesUpTo(2 * MAX_NOTE_BYTES + 8 * 1024)] }),
+  struct({ proof: [0, bytesUpTo(MAX_FORK_PROOF_BYTES)] }),
   empty,
+)
+
+/** Proofs of one answer: one is enough. */
+export const MAX_SERVED_FORK_PROOFS = 4
+
+/** Proofs of two signed histories that were handed in: for others to check, and to stop. */
+export const forkProofs = method(
+  74,
+  'fork-proofs',
+  empty,
+  struct({ proofs: [0, array(bytesUpTo(MAX_FORK_PROOF_BYTES), MAX_SERVED_FORK_PROOFS)] }),
 )
 
 /** An admin's binding of the pool to the ledger that the tracker anchors in. ConflictError: another one, or the pool is bound. */
 export const bindLedger = method(71, 'bind-ledger', struct({ binding: [0, signedLedgerBindingField] }), empty)
+
+/** A first admin's vote on an operator's witnesses. DeniedError: no first admin; ConflictError: it doesn't follow his last one. */
+export const voteOnWitness = method(
+  72,
+  'vote-on-witness',
+  struct({ vote: [0, signedWitnessVoteField] }),
+  struct({ index: [0, uint()] }),
+)
+
+/**
+ * The calling device's member binds his name to a key in the ledger: EIP-712 `Register` (docs/spec/contracts.md), relayed until it is there.
+ * The newest claim of a member counts until one is registered. DeniedError: another's name; ConflictError: not this pool's registry.
+ */
+export const claimName = method(
+  73,
+  'claim-name',
+  struct({
+    name: [0, text(32)],
+    /** The address that answers for the name, 20 bytes. */
+    owner: [1, bytes(20)],
+    /** What the claim is signed for: the chain and its registry of names. */
+    chainId: [2, uint()],
+    contract: [3, bytes(20)],
+    signature: [4, bytes(65)],
+  }),
+  /** The block in which it is registered, as the tracker says; absent while it waits. */
+  struct({ block: [0, optional(uint())] }),
+)

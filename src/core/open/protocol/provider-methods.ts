@@ -1,7 +1,8 @@
 /** What a provider answers. Every call stands on a ticket for the caller's net key, presented once a connection. */
+import { headField } from '../objects/operation.ts'
 import { signedTicketField } from '../objects/ticket.ts'
 import { id } from '../objects/suite.ts'
-import { array, bool, struct, tuple, uint } from '../schema.ts'
+import { array, bool, optional, struct, tuple, uint } from '../schema.ts'
 import { MAX_SHARD_BYTES, MAX_STRIPE_SHARDS } from '../stripe.ts'
 import { method } from './method.ts'
 
@@ -12,7 +13,13 @@ export const MAX_READ_RANGES = 4_096
 const empty = struct({})
 
 /** Tells the provider what the caller may do; forgotten when it expires or the connection ends. */
-export const presentTicket = method(100, 'present-ticket', struct({ ticket: [0, signedTicketField] }), empty)
+export const presentTicket = method(
+  100,
+  'present-ticket',
+  struct({ ticket: [0, signedTicketField] }),
+  /** The newest head of the log that the provider has cosigned, where it witnesses: for the caller to hold against his own. */
+  struct({ head: [0, optional(headField)] }),
+)
 
 /**
  * Stores a shard (the body). Answers after it is durable. Idempotent. A data shard is verified blob by blob and as a

@@ -12,7 +12,9 @@ import { deviceId, id, nodeId, publicKey } from '../objects/suite.ts'
 import { signedTicketField } from '../objects/ticket.ts'
 import type { ValueOf } from '../schema.ts'
 import { array, bool, bytes, bytesUpTo, oneOf, optional, struct, text, tuple, uint } from '../schema.ts'
+import { MAX_PLACEMENT_DRAW_BYTES } from '../placement.ts'
 import { MAX_SHARD_BYTES, MAX_STRIPE_SHARDS, stripeField } from '../stripe.ts'
+import { MAX_WEIGHT } from '../weight-tree.ts'
 import { method } from './method.ts'
 
 /** Public lists handed over at once: 4 of 1 MiB fit one message; a longer job sends several. */
@@ -149,8 +151,27 @@ export const reportProvider = method(
     pid: [4, optional(uint())],
     /** Shards freed since the last answer named them. */
     freed: [5, array(id, 4_096)],
+    /** What an answer asked for: amounts in units, signed by the record's reporter (EIP-712 `Report`). */
+    signed: [
+      6,
+      optional(
+        struct({
+          capacity: [0, uint(MAX_WEIGHT)],
+          used: [1, uint(MAX_WEIGHT)],
+          seq: [2, uint(MAX_WEIGHT)],
+          signature: [3, bytes(65)],
+        }),
+      ),
+    ],
   }),
-  struct({ free: [0, array(id, 4_096)] }),
+  struct({
+    free: [0, array(id, 4_096)],
+    /** The ledger should know this provider's amounts: sign them for this chain and registry, with a seq above this one. */
+    ask: [
+      1,
+      optional(struct({ chainId: [0, uint()], contract: [1, bytes(20)], seq: [2, uint(MAX_WEIGHT)] })),
+    ],
+  }),
 )
 
 export const providerView = struct({
@@ -291,6 +312,8 @@ export const placementField = struct({
   tickets: [1, array(tuple(id, signedTicketField), MAX_STRIPE_SHARDS)],
   /** Too few operators are up: one holds more of the stripe than it should. */
   narrow: [2, bool()],
+  /** The draws that placed these shards (docs/spec/placement.md). */
+  draws: [3, array(bytesUpTo(MAX_PLACEMENT_DRAW_BYTES), MAX_STRIPE_SHARDS + 1)],
 })
 export type PlacementAnswer = ValueOf<typeof placementField>
 
@@ -385,6 +408,20 @@ export const reportDamage = method(
   'report-damage',
   struct({ damaged: [0, array(damageField, 256)] }),
   empty,
+)
+
+/** Stripes asked about at once. */
+export const MAX_DRAWN_STRIPES = 256
+
+/** How stripes of a space were placed: for each, in the order asked, the draw for all of its shards and the newest for each replaced one. */
+export const stripeDraws = method(
+  47,
+  'stripe-draws',
+  struct({ space: [0, id], stripes: [1, array(id, MAX_DRAWN_STRIPES)] }),
+  struct({
+    /** Fewer than asked about where the answer would grow too large; none for a stripe that isn't there. */
+    draws: [0, array(array(bytesUpTo(MAX_PLACEMENT_DRAW_BYTES), MAX_STRIPE_SHARDS + 1), MAX_DRAWN_STRIPES)],
+  }),
 )
 
 /** What the tracker can count. */

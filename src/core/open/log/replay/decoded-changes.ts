@@ -1,5 +1,8 @@
-/** Changes as rules and tables need them. Both work on the same array one after the other, so it is decoded and hashed once. */
-import { toHex } from '../../bytes.ts'
+/**
+ * Changes as rules and tables need them. Where tables want them all, rules take the same ones, so that they are decoded and hashed
+ * once; where rules alone want them, each is decoded when its turn comes and forgotten then: thousands at once take megabytes.
+ */
+import { nameOf } from '../../bytes.ts'
 import { MalformedError } from '../../errors.ts'
 import type { Change } from '../../objects/change.ts'
 import { changeCodec, changeId, checkChange } from '../../objects/change.ts'
@@ -32,20 +35,25 @@ export function decodedChanges(
 ): readonly DecodedChange[] {
   let steps = decoded.get(changes)
   if (steps === undefined) {
-    steps = decode(primitives, changes)
+    steps = [...decode(primitives, changes)]
     decoded.set(changes, steps)
   }
   return steps
 }
 
-function decode(primitives: Primitives, changes: readonly Uint8Array[]): DecodedChange[] {
+/** The same, one after the other: those before the one that is refused are given. */
+export function eachChange(primitives: Primitives, changes: readonly Uint8Array[]): Iterable<DecodedChange> {
+  return decoded.get(changes) ?? decode(primitives, changes)
+}
+
+function* decode(primitives: Primitives, changes: readonly Uint8Array[]): Iterable<DecodedChange> {
   const touched = new Set<string>()
-  return changes.map((encoded) => {
+  for (const encoded of changes) {
     const change = changeCodec.decode(encoded)
     checkChange(change)
-    const node = toHex(change.node)
+    const node = nameOf(change.node)
     if (touched.has(node)) throw new MalformedError('an operation touches a node once', { node: change.node })
     touched.add(node)
-    return { change, id: changeId(primitives, encoded) }
-  })
+    yield { change, id: changeId(primitives, encoded) }
+  }
 }

@@ -43,11 +43,19 @@ export function putRoot(replay: Replay, draft: SpaceDraft, change: Change, head:
   put(replay, draft, change, firstRow(change, head, NO_PARENT, 0))
 }
 
-/** Applies one change, by the right that `grant` gives its author. */
+/** Who makes a change. */
+export interface Author {
+  /** What gives the right to. */
+  readonly grant: GrantState
+  /** Whether there was no log yet that the author could have seen: such changes don't name contents. */
+  readonly isBeforeLog: boolean
+}
+
+/** Applies one change, whose id is `head`. */
 export function replayChange(
   replay: Replay,
   draft: SpaceDraft,
-  grant: GrantState,
+  { grant, isBeforeLog }: Author,
   change: Change,
   head: Uint8Array,
 ): void {
@@ -64,6 +72,7 @@ export function replayChange(
     })
   if (change.manifest !== undefined && (row.isFolder || draft.isRoot(change.node)))
     throw new ConflictError('a folder has no contents', { node: change.node })
+  if (change.manifest === undefined) requireContent(row, change, isBeforeLog)
   if (isNewGeneration) changeKeys(draft, grant, row, change)
   else if (change.kind === CHANGE_KIND.delete) {
     requireRight(draft, grant, change.node, RIGHT.delete)
@@ -73,6 +82,14 @@ export function replayChange(
     draft.requireSound(change.node)
   }
   put(replay, draft, change, after(row, change, head), row)
+}
+
+/** What a change without contents of its own names must be the node's, and nothing where it has none. */
+function requireContent({ content }: NodeState, change: Change, isBeforeLog: boolean): void {
+  const named = change.content
+  if (named === undefined && (content === undefined || isBeforeLog)) return
+  if (named === undefined || content === undefined || !equalBytes(named, content))
+    throw new ConflictError("this change names other contents than the node's", { node: change.node })
 }
 
 function createNode(
@@ -113,7 +130,7 @@ function changeKeys(draft: SpaceDraft, grant: GrantState, row: NodeState, change
 
 function requireParent(draft: SpaceDraft, keys: KeyRecord, node: Uint8Array): void {
   const parent = draft.get(keys.parent)
-  if (parent.isFile) throw new ConflictError('a file has no children', { node: keys.parent })
+  if (parent.content !== undefined) throw new ConflictError('a file has no children', { node: keys.parent })
   draft.requireSound(keys.parent)
   if (keys.parentGen !== parent.gen)
     throw new ConflictError("these keys come from an old generation of the parent's", {
@@ -161,7 +178,7 @@ function firstRow(change: Change, head: Uint8Array, parent: Uint8Array, parentGe
     version: 1,
     head,
     deleted: false,
-    isFile: change.manifest !== undefined,
+    content: change.manifest === undefined ? undefined : head,
     isFolder: false,
   }
 }
@@ -174,7 +191,7 @@ function after(row: NodeState, change: Change, head: Uint8Array): NodeState {
     head,
     gen: change.gen,
     deleted: change.kind === CHANGE_KIND.delete,
-    isFile: row.isFile || change.manifest !== undefined,
+    content: change.manifest === undefined ? row.content : head,
     ...(keys === undefined ? {} : { parent: keys.parent, parentGen: keys.parentGen }),
   }
 }

@@ -20,6 +20,7 @@ import { replayAdmit, replayCertificate, replayRecord } from './replay-members.t
 import { replayLedgerBinding } from './replay-ledger.ts'
 import { replayOperation } from './replay-operation.ts'
 import { replayProvider, replayProviderInvite } from './replay-providers.ts'
+import { replayWitnessVote } from './replay-witnesses.ts'
 import { RowDraft } from './row-draft.ts'
 import type { RowReader, RowWrite } from './rows.ts'
 
@@ -45,6 +46,8 @@ export interface LogHistory {
 /** A map key that an entry touches. */
 export interface MapTouch {
   readonly key: Uint8Array
+  /** `nameOf` the key. */
+  readonly name: string
   /** The key is taken out: a child that left its folder. */
   readonly isRemoved: boolean
 }
@@ -78,7 +81,8 @@ export function replayEntry(
   const rows = new RowDraft(below)
   const touched = new Map<string, MapTouch>()
   const touch = (key: Uint8Array, isRemoved = false): void => {
-    touched.set(nameOf(key), { key, isRemoved })
+    const name = nameOf(key)
+    touched.set(name, { key, name, isRemoved })
   }
   if (object.kind !== ENTRY_KIND.operation && object.changes.length > 0)
     throw new MalformedError('only operations have changes')
@@ -117,6 +121,8 @@ function dispatch(replay: Replay, object: ReplayObject): void {
       return replayProvider(replay, [body, signed(1)])
     case ENTRY_KIND.ledgerBinding:
       return replayLedgerBinding(replay, [body, signed(1)])
+    case ENTRY_KIND.witnessVote:
+      return replayWitnessVote(replay, [body, signed(1)])
     case ENTRY_KIND.operation:
       return replayOperation(replay, [body, signed(1)], object.changes)
     default:

@@ -10,6 +10,7 @@ import {
 } from '../../errors.ts'
 import type { Head, Operation } from '../../objects/operation.ts'
 import {
+  FIRST_EPOCH,
   MAX_CHANGES,
   MAX_OPERATION_BYTES,
   emptyHead,
@@ -23,19 +24,18 @@ import { ZERO_ID } from '../../objects/suite.ts'
 import { isSignedHead } from '../checkpoint.ts'
 import { mapGrant, mapSpace } from '../map-key.ts'
 import type { DecodedChange } from './decoded-changes.ts'
-import { decodedChanges, rootOfChanges } from './decoded-changes.ts'
+import { eachChange, rootOfChanges } from './decoded-changes.ts'
+import type { Author } from './replay-change.ts'
 import { putRoot, replayChange, rootGrant } from './replay-change.ts'
 import type { Replay } from './replay-entry.ts'
 import { deviceAt } from './replay-members.ts'
 import { grantOf } from './require-right.ts'
+import type { GrantState } from './rows.ts'
 import { SpaceDraft } from './space-draft.ts'
 
 /** What a space may begin with: the genesis of all of a member's spaces fit one answer. */
 export const MAX_GENESIS_CHANGES = 16
 export const MAX_GENESIS_BYTES = 16 * 1024
-
-/** A space's epoch counts its grants, revocations and policy changes: the creator's own grant is the first. */
-const FIRST_EPOCH = 1
 
 /** Replays a device's operation with its changes, all or none. */
 export function replayOperation(replay: Replay, signed: Signed, changes: readonly Uint8Array[]): void {
@@ -53,11 +53,9 @@ export function replayOperation(replay: Replay, signed: Signed, changes: readonl
   requireNext(replay, operation)
   requireHead(replay, operation.head)
   if (operation.fence !== undefined) throw new MalformedError('locks cannot be yet: there is no fence')
-  const steps = decodedChanges(primitives, changes)
-  if (equalBytes(operation.space, ZERO_ID)) {
-    const bytes = changes.reduce((sum, change) => sum + change.length, 0)
-    beginSpace(replay, operation, spaceIdOf(primitives, signed[0]), steps, bytes)
-  } else continueSpace(replay, operation, steps)
+  if (equalBytes(operation.space, ZERO_ID))
+    beginSpace(replay, operation, spaceIdOf(primitives, signed[0]), changes)
+  else continueSpace(replay, operation, eachChange(primitives, changes))
   const { counter, device: by } = operation
   rows.put('progress', by, { counter, prevOp: operationId(primitives, signed[0]) })
 }
@@ -86,6 +84,7 @@ function requireHead({ primitives, log, history }: Replay, head: Head): void {
     throw new ForkedError('this operation names a head that the log signed for another history', {
       size: head.size,
       root: head.root,
+      signature: head.signature,
     })
 }
 
@@ -93,17 +92,18 @@ function beginSpace(
   replay: Replay,
   operation: Operation,
   space: Uint8Array,
-  [first, ...others]: readonly DecodedChange[],
-  bytes: number,
+  changes: readonly Uint8Array[],
 ): void {
   const { primitives, rows } = replay
   if (operation.epoch !== 0) throw new MalformedError('a space begins in epoch 0')
   if (operation.via.length > 0) throw new MalformedError('a space is begun upon nobody’s grant')
-  if (others.length >= MAX_GENESIS_CHANGES || bytes > MAX_GENESIS_BYTES)
+  const bytes = changes.reduce((sum, change) => sum + change.length, 0)
+  if (changes.length > MAX_GENESIS_CHANGES || bytes > MAX_GENESIS_BYTES)
     throw new CapacityError('a space begins small: the rest goes into later operations', {
       changes: MAX_GENESIS_CHANGES,
       bytes: MAX_GENESIS_BYTES,
     })
+  const [first, ...others] = eachChange(primitives, changes)
   if (first === undefined) throw new MalformedError('a space begins with its root')
   const grant = rootGrant(first.change, operation.member)
   const newest = rows.get('member', operation.member)?.enc.at(-1)?.[0]
@@ -113,14 +113,15 @@ function beginSpace(
     })
   const draft = new SpaceDraft(rows, space, first.change.node, [grant])
   putRoot(replay, draft, first.change, first.id)
-  for (const { change, id } of others) replayChange(replay, draft, grant, change, id)
+  const author = authorOf(operation, grant)
+  for (const { change, id } of others) replayChange(replay, draft, author, change, id)
   rows.put('space', space, { root: first.change.node, epoch: FIRST_EPOCH })
   rows.put('grants', space, { grants: [grant] })
   replay.touch(mapSpace(primitives, space))
   replay.touch(mapGrant(primitives, space, grant.node, grant.grantee))
 }
 
-function continueSpace(replay: Replay, operation: Operation, steps: readonly DecodedChange[]): void {
+function continueSpace(replay: Replay, operation: Operation, steps: Iterable<DecodedChange>): void {
   const { rows, seconds } = replay
   const space = rows.get('space', operation.space)
   if (space === undefined) throw new NotFoundError('this pool has no such space', { space: operation.space })
@@ -129,5 +130,10 @@ function continueSpace(replay: Replay, operation: Operation, steps: readonly Dec
   const grant = grantOf(draft, operation, seconds)
   if (operation.epoch !== space.epoch)
     throw new ConflictError("the space's grants have changed", { epoch: space.epoch })
-  for (const { change, id } of steps) replayChange(replay, draft, grant, change, id)
+  const author = authorOf(operation, grant)
+  for (const { change, id } of steps) replayChange(replay, draft, author, change, id)
+}
+
+function authorOf({ head }: Operation, grant: GrantState): Author {
+  return { grant, isBeforeLog: head.size === 0 }
 }

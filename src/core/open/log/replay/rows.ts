@@ -3,8 +3,9 @@
  * alone, in its order; they have one encoding each, so any key-value store holds them.
  */
 import type { Codec, ValueOf } from '../../schema.ts'
-import { array, bytesUpTo, codec, optional, struct, text, tuple, uint } from '../../schema.ts'
+import { array, bool, bytesUpTo, codec, optional, struct, text, tuple, uint } from '../../schema.ts'
 import { ALL_RIGHTS } from '../../objects/change.ts'
+import { MAX_ADMINS } from '../../objects/identity.ts'
 import type { NodeState } from './node-state.ts'
 import { nodeStateCodec } from './node-state.ts'
 import { grantId, id, nodeId, publicKey } from '../../objects/suite.ts'
@@ -36,6 +37,9 @@ const inviteRow = struct({ member: [0, id] })
 const providerInviteRow = struct({ operator: [0, id], notAfter: [1, uint()], usedBy: [2, optional(id)] })
 const providerRow = struct({ invite: [0, id], seq: [1, uint()] })
 const ledgerRow = struct({ chainId: [0, uint()] })
+const witnessVotesRow = struct({
+  votes: [0, array(struct({ admin: [0, id], approved: [1, bool()], seq: [2, uint()] }), MAX_ADMINS)],
+})
 const spaceRow = struct({ root: [0, nodeId], epoch: [1, uint()] })
 const grantField = struct({
   id: [0, grantId],
@@ -70,6 +74,8 @@ const fields = {
   provider: providerRow,
   /** What the pool is bound to; no key. */
   ledger: ledgerRow,
+  /** By operator: each first admin's newest vote. */
+  witnessVotes: witnessVotesRow,
   /** By space id. */
   space: spaceRow,
   /** By space id. */
@@ -99,6 +105,7 @@ const NUMBERS: Readonly<Record<Table, number>> = {
   grants: 10,
   node: 11,
   ledger: 12,
+  witnessVotes: 13,
 }
 
 /** A space's grants, 200 bytes each, are the largest. */

@@ -22,6 +22,8 @@ export class SpaceDraft {
   readonly #rows: RowDraft
   /** Depth of nodes whose path, own edge included, is sound. */
   readonly #sound = new Map<string, number>()
+  /** Nodes that were looked at, by id: each is asked for several times. */
+  readonly #nodes = new Map<string, NodeState | undefined>()
 
   constructor(rows: RowDraft, space: Uint8Array, root: Uint8Array, grants: readonly GrantState[]) {
     this.#rows = rows
@@ -32,7 +34,12 @@ export class SpaceDraft {
 
   /** The node as it is now, deleted ones too. */
   find(node: Uint8Array): NodeState | undefined {
-    return this.#rows.get('node', concatBytes(this.space, node))
+    const name = nameOf(node)
+    const known = this.#nodes.get(name)
+    if (known !== undefined || this.#nodes.has(name)) return known
+    const row = this.#rows.get('node', concatBytes(this.space, node))
+    this.#nodes.set(name, row)
+    return row
   }
 
   /** The node, which must be there and not deleted itself; throws NotFoundError. */
@@ -46,11 +53,15 @@ export class SpaceDraft {
     const before = this.find(node)
     if (before !== undefined && (before.gen !== row.gen || before.deleted !== row.deleted))
       this.#sound.clear()
-    this.#rows.put('node', concatBytes(this.space, node), row)
+    this.#put(node, row)
     if (this.isRoot(node)) return
     const parent = this.find(row.parent)
-    if (parent !== undefined && !parent.isFolder)
-      this.#rows.put('node', concatBytes(this.space, row.parent), { ...parent, isFolder: true })
+    if (parent !== undefined && !parent.isFolder) this.#put(row.parent, { ...parent, isFolder: true })
+  }
+
+  #put(node: Uint8Array, row: NodeState): void {
+    this.#nodes.set(nameOf(node), row)
+    this.#rows.put('node', concatBytes(this.space, node), row)
   }
 
   /** The map key of a node's placement. */
