@@ -51,6 +51,18 @@ describe.skipIf(missing !== undefined)(title, () => {
     for (let i = 0; i < 5; i++) await exchange(dialler, address)
   })
 
+  it.each(['near', 'far'] as const)('go on after the address of the %s one has changed', async (home) => {
+    const { dialler, address } = await homes('cone', 'cone')
+    await dialler.do({ do: 'dial', address })
+    await dialler.do({ do: 'echo', bytes: 1000 })
+    lab.renumber(home)
+    const { error } = await dialler.try({ do: 'echo', bytes: 1000 })
+    expect(error).toMatch(/^UnreachableError/)
+    // At the far home it has to be noticed, and announced, first.
+    while ((await dialler.try({ do: 'dial', address })).error !== undefined);
+    await dialler.do({ do: 'echo', bytes: 1000 })
+  })
+
   it('connect through two symmetric routers by a relay, and by the other when one is gone', async () => {
     const { dialler, address } = await homes('symmetric', 'symmetric')
     for (let i = 0; i < 5; i++) expect(await exchange(dialler, address)).toMatchObject({ relayed: true })

@@ -67,7 +67,8 @@ process.on('message', (command: PeerCommand) => {
   const started = performance.now()
   obey(command).then(
     (reply) => process.send?.({ id: command.id, ms: performance.now() - started, ...reply }),
-    (error: unknown) => process.send?.({ id: command.id, error: `${String(error)} ${String((error as Error).cause)}` }),
+    (error: unknown) =>
+      process.send?.({ id: command.id, error: `${String(error)} ${String((error as Error).cause)}` }),
   )
 })
 process.on('disconnect', () => process.exit())

@@ -22,6 +22,7 @@ import { equalBytes } from '../../core/open/bytes.ts'
 import { UnreachableError, UsageError } from '../../core/open/errors.ts'
 import { tagged } from '../../core/open/hash.ts'
 import { systemClock } from '../wire/clock.ts'
+import { AddressWatch } from './address-watch.ts'
 import { AUDIT_MS, GuardedStream } from './record-guard.ts'
 import { parseHostPort } from './udp-address.ts'
 import type { HostPort } from './udp-address.ts'
@@ -137,12 +138,16 @@ export class UdpNode {
   /** The key under which this node relays, where it does: its own, so that one port serves both. */
   readonly relayKeyPair: KeyPair
   readonly #options: UdpNodeOptions
+  readonly #onChange = new Set<() => void>()
+  readonly #watch: AddressWatch
   #nextRelay = Math.floor(Math.random() * 1024)
 
   constructor(dht: GuardedDht, options: UdpNodeOptions) {
     this.dht = dht
     this.#dht = dht
     this.#options = options
+    this.#watch = new AddressWatch(dht, systemClock, () => this.#changed())
+    dht.on('network-change', () => this.#changed())
     this.relayKeyPair = HyperDHT.keyPair(relaySeed(options.seed))
     this.publicKey = new Uint8Array(HyperDHT.keyPair(Buffer.from(options.seed)).publicKey)
   }
@@ -169,10 +174,18 @@ export class UdpNode {
     await this.dht.fullyBootstrapped()
   }
 
-  /** Calls `run` when this machine's addresses have changed: streams don't survive that, so drop and dial again. */
+  /**
+   * Calls `run` when this machine's addresses, or the one under which others see it, have changed: streams don't survive that, so
+   * drop and dial again.
+   */
   onNetworkChange(run: () => void): () => void {
-    this.dht.on('network-change', run)
-    return () => this.dht.off('network-change', run)
+    this.#onChange.add(run)
+    return () => this.#onChange.delete(run)
+  }
+
+  #changed(): void {
+    for (const server of this.dht.listening) server.refresh()
+    for (const run of this.#onChange) run()
   }
 
   /** The pool's relays but for this node itself. */
@@ -198,6 +211,7 @@ export class UdpNode {
 
   /** Ends everything on it at once; nodes that kept records of this one find out by themselves. */
   async close(): Promise<void> {
+    this.#watch.close()
     await this.dht.destroy({ force: true })
   }
 }

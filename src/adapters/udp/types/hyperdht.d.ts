@@ -61,6 +61,8 @@ declare module 'hyperdht' {
 
   export interface DhtServer extends EventEmitter {
     listen(keyPair?: KeyPair): Promise<this>
+    /** Announces itself anew soon. */
+    refresh(): void
     close(): Promise<void>
     on(event: 'connection', listener: (stream: NoiseSecretStream) => void): this
   }
@@ -79,6 +81,11 @@ declare module 'hyperdht' {
     /** A NAT gives each peer another port of ours. */
     readonly randomized: boolean
     readonly online: boolean
+    readonly listening: ReadonlySet<DhtServer>
+    /** Nodes that are known, those heard of last first. */
+    toArray(options: { readonly limit: number }): HostPort[]
+    /** `to` is our address as the other node sees it. */
+    ping(node: HostPort): Promise<{ readonly to: HostPort }>
     readonly rawStreams: { readonly size: number }
     readonly io: { readonly serverSocket: { address(): HostPort } }
     bind(): Promise<void>
