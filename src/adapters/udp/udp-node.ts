@@ -23,7 +23,7 @@ import { UnreachableError, UsageError } from '../../core/open/errors.ts'
 import { tagged } from '../../core/open/hash.ts'
 import { systemClock } from '../wire/clock.ts'
 import { AddressWatch } from './address-watch.ts'
-import { AUDIT_MS, GuardedStream } from './record-guard.ts'
+import { AUDIT_MS, auditStreams, GuardedStream } from './record-guard.ts'
 import { parseHostPort } from './udp-address.ts'
 import type { HostPort } from './udp-address.ts'
 
@@ -76,9 +76,7 @@ class GuardedDht extends HyperDHT {
   readonly #makeStream: MakeSecretStream = (isInitiator, rawStream, options) => {
     const stream = new GuardedStream(isInitiator, rawStream, options)
     this.#streams.add(stream)
-    this.#stopAudits ??= systemClock.every(AUDIT_MS, () => {
-      for (const each of this.#streams) each.audit()
-    })
+    this.#stopAudits ??= systemClock.every(AUDIT_MS, () => auditStreams(this.#streams))
     stream.on('close', () => {
       this.#streams.delete(stream)
       if (this.#streams.size > 0) return
