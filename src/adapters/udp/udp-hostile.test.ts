@@ -100,9 +100,8 @@ function gone(stream: NoiseSecretStream): Promise<void> {
 }
 
 /** Resolves once what was written has left. */
-async function drained(stream: NoiseSecretStream): Promise<void> {
-  await Promise.race([once(stream, 'drain'), gone(stream)])
-}
+const drained = (stream: NoiseSecretStream): Promise<unknown> =>
+  Promise.race([once(stream, 'drain'), gone(stream)])
 
 describe('a UDP listener under attack', () => {
   let victim: Victim
@@ -382,10 +381,10 @@ describe('a UDP dialler', () => {
   })
 
   /** A server with another protocol under their key; how a dial of it fails. */
-  async function fails(
+  async function serve(
     behave: (stream: NoiseSecretStream) => void,
     timeoutMs = 5000,
-  ): Promise<(again?: number) => Promise<unknown>> {
+  ): Promise<() => Promise<unknown>> {
     server = theirs.node.dht.createServer()
     server.on('connection', (stream) => {
       stream.on('error', () => stream.destroy())
@@ -407,12 +406,12 @@ describe('a UDP dialler', () => {
   })
 
   it('gives up on a server that never greets', async () => {
-    const dial = await fails((stream) => stream.resume(), 300)
+    const dial = await serve((stream) => stream.resume(), 300)
     expect(await dial()).toMatchObject({ code: 'unreachable', message: 'no connection in time' })
   })
 
   it('blames a server that breaks the protocol, and does not dial it again for a while', async () => {
-    const dial = await fails((stream) => stream.write(Buffer.alloc(100, 0xff)))
+    const dial = await serve((stream) => stream.write(Buffer.alloc(100, 0xff)))
     expect(await dial()).toMatchObject({ code: 'malformed', policy: 'blame-peer' })
     expect(await dial()).toMatchObject({ code: 'denied', facts: { reason: 'malformed' } })
   })
