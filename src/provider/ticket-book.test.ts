@@ -30,6 +30,7 @@ function ticket(names: readonly string[], changes: Partial<Ticket> = {}): Ticket
     shards: names.map((name) => [seedOf(name), 10] as const),
     notAfter: 1_000,
     serial: new Uint8Array(16),
+    space: seedOf('space'),
     ...changes,
   }
 }
@@ -44,6 +45,7 @@ describe('ticket book', () => {
       kind: TICKET_READ,
       length: 10,
       notAfter: 2_000,
+      space: seedOf('space'),
     })
     expect(book.find(connection, TICKET_WRITE, seedOf('a'))).toBeUndefined()
     expect(book.find(fakeConnection(), TICKET_READ, seedOf('a'))).toBeUndefined()

@@ -24,6 +24,8 @@ export interface Right {
   readonly length: number
   /** Unix seconds. */
   readonly notAfter: number
+  /** The space that the shard belongs to. */
+  readonly space: Uint8Array
 }
 
 export interface TicketBook {
@@ -66,7 +68,7 @@ export function createTicketBook(
         const notAfter = Math.max(ticket.notAfter, known?.notAfter ?? 0)
         // Taken out and put back: a Map keeps the order of insertion, and the oldest goes first.
         if (rights.delete(name)) size--
-        rights.set(name, { kind: ticket.kind, length, notAfter })
+        rights.set(name, { kind: ticket.kind, length, notAfter, space: ticket.space })
         size++
         if (rights.size <= maxPerConnection) continue
         for (const oldest of rights.keys()) {

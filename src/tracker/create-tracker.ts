@@ -41,6 +41,7 @@ import { listProviders } from './list-providers.ts'
 import { listSpaces } from './list-spaces.ts'
 import { listStripes } from './list-stripes.ts'
 import { locateBlobs } from './locate-blobs.ts'
+import { offlineTickets } from './offline-tickets.ts'
 import { pendingMembers } from './pending-members.ts'
 import { placeStripe } from './place-stripe.ts'
 import { poolStatus } from './pool-status.ts'
@@ -178,6 +179,7 @@ function routesOf(state: TrackerState): Route[] {
     bind(methods.locateBlobs, locateBlobs),
     bind(methods.listStripes, listStripes),
     bind(methods.stripeDraws, stripeDraws),
+    bind(methods.offlineTickets, offlineTickets),
     bind(methods.reportDamage, reportDamage),
     bind(methods.poolStatus, poolStatus),
     wait(logMethods.logHead, logHead),

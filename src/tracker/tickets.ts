@@ -17,7 +17,7 @@ import { nowSeconds } from './tracker-state.ts'
 
 export type NamedTicket = readonly [provider: Uint8Array, ticket: Signed]
 
-const SERIAL_BYTES = 16
+export const SERIAL_BYTES = 16
 
 interface TicketFor {
   readonly pool: Uint8Array
@@ -30,18 +30,20 @@ function issue(
   { pool, holder }: TicketFor,
   kind: typeof TICKET_READ | typeof TICKET_WRITE | typeof TICKET_WRITE_PARITY,
   provider: Uint8Array,
+  space: Uint8Array,
   shards: readonly (readonly [id: Uint8Array, bytes: number])[],
   notAfter: number,
 ): NamedTicket {
   const serial = state.random.bytes(SERIAL_BYTES)
-  const ticket = { suite: SUITE, kind, holder, provider, shards, notAfter, serial } as const
+  const ticket = { suite: SUITE, kind, holder, provider, shards, notAfter, serial, space } as const
   return [provider, signObject(state.primitives, 'ticket', pool, state.logSeed, ticketCodec, ticket)]
 }
 
-/** Tickets to read every shard of these stripes, one for each provider that may have some. */
+/** Tickets to read every shard of these stripes of a space, one for each provider that may have some. */
 export function readTickets(
   state: TrackerState,
   to: TicketFor,
+  space: Uint8Array,
   stripes: readonly StripeRow[],
 ): NamedTicket[] {
   const shards = new Map<
@@ -68,6 +70,7 @@ export function readTickets(
       to,
       TICKET_READ,
       entry.provider,
+      space,
       [...entry.shards.values()].slice(0, MAX_TICKET_SHARDS),
       notAfter,
     ),
@@ -78,7 +81,7 @@ export function readTickets(
 export function writeTicket(
   state: TrackerState,
   to: TicketFor,
-  row: Pick<StripeRow, 'stripe' | 'leaseUntil'>,
+  row: Pick<StripeRow, 'stripe' | 'space' | 'leaseUntil'>,
   index: number,
   provider: Uint8Array,
 ): NamedTicket {
@@ -86,5 +89,5 @@ export function writeTicket(
   const isData = index < row.stripe.k || row.stripe.k === 1
   const kind = isData ? TICKET_WRITE : TICKET_WRITE_PARITY
   const notAfter = Math.min(nowSeconds(state) + MAX_TICKET_SECONDS, Math.ceil(row.leaseUntil / 1_000))
-  return issue(state, to, kind, provider, [row.stripe.shards[index]!], notAfter)
+  return issue(state, to, kind, provider, row.space, [row.stripe.shards[index]!], notAfter)
 }

@@ -96,6 +96,7 @@ async function connect(
     shards: shards.map(({ id, bytes }) => [id, bytes.length] as const),
     notAfter: Math.floor(Date.now() / 1_000) + 600,
     serial: new Uint8Array(16),
+    space: new Uint8Array(32),
   })
   await call(connection, presentTicket, { ticket })
   return connection

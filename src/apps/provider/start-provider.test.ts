@@ -143,6 +143,7 @@ describe('startProvider', () => {
           shards: [[shard.id, shard.bytes.length]],
           notAfter: Math.floor(Date.now() / 1_000) + 600,
           serial: new Uint8Array(16),
+          space: seedOf('space'),
         })
         await call(connection, presentTicket, { ticket })
       }

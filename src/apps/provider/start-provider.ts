@@ -18,6 +18,7 @@ import { nodeRandom } from '../../adapters/native/node-random.ts'
 import { createTlsTransport } from '../../adapters/tls/tls-transport.ts'
 import { enterPool } from './enter-pool.ts'
 import { listenAt } from './listen-at.ts'
+import { openShardSpaces } from './open-shard-spaces.ts'
 import { openWitness } from './open-witness.ts'
 import { openProviderFolder } from './provider-folder.ts'
 import { settingsToStart } from './settings-to-start.ts'
@@ -36,6 +37,8 @@ export interface StartProviderOptions {
   readonly listen?: string
   /** Up to 64 bytes; by default the machine's name. */
   readonly name?: string
+  /** Offline tickets count after so long without the tracker, ms; by default ten minutes. */
+  readonly offlineAfterMs?: number
   readonly logger: Logger
 }
 
@@ -75,6 +78,8 @@ export async function startProvider(options: StartProviderOptions): Promise<Runn
       primitives: nodePrimitives,
     })
     undo.push(() => store.close())
+    const spaces = openShardSpaces(folder.spaces, logger)
+    undo.push(() => spaces.close())
     const transport = await createTlsTransport({
       seed: folder.netSeed,
       limits: TRANSPORT_LIMITS,
@@ -114,6 +119,8 @@ export async function startProvider(options: StartProviderOptions): Promise<Runn
       primitives: nodePrimitives,
       clock: nodeClock,
       store,
+      spaces,
+      offlineAfterMs: options.offlineAfterMs,
       logger,
       netKey: transport.publicKey,
       pool: settings.pool,

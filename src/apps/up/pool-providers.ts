@@ -13,6 +13,7 @@ import { readIfThere, writePrivateFile } from '../node/private-file.ts'
 import { parseSettings } from '../provider/provider-settings.ts'
 import { withAdmin } from './pool-members.ts'
 import type { PoolLayout } from './pool-layout.ts'
+import type { StartPoolOptions } from './start-pool.ts'
 import type { RoleCommand } from './role-process.ts'
 
 const LOOPBACK = '127.0.0.1:0'
@@ -64,7 +65,7 @@ export async function providerToken(
 export function providerCommand(
   layout: PoolLayout,
   number: number,
-  capacity: number,
+  { capacity, offlineAfterSeconds }: Pick<StartPoolOptions, 'capacity' | 'offlineAfterSeconds'>,
   token: string,
 ): RoleCommand {
   const id = String(number)
@@ -78,6 +79,7 @@ export function providerCommand(
       `--listen=${LOOPBACK}`,
       `--name=${id}`,
       `--log-file=${log}`,
+      ...(offlineAfterSeconds === undefined ? [] : [`--offline-after=${offlineAfterSeconds}`]),
     ],
     env: { ALLMEND_JOIN: token, NODE_OPTIONS: nodeOptions() },
     log,

@@ -57,6 +57,8 @@ export interface StartPoolOptions {
   readonly restart: 'always' | 'never'
   /** Life of uncommitted stripes; by default the tracker's own, a day. */
   readonly leaseSeconds?: number
+  /** When providers serve offline tickets; by default their own, ten minutes. */
+  readonly offlineAfterSeconds?: number
   /** A chain of the pool's own, a node of another network, or none. */
   readonly chain: 'embedded' | 'none' | ChainNode
   /** Entries, and seconds, after which the log's head is anchored; by default the tracker's own. */
@@ -298,7 +300,7 @@ class Pool implements RunningPool {
         logger: this.#logger,
         command: async () => {
           const token = await providerToken(this.#layout, number, this.#knownTracker())
-          return providerCommand(this.#layout, number, this.#options.capacity, token)
+          return providerCommand(this.#layout, number, this.#options, token)
         },
         onReady: () => this.#note(),
       })

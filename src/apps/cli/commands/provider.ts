@@ -4,6 +4,7 @@ import { inviteProvider } from '../../../client/membership/invite-provider.ts'
 import { startProvider } from '../../provider/start-provider.ts'
 import { formatBytes, parseByteSize } from '../byte-size.ts'
 import type { RunCommand } from '../context.ts'
+import { OFFLINE_AFTER } from '../offline-option.ts'
 import { roleLogger } from '../role-logger.ts'
 import { runRole } from '../run-role.ts'
 
@@ -14,6 +15,7 @@ interface StartOptions {
   readonly listen?: string
   readonly name?: string
   readonly logFile?: string
+  readonly offlineAfter?: number
 }
 
 export function registerProvider(program: Command, run: RunCommand): void {
@@ -44,6 +46,7 @@ export function registerProvider(program: Command, run: RunCommand): void {
     )
     .option('--name <name>', "what the provider is called; by default the machine's name")
     .option('--log-file <file>', 'write the log there instead of standard error')
+    .option(...OFFLINE_AFTER)
     .action(
       run(async (context, options: StartOptions) => {
         const join = options.join ?? process.env['ALLMEND_JOIN']
@@ -54,6 +57,7 @@ export function registerProvider(program: Command, run: RunCommand): void {
             ...(options.capacity === undefined ? {} : { capacity: parseByteSize(options.capacity) }),
             ...(options.listen === undefined ? {} : { listen: options.listen }),
             ...(options.name === undefined ? {} : { name: options.name }),
+            ...(options.offlineAfter === undefined ? {} : { offlineAfterMs: options.offlineAfter * 1_000 }),
             logger: roleLogger('provider', options.logFile),
           })
           return {

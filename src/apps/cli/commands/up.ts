@@ -8,6 +8,7 @@ import type { AnchorOptions, ChainNodeOptions } from '../chain-options.ts'
 import { ANCHOR_EVERY, ANCHOR_SECONDS, CHAIN_KEY_FILE, CHAIN_URL, chainNode } from '../chain-options.ts'
 import type { ChainNode } from '../../tracker/ledger-record.ts'
 import type { RunCommand } from '../context.ts'
+import { OFFLINE_AFTER } from '../offline-option.ts'
 import { upText } from '../up-text.ts'
 import { countingNumber, wholeNumber } from '../whole-number.ts'
 
@@ -18,6 +19,7 @@ interface Options extends AnchorOptions, ChainNodeOptions {
   readonly members: string
   readonly restart: 'always' | 'never'
   readonly lease?: number
+  readonly offlineAfter?: number
   readonly chain: boolean
 }
 
@@ -45,6 +47,7 @@ export function registerUp(program: Command, run: RunCommand): void {
       'life of shards that were sent but not committed; by default a day',
       countingNumber,
     )
+    .option(...OFFLINE_AFTER)
     .option(...CHAIN_URL)
     .option(...CHAIN_KEY_FILE)
     .option('--no-chain', 'run without a chain: the log is proven by its signatures and witnesses alone')
@@ -68,6 +71,7 @@ export function registerUp(program: Command, run: RunCommand): void {
           members,
           restart: options.restart,
           ...(options.lease === undefined ? {} : { leaseSeconds: options.lease }),
+          ...(options.offlineAfter === undefined ? {} : { offlineAfterSeconds: options.offlineAfter }),
           chain: options.chain ? (node ?? 'embedded') : 'none',
           ...(anchorEvery === undefined ? {} : { anchorEvery }),
           ...(anchorSeconds === undefined ? {} : { anchorSeconds }),

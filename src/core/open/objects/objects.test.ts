@@ -12,6 +12,7 @@ import {
 } from './identity.ts'
 import { operationCodec, signedOperationField } from './operation.ts'
 import { providerInviteCodec, providerRecordCodec } from './provider-record.ts'
+import { offlineTicketCodec } from './offline-ticket.ts'
 import { ticketCodec } from './ticket.ts'
 
 const b = (length: number, value = 7) => new Uint8Array(length).fill(value)
@@ -180,5 +181,9 @@ conforms('ticket', ticketCodec, [
     ],
     notAfter: 1_900_000_000,
     serial: b(16),
+    space: b(32, 4),
   },
+])
+conforms('offline ticket', offlineTicketCodec, [
+  { suite: 1, holder: b(32), space: b(32, 1), notAfter: 1_900_000_000, serial: b(16) },
 ])

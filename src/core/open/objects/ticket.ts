@@ -33,6 +33,8 @@ export const ticketField = struct({
   /** Unix seconds. */
   notAfter: [5, uint()],
   serial: [6, bytes(16)],
+  /** The space that the shards belong to: what a provider goes by when offline tickets count. */
+  space: [7, id],
 })
 export type Ticket = ValueOf<typeof ticketField>
 export const ticketCodec = codec('ticket', ticketField, MAX_TICKET_BYTES)
