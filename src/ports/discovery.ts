@@ -7,10 +7,10 @@
  * - a lookup ends by itself, in LOOKUP_MS and with MAX_FOUND keys at most, whatever others answer.
  */
 
-/** How long an announcement may be found after its node has gone, ms. Renew well before two thirds of 20 minutes. */
+/** How long an announcement may be found at most, ms; at least it is half as long. */
 export const RECORD_MS = 27 * 60_000
 /** How often to announce anew, ms, before jitter: one renewal may fail. */
-export const RENEW_MS = 6 * 60_000
+export const RENEW_MS = 5 * 60_000
 /** Eight round trips of half a second. */
 export const LOOKUP_MS = 4_000
 /** Keys that one lookup names: of a few hundred nodes, and some invented ones. */

@@ -59,6 +59,19 @@ declare module 'hyperdht' {
     readonly handshakeClearWait?: number
   }
 
+  /** What a node that was asked says; unproven. */
+  export interface LookupReply {
+    readonly peers: readonly { readonly publicKey: Buffer }[]
+  }
+
+  /** Ends with `close`; with an `error` before it where nobody could take an announcement. */
+  export interface DhtQuery extends EventEmitter {
+    on(event: 'data', listener: (reply: LookupReply) => void): this
+    on(event: 'error', listener: (error: Error) => void): this
+    on(event: 'close', listener: () => void): this
+    destroy(): void
+  }
+
   export interface DhtServer extends EventEmitter {
     listen(keyPair?: KeyPair): Promise<this>
     /** Announces itself anew soon. */
@@ -92,6 +105,10 @@ declare module 'hyperdht' {
     fullyBootstrapped(): Promise<void>
     /** Our reachable address; null while there is none. */
     remoteAddress(): HostPort | null
+    readonly defaultKeyPair: KeyPair
+    lookup(topic: Buffer): DhtQuery
+    announce(topic: Buffer, keyPair: KeyPair, relayAddresses?: readonly HostPort[]): DhtQuery
+    lookupAndUnannounce(topic: Buffer, keyPair: KeyPair): DhtQuery
     connect(key: Uint8Array, options?: ConnectOptions): NoiseSecretStream
     createServer(options?: ServerOptions): DhtServer
     createRawStream(options?: object): UdxStream
