@@ -90,10 +90,17 @@ export class Providers {
     body?: Uint8Array,
     options?: RequestOptions,
   ): Promise<Answer<Response>> {
-    try {
+    const ask = async (): Promise<Answer<Response>> => {
       const connection = await this.#connect(provider)
       await this.#present(connection, ticket)
-      return await call(connection, method, request, body, options)
+      return call(connection, method, request, body, options)
+    }
+    try {
+      return await ask().catch((error: unknown) => {
+        // This machine moved; the provider is where it was.
+        if (error instanceof UnreachableError && error.facts['networkChanged'] === true) return ask()
+        throw error
+      })
     } catch (error) {
       if (
         error instanceof UnreachableError ||
@@ -110,10 +117,15 @@ export class Providers {
     await Promise.all(connections.map(async (dialled) => (await dialled.catch(() => undefined))?.close()))
   }
 
-  #connect(provider: Uint8Array): Promise<Connection> {
+  async #connect(provider: Uint8Array): Promise<Connection> {
     const id = toHex(provider)
     const existing = this.#connections.get(id)
-    if (existing !== undefined) return existing
+    if (existing !== undefined) {
+      const connection = await existing
+      if (connection.retiring !== true) return connection
+      if (this.#connections.get(id) === existing) this.#connections.delete(id)
+      return this.#connect(provider)
+    }
     const dialled = this.#dial(id, provider)
     this.#connections.set(id, dialled)
     const forget = () => {
