@@ -25,10 +25,10 @@ export function shardSpacesConformance(name: string, setup: () => ShardSpacesUnd
     })
 
     it('knows what was added, to each space by itself, also after it was opened again', () => {
-      spaces.add(id(1), id(101))
-      spaces.add(id(1), id(101))
-      spaces.add(id(1), id(102))
-      spaces.add(id(2), id(102))
+      spaces.add(id(1), id(101), 7)
+      spaces.add(id(1), id(101), 7)
+      spaces.add(id(1), id(102), 7)
+      spaces.add(id(2), id(102), 0)
       for (const again of [false, true]) {
         if (again) {
           spaces.close()
@@ -45,14 +45,31 @@ export function shardSpacesConformance(name: string, setup: () => ShardSpacesUnd
     })
 
     it('forgets shards, known or not', () => {
-      for (const shard of [1, 2, 3]) spaces.add(id(shard), id(101))
+      for (const shard of [1, 2, 3]) spaces.add(id(shard), id(101), 7)
       spaces.forget([id(1), id(3), id(9)])
       spaces.forget([id(1)])
       spaces.forget([])
       expect([1, 2, 3].map((shard) => spaces.has(id(shard), id(101)))).toEqual([false, true, false])
-      spaces.add(id(1), id(102))
+      spaces.add(id(1), id(102), 7)
       expect(spaces.has(id(1), id(101))).toBe(false)
       expect(spaces.has(id(1), id(102))).toBe(true)
+    })
+
+    it('knows of which stripes something is here, until the last of it is gone', () => {
+      expect(spaces.stripes()).toEqual([])
+      spaces.add(id(1), id(101), 255)
+      spaces.add(id(1), id(101), 255)
+      spaces.add(id(2), id(101), 255)
+      spaces.add(id(2), id(102), 0)
+      spaces.add(id(3), id(102), 9)
+      expect(spaces.stripes()).toEqual([0, 9, 255])
+      spaces.forget([id(2), id(2), id(4)])
+      expect(spaces.stripes()).toEqual([9, 255])
+      spaces.close()
+      spaces = under.open()
+      expect(spaces.stripes()).toEqual([9, 255])
+      spaces.forget([id(1), id(3)])
+      expect(spaces.stripes()).toEqual([])
     })
   })
 }

@@ -133,6 +133,7 @@ test('a shard is stored and read although its space could not be kept', async ()
         throw new BrokenSpaces('no space')
       },
       has: () => false,
+      stripes: () => [],
       forget() {},
       close() {},
     },

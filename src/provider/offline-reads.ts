@@ -21,6 +21,12 @@ interface Right {
   readonly notAfter: number
 }
 
+/** What a ticket says of a shard: its space, and the first byte of its stripe's id. */
+export interface ShardOrigin {
+  readonly space: Uint8Array
+  readonly stripe: number
+}
+
 export interface OfflineReadsParts {
   readonly clock: Clock
   readonly spaces: ShardSpaces
@@ -88,9 +94,9 @@ export class OfflineReads {
     )
   }
 
-  /** A shard was stored or read with the tracker's ticket, which names its space. */
-  belongs(shard: Uint8Array, space: Uint8Array): void {
-    this.#spaces.add(shard, space)
+  /** A shard was stored or read with the tracker's ticket, which names its space and stripe. */
+  belongs(shard: Uint8Array, { space, stripe }: ShardOrigin): void {
+    this.#spaces.add(shard, space, stripe)
   }
 
   gone(shards: readonly Uint8Array[]): void {

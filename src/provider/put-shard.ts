@@ -37,7 +37,7 @@ export function putShardRoute(state: ProviderState): Route {
         // The store compares the whole shard with its id while it computes the leaf hashes that it keeps.
         await state.guard.put(shard, async () => {
           await store(state, shard, body)
-          keepSpace(state, shard, right.space)
+          keepSpace(state, shard, right)
         })
       } catch (error) {
         state.events.shardRefused(shard, error)

@@ -20,7 +20,7 @@ export function readShardRoute(state: ProviderState): Route {
     const wanted = boundedRanges(ranges, right.length)
     try {
       const body = await state.store.read(shard, wanted.length > 0 ? wanted : undefined)
-      if (right.space !== undefined) keepSpace(state, shard, right.space)
+      if (right.origin !== undefined) keepSpace(state, shard, right.origin)
       return { value: {}, body }
     } catch (error) {
       if (error instanceof DamagedShardError) {

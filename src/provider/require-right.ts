@@ -2,6 +2,7 @@ import { DeniedError } from '../core/open/errors.ts'
 import { TICKET_READ } from '../core/open/objects/ticket.ts'
 import type { Connection } from '../ports/transport.ts'
 import { isExpired } from './present-ticket.ts'
+import type { ShardOrigin } from './offline-reads.ts'
 import type { ProviderState } from './provider-state.ts'
 import type { Right, TicketKind } from './ticket-book.ts'
 
@@ -31,12 +32,16 @@ export function requireReadRight(
   state: ProviderState,
   connection: Connection,
   shard: Uint8Array,
-): { readonly length: number; readonly space: Uint8Array | undefined } {
-  if (!state.offline.isKnown(connection)) return requireRight(state, connection, [TICKET_READ], shard)
+): { readonly length: number; readonly origin: ShardOrigin | undefined } {
+  if (!state.offline.isKnown(connection)) {
+    const right = requireRight(state, connection, [TICKET_READ], shard)
+    return { length: right.length, origin: right }
+  }
   const ticket = state.tickets.find(connection, TICKET_READ, shard)
-  if (ticket !== undefined && !isExpired(state, ticket.notAfter)) return ticket
+  if (ticket !== undefined && !isExpired(state, ticket.notAfter))
+    return { length: ticket.length, origin: ticket }
   const length = state.store.stat(shard)?.length
-  if (length !== undefined && opensOffline(state, connection, shard)) return { length, space: undefined }
+  if (length !== undefined && opensOffline(state, connection, shard)) return { length, origin: undefined }
   throw new DeniedError('no shard of a space for which an offline ticket was presented on this connection', {
     shard: shard.slice(),
   })

@@ -1,4 +1,5 @@
 import { toHex } from '../core/open/bytes.ts'
+import type { Ticket } from '../core/open/objects/ticket.ts'
 import type { Signed } from '../core/open/objects/signed.ts'
 import { signObject } from '../core/open/objects/signed.ts'
 import { SUITE } from '../core/open/objects/suite.ts'
@@ -19,6 +20,8 @@ export type NamedTicket = readonly [provider: Uint8Array, ticket: Signed]
 
 export const SERIAL_BYTES = 16
 
+type TicketShard = Ticket['shards'][number]
+
 interface TicketFor {
   readonly pool: Uint8Array
   /** The net key that may use it. */
@@ -31,7 +34,7 @@ function issue(
   kind: typeof TICKET_READ | typeof TICKET_WRITE | typeof TICKET_WRITE_PARITY,
   provider: Uint8Array,
   space: Uint8Array,
-  shards: readonly (readonly [id: Uint8Array, bytes: number])[],
+  shards: readonly TicketShard[],
   notAfter: number,
 ): NamedTicket {
   const serial = state.random.bytes(SERIAL_BYTES)
@@ -46,11 +49,8 @@ export function readTickets(
   space: Uint8Array,
   stripes: readonly StripeRow[],
 ): NamedTicket[] {
-  const shards = new Map<
-    string,
-    { provider: Uint8Array; shards: Map<string, readonly [Uint8Array, number]> }
-  >()
-  for (const { stripe, holders } of stripes)
+  const shards = new Map<string, { provider: Uint8Array; shards: Map<string, TicketShard> }>()
+  for (const { id, stripe, holders } of stripes)
     for (const { index, provider, state: held } of holders) {
       if (held === HOLDER_GIVEN_UP) continue
       const key = toHex(provider)
@@ -60,7 +60,7 @@ export function readTickets(
         shards.set(key, entry)
       }
       const shard = stripe.shards[index]!
-      entry.shards.set(toHex(shard[0]), shard)
+      entry.shards.set(toHex(shard[0]), [...shard, id[0]!])
     }
   const notAfter = nowSeconds(state) + MAX_TICKET_SECONDS
   return [...shards.values()].map((entry) =>
@@ -81,7 +81,7 @@ export function readTickets(
 export function writeTicket(
   state: TrackerState,
   to: TicketFor,
-  row: Pick<StripeRow, 'stripe' | 'space' | 'leaseUntil'>,
+  row: Pick<StripeRow, 'id' | 'stripe' | 'space' | 'leaseUntil'>,
   index: number,
   provider: Uint8Array,
 ): NamedTicket {
@@ -89,5 +89,5 @@ export function writeTicket(
   const isData = index < row.stripe.k || row.stripe.k === 1
   const kind = isData ? TICKET_WRITE : TICKET_WRITE_PARITY
   const notAfter = Math.min(nowSeconds(state) + MAX_TICKET_SECONDS, Math.ceil(row.leaseUntil / 1_000))
-  return issue(state, to, kind, provider, row.space, [row.stripe.shards[index]!], notAfter)
+  return issue(state, to, kind, provider, row.space, [[...row.stripe.shards[index]!, row.id[0]!]], notAfter)
 }

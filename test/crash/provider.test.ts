@@ -93,7 +93,7 @@ async function connect(
     kind,
     holder: client.publicKey,
     provider: to.id,
-    shards: shards.map(({ id, bytes }) => [id, bytes.length] as const),
+    shards: shards.map(({ id, bytes }) => [id, bytes.length, 0] as const),
     notAfter: Math.floor(Date.now() / 1_000) + 600,
     serial: new Uint8Array(16),
     space: new Uint8Array(32),

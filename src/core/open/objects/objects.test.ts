@@ -176,8 +176,8 @@ conforms('ticket', ticketCodec, [
     holder: b(32),
     provider: b(32, 1),
     shards: [
-      [b(32, 2), 4_194_304],
-      [b(32, 3), 0],
+      [b(32, 2), 4_194_304, 255],
+      [b(32, 3), 0, 0],
     ],
     notAfter: 1_900_000_000,
     serial: b(16),

@@ -26,7 +26,9 @@ test('vectors/ticket.json', () => {
       kind: fields.kind as Ticket['kind'],
       holder: hex(fields.holder),
       provider: hex(fields.provider),
-      shards: fields.shards.map(([id, length]) => [hex(String(id)), Number(length)] as const),
+      shards: fields.shards.map(
+        ([id, length, stripe]) => [hex(String(id)), Number(length), Number(stripe)] as const,
+      ),
       notAfter: fields.notAfter,
       serial: hex(fields.serial),
       space: hex(fields.space),
