@@ -46,6 +46,8 @@ export interface AutoTransportOptions {
   readonly tls?: Transport
   /** Makes the UDP side, once; throws UnreachableError while that isn't possible, and is asked again then. */
   readonly udp?: () => Promise<UdpWay>
+  /** What an earlier process knew of the ways. */
+  readonly memory?: PathMemory
   readonly clock?: WireClock
 }
 
@@ -66,14 +68,15 @@ export class AutoTransport implements Transport {
   #udp: Promise<UdpWay> | undefined
   /** The UDP side once it is there. */
   #ready: UdpWay | undefined
+  #udpProblem: UnreachableError | undefined
   #closed = false
 
-  constructor({ publicKey, tls, udp, clock = systemClock }: AutoTransportOptions) {
+  constructor({ publicKey, tls, udp, memory, clock = systemClock }: AutoTransportOptions) {
     this.publicKey = publicKey
     this.#tls = tls
     this.#makeUdp = udp
     this.#clock = clock
-    this.#memory = new PathMemory(clock)
+    this.#memory = memory ?? new PathMemory(clock)
   }
 
   /**
@@ -84,7 +87,7 @@ export class AutoTransport implements Transport {
     if (this.#closed) throw new UnreachableError('the transport is closed')
     const wanted = parsePeerAddress(options.address)
     const { host, port } = parseAddress(wanted.tls ?? hintsOfAddress(wanted)[0] ?? '')
-    const udp = this.#makeUdp === undefined ? undefined : await this.#startUdp()
+    const udp = this.#makeUdp === undefined ? undefined : await this.#udpToListen()
     const over: Listener[] = []
     try {
       if (this.#tls !== undefined)
@@ -109,6 +112,22 @@ export class AutoTransport implements Transport {
         await Promise.all(over.map((listener) => listener.close()))
       },
     }
+  }
+
+  /** TLS alone is better than nothing where UDP can't be had at the moment; `udpProblem` says why. */
+  async #udpToListen(): Promise<UdpWay | undefined> {
+    try {
+      return await this.#startUdp()
+    } catch (error) {
+      if (this.#tls === undefined || !(error instanceof UnreachableError)) throw error
+      this.#udpProblem = error
+      return undefined
+    }
+  }
+
+  /** Why this node listens over TLS alone, though it should over UDP too. */
+  get udpProblem(): UnreachableError | undefined {
+    return this.#udpProblem
   }
 
   async dial(address: string, peerId: Uint8Array, options: DialOptions = {}): Promise<Connection> {

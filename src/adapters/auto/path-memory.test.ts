@@ -82,6 +82,19 @@ describe('PathMemory', () => {
     expect(memory.known(peer)).toBeUndefined()
   })
 
+  it('goes on with what another process knew', () => {
+    use('tls', 4e5)
+    use('udp', 6e6)
+    memory.failed(new Uint8Array(32), 'tls')
+    const later = new PathMemory(clock)
+    later.recall(memory.keep(), 4 * MINUTE)
+    expect(later.known(peer)).toEqual({ way: 'udp', relayed: false, goodput: 6e6 })
+    expect(later.order(new Uint8Array(32)).first).toBe('udp')
+    clock.advance(2 * MINUTE)
+    expect(later.order(new Uint8Array(32)).first).toBe('tls')
+    expect(later.order(peer).first).toBe('udp')
+  })
+
   it('keeps a bounded number of peers', () => {
     for (let i = 0; i < 5000; i++) {
       const other = new Uint8Array(32)

@@ -49,6 +49,22 @@ interface PeerRecord {
   trial?: Way
 }
 
+/** One peer's record for another process, its times as ages, ms. */
+export interface KeptPath {
+  /** Peer id, hexadecimal. */
+  readonly peer: string
+  readonly used?: Way
+  readonly relayed?: boolean
+  readonly tls?: KeptWay
+  readonly udp?: KeptWay
+}
+export interface KeptWay {
+  readonly failedAgo?: number
+  readonly measuredAgo?: number
+  readonly goodput?: number
+  readonly roundTripMs?: number
+}
+
 /** What is known of the way to a peer that was used last. */
 export interface KnownPath {
   readonly way: Way
@@ -159,6 +175,35 @@ export class PathMemory {
   /** This machine is elsewhere now: what was measured, and what failed, says nothing any more. */
   forget(): void {
     this.#peers.clear()
+  }
+
+  /** Everything, for another process of this machine. */
+  keep(): KeptPath[] {
+    const now = this.#clock.now()
+    const kept = ({ failedAt, measuredAt, ...rest }: WayRecord): KeptWay => ({
+      ...rest,
+      ...(failedAt === undefined ? {} : { failedAgo: now - failedAt }),
+      ...(measuredAt === undefined ? {} : { measuredAgo: now - measuredAt }),
+    })
+    return [...this.#peers].map(([peer, { used, relayed, tls, udp }]) => ({
+      peer,
+      ...(used === undefined ? {} : { used }),
+      ...(relayed === undefined ? {} : { relayed }),
+      tls: kept(tls),
+      udp: kept(udp),
+    }))
+  }
+
+  /** Takes in what `keep` gave `ago` ms ago, as far as nothing newer is known. */
+  recall(paths: readonly KeptPath[], ago: number): void {
+    const then = this.#clock.now() - ago
+    const recalled = ({ failedAgo, measuredAgo, ...rest }: KeptWay = {}): WayRecord => ({
+      ...rest,
+      ...(failedAgo === undefined ? {} : { failedAt: then - failedAgo }),
+      ...(measuredAgo === undefined ? {} : { measuredAt: then - measuredAgo }),
+    })
+    for (const { peer, tls, udp, ...rest } of paths.slice(0, MAX_PEERS))
+      if (!this.#peers.has(peer)) this.#peers.set(peer, { ...rest, tls: recalled(tls), udp: recalled(udp) })
   }
 
   #peer(peerId: Uint8Array): PeerRecord {

@@ -23,6 +23,8 @@ const VERSION = 1
 export interface ProviderFolder {
   /** Where the shard store lives. */
   readonly shards: string
+  /** What is remembered of the pool's network. */
+  readonly network: string
   /** The witness's database: its key and what it has replayed. */
   readonly witness: string
   /** The database of the shards' spaces. */
@@ -63,6 +65,7 @@ export async function openProviderFolder(folder: string, random: Random): Promis
     })
     return {
       shards: path.join(folder, 'shards'),
+      network: path.join(folder, 'network.json'),
       witness: path.join(folder, 'witness.db'),
       spaces: path.join(folder, 'spaces.db'),
       netSeed,

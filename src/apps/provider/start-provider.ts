@@ -15,9 +15,12 @@ import { addressOfKey, createReportSigner } from '../../adapters/evm/report-sign
 import { nodeClock } from '../../adapters/native/node-clock.ts'
 import { nodePrimitives } from '../../adapters/native/node-primitives.ts'
 import { nodeRandom } from '../../adapters/native/node-random.ts'
-import { createTlsTransport } from '../../adapters/tls/tls-transport.ts'
+import { keepNetwork } from '../node/keep-network.ts'
+import { NodeRelay } from '../node/node-relay.ts'
+import { openPoolNetwork } from '../node/pool-network.ts'
+import type { TransportMode } from '../node/transport-mode.ts'
 import { enterPool } from './enter-pool.ts'
-import { listenAt } from './listen-at.ts'
+import { ANYWHERE, listenAt } from './listen-at.ts'
 import { openShardSpaces } from './open-shard-spaces.ts'
 import { openWitness } from './open-witness.ts'
 import { openProviderFolder } from './provider-folder.ts'
@@ -39,6 +42,8 @@ export interface StartProviderOptions {
   readonly name?: string
   /** Offline tickets count after so long without the tracker, ms; by default ten minutes. */
   readonly offlineAfterMs?: number
+  /** Which ways it takes connections, and makes them. */
+  readonly transport?: TransportMode
   readonly logger: Logger
 }
 
@@ -80,13 +85,19 @@ export async function startProvider(options: StartProviderOptions): Promise<Runn
     undo.push(() => store.close())
     const spaces = openShardSpaces(folder.spaces, logger)
     undo.push(() => spaces.close())
-    const transport = await createTlsTransport({
+    const network = await openPoolNetwork({
       seed: folder.netSeed,
+      mode: options.transport ?? 'auto',
+      file: folder.network,
+      tracker: wanted.settings.tracker.address,
+      listen: options.listen ?? ANYWHERE,
+      lastPort: folder.settings()?.udpPort,
       limits: TRANSPORT_LIMITS,
       onFault: (error) =>
         logger.error({ why: stackOf(error) }, 'a request failed for a fault of this provider'),
     })
-    undo.push(() => transport.close())
+    undo.push(() => network.close())
+    const { transport } = network
     let serve: RequestHandler = () => Promise.reject(new BusyError('this provider is still joining its pool'))
     let maxBodyBytes = (_method: number): number => 0
     const listener = await listenAt(transport, options.listen, folder.settings()?.address, {
@@ -96,6 +107,9 @@ export async function startProvider(options: StartProviderOptions): Promise<Runn
       freeBodies: true,
     })
     undo.push(() => listener.close())
+    if (transport.udpProblem !== undefined)
+      logger.warn({ why: transport.udpProblem.message }, 'this provider takes connections over TLS alone')
+    const udpPort = network.node()?.bound.port
 
     const witness = openWitness(folder.witness, wanted.settings.pool, logger)
     undo.push(() => witness?.close())
@@ -110,6 +124,7 @@ export async function startProvider(options: StartProviderOptions): Promise<Runn
           ...wanted.settings,
           reporter: addressOfKey(folder.reporterKey),
           ...(witness === undefined ? {} : { witness: witness.key }),
+          ...(udpPort === undefined ? {} : { udpPort }),
         },
       },
     )
@@ -146,10 +161,28 @@ export async function startProvider(options: StartProviderOptions): Promise<Runn
       abort.signal,
       witness?.witness,
     )
+    const relay = new NodeRelay(network, (key) => network.book.admits(key))
+    const networking =
+      network.node() !== undefined &&
+      reported.promise.then(() =>
+        keepNetwork(
+          {
+            network,
+            relay,
+            address: () => listener.address,
+            dial: (signal) => access.dial(signal),
+            clock: nodeClock,
+            logger,
+          },
+          abort.signal,
+        ),
+      )
     undo.push(async () => {
       abort.abort()
       await running
       reported.resolve()
+      await networking
+      await relay.close()
     })
     let closing: Promise<void> | undefined
     return {

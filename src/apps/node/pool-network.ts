@@ -1,0 +1,170 @@
+/**
+ * A node's or a client's way into its pool's network: the transport, the DHT node beneath it, and what is remembered of both.
+ *
+ * Invariants:
+ * - The DHT's library is loaded when UDP is needed, and never where the mode is `tls`: it costs memory and a tenth of a second.
+ * - Bootstrap nodes are the pool's own: those that the tracker's address, the book or a person names. Without one there is no UDP.
+ */
+import { once } from 'node:events'
+import { createSocket } from 'node:dgram'
+import type { UdpWay } from '../../adapters/auto/auto-transport.ts'
+import { AutoTransport } from '../../adapters/auto/auto-transport.ts'
+import { PathMemory } from '../../adapters/auto/path-memory.ts'
+import { createTlsTransport } from '../../adapters/tls/tls-transport.ts'
+import type { UdpNode } from '../../adapters/udp/udp-node.ts'
+import { parseAddress } from '../../adapters/wire/address.ts'
+import { systemClock } from '../../adapters/wire/clock.ts'
+import type { SessionHostOptions } from '../../adapters/wire/session-host.ts'
+import { UnreachableError } from '../../core/open/errors.ts'
+import { hintsOfAddress, parsePeerAddress } from '../../core/open/peer-address.ts'
+import { NetworkBook } from './network-book.ts'
+import type { TransportMode } from './transport-mode.ts'
+
+/** How long a node waits until the DHT has said what NAT it is behind; it goes on without knowing. */
+const JOIN_MS = 3000
+
+export interface PoolNetworkOptions extends Pick<SessionHostOptions, 'limits' | 'onFault'> {
+  /** The 32-byte Ed25519 seed of this node's net key. */
+  readonly seed: Uint8Array
+  readonly mode: TransportMode
+  /** Where what is learned is kept; without one it is forgotten at the end. */
+  readonly file?: string
+  /** The tracker's address, whose hints are bootstrap nodes. */
+  readonly tracker?: string
+  /** For nodes: the `host:port` to take connections at; the port may be 0. */
+  readonly listen?: string
+  /** For nodes: the UDP port that they had the last time, taken where it is free and none is asked for. */
+  readonly lastPort?: number | undefined
+  /** Makes this node the first of its DHT: the IPv4 address under which others reach it. */
+  readonly bootstrapHost?: string
+}
+
+export interface PoolNetwork {
+  readonly transport: AutoTransport
+  readonly book: NetworkBook
+  readonly mode: TransportMode
+  /** The DHT node, where one was needed so far. */
+  readonly node: () => UdpNode | undefined
+  /** Others reach this node's UDP port without its help, as far as it knows. */
+  readonly isReachable: () => boolean
+  /** Ends all connections; writes down how peers were reached. */
+  close(): Promise<void>
+}
+
+export async function openPoolNetwork(options: PoolNetworkOptions): Promise<PoolNetwork> {
+  const { seed, mode, limits, onFault } = options
+  const book = await NetworkBook.open(options.file)
+  const memory = new PathMemory(systemClock)
+  const { paths, ago } = book.paths
+  memory.recall(paths, ago)
+  const host: SessionHostOptions = {
+    ...(limits === undefined ? {} : { limits }),
+    ...(onFault === undefined ? {} : { onFault }),
+  }
+  // Where only UDP is wanted it still holds the accounts and the key.
+  const tls = await createTlsTransport({ seed, ...host })
+  let node: UdpNode | undefined
+  let reachable: boolean | undefined
+  const isReachable = (): boolean => reachable ?? node?.natKind === 'open'
+  const startUdp = async (): Promise<UdpWay> => {
+    const started = await startNode(options, book)
+    node = started.node
+    reachable = started.reachable
+    const { UdpTransport } = await import('../../adapters/udp/udp-transport.ts')
+    return {
+      transport: new UdpTransport(started.node, { ...host, accounts: tls.accounts }),
+      port: started.node.bound.port,
+      isReachable,
+      onNetworkChange: (run) => started.node.onNetworkChange(run),
+      close: () => started.node.close(),
+    }
+  }
+  const transport = new AutoTransport({
+    publicKey: tls.publicKey,
+    memory,
+    ...(mode === 'udp' ? {} : { tls }),
+    ...(mode === 'tls' ? {} : { udp: startUdp }),
+  })
+  return {
+    transport,
+    book,
+    mode,
+    node: () => node,
+    isReachable,
+    async close() {
+      await transport.close()
+      if (options.file !== undefined && mode !== 'tls') await book.keepPaths(memory.keep())
+    },
+  }
+}
+
+async function startNode(
+  { seed, listen, lastPort, tracker, bootstrapHost }: PoolNetworkOptions,
+  book: NetworkBook,
+): Promise<{ readonly node: UdpNode; readonly reachable: boolean | undefined }> {
+  const { createUdpNode } = await import('../../adapters/udp/udp-node.ts')
+  const at = listen === undefined ? undefined : splitHost(listen)
+  const named = tracker === undefined ? [] : hintsOfAddress(parsePeerAddress(tracker))
+  const bootstrap = [...new Set([...named, ...book.nodes])]
+  if (bootstrap.length === 0 && bootstrapHost === undefined)
+    throw new UnreachableError('no node of the pool is known over UDP')
+  // A pool on this machine alone: the DHT would take its nodes for ones behind a NAT.
+  const isLocal = isLoopback(at?.host ?? '') || (at === undefined && bootstrap.every(isLoopback))
+  const host = isLocal ? '127.0.0.1' : (at?.host ?? '0.0.0.0')
+  const reachable = isLocal || bootstrapHost !== undefined || isPublic(host) ? true : undefined
+  const start = async (port: number): Promise<UdpNode> =>
+    createUdpNode({
+      seed,
+      host,
+      // The first node's id comes from its port.
+      port: port === 0 && bootstrapHost !== undefined ? await freeUdpPort(host) : port,
+      bootstrap: bootstrap.filter((other) => other !== `${bootstrapHost}:${port}`),
+      ...(bootstrapHost === undefined ? {} : { bootstrapHost }),
+      ...(reachable === undefined ? {} : { reachable }),
+      relays: () => book.relays,
+    })
+  const wanted = at !== undefined && at.port !== 0 ? at.port : undefined
+  const node = await start(wanted ?? lastPort ?? 0).catch((error: unknown) => {
+    // Somebody took the port meanwhile; others find this node by its key.
+    if (wanted !== undefined || lastPort === undefined || !(error instanceof UnreachableError)) throw error
+    return start(0)
+  })
+  await atMost(JOIN_MS, node.joined())
+  return { node, reachable }
+}
+
+function splitHost(address: string): { readonly host: string; readonly port: number } {
+  const { host, port } = parseAddress(address)
+  // UDP is IPv4 only.
+  return { host: host.includes(':') ? '0.0.0.0' : host, port }
+}
+
+function isLoopback(address: string): boolean {
+  return /^(?:127\.|localhost(?::|$))/.test(address)
+}
+
+/** An IPv4 address of the internet. */
+function isPublic(host: string): boolean {
+  const [a = 0, b = 0] = /^\d+\.\d+\.\d+\.\d+$/.test(host) ? host.split('.').map(Number) : []
+  const isPrivate = a === 10 || (a === 172 && b >= 16 && b < 32) || (a === 192 && b === 168)
+  return a > 0 && a < 224 && !isPrivate && !(a === 169 && b === 254) && !(a === 100 && b >= 64 && b < 128)
+}
+
+async function freeUdpPort(host: string): Promise<number> {
+  const socket = createSocket('udp4')
+  socket.bind(0, host)
+  await once(socket, 'listening')
+  const { port } = socket.address()
+  socket.close()
+  await once(socket, 'close')
+  return port
+}
+
+/** Waits for `work` so long; it goes on by itself. */
+async function atMost(ms: number, work: Promise<unknown>): Promise<void> {
+  const late = Promise.withResolvers<void>()
+  const cancel = systemClock.after(ms, late.resolve)
+  // A DHT that can't be reached is no failure of this node: it tries again by itself.
+  await Promise.race([work.catch(() => undefined), late.promise])
+  cancel()
+}
