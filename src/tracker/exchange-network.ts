@@ -74,7 +74,7 @@ function peersOf(state: TrackerState, tables: TrackerReader): NetworkPeer[] {
       id: row.id,
       role: NODE_PROVIDER,
       name: row.name,
-      address: row.address,
+      address: told?.address ?? row.address,
       nat: told?.nat ?? NAT_UNKNOWN,
       relay: told?.relay,
       up: state.presence.isUp(row.id),

@@ -11,7 +11,7 @@ import { equalBytes, toHex } from '../../core/open/bytes.ts'
 import { CancelledError, UnreachableError, UntrustedError } from '../../core/open/errors.ts'
 import {
   formatPeerAddress,
-  hintsOfAddress,
+  hostPortOfAddress,
   keyOfAddress,
   parsePeerAddress,
 } from '../../core/open/peer-address.ts'
@@ -85,8 +85,7 @@ export class AutoTransport implements Transport {
    */
   async listen(options: ListenOptions): Promise<Listener> {
     if (this.#closed) throw new UnreachableError('the transport is closed')
-    const wanted = parsePeerAddress(options.address)
-    const { host, port } = parseAddress(wanted.tls ?? hintsOfAddress(wanted)[0] ?? '')
+    const { host, port } = parseAddress(hostPortOfAddress(options.address) ?? '')
     const udp = this.#makeUdp === undefined ? undefined : await this.#udpToListen()
     const over: Listener[] = []
     try {

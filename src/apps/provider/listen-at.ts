@@ -1,5 +1,5 @@
 import { UnreachableError } from '../../core/open/errors.ts'
-import { hintsOfAddress, parsePeerAddress } from '../../core/open/peer-address.ts'
+import { hostPortOfAddress } from '../../core/open/peer-address.ts'
 import type { Listener, ListenOptions, Transport } from '../../ports/transport.ts'
 
 /** All IPv4 addresses, a port of the system's choice: the tracker learns the host from the connection. */
@@ -16,7 +16,7 @@ export async function listenAt(
   lastAddress: string | undefined,
   options: Omit<ListenOptions, 'address'>,
 ): Promise<Listener> {
-  const last = lastAddress === undefined ? undefined : hostPortOf(lastAddress)
+  const last = lastAddress === undefined ? undefined : hostPortOfAddress(lastAddress)
   const asked = wanted ?? (last === undefined ? ANYWHERE : `${hostOf(last)}:0`)
   if (last === undefined || !asked.endsWith(':0') || hostOf(asked) !== hostOf(last))
     return transport.listen({ ...options, address: asked })
@@ -26,12 +26,6 @@ export async function listenAt(
     if (!(error instanceof UnreachableError)) throw error
     return transport.listen({ ...options, address: asked })
   }
-}
-
-/** Where a listener of this address was bound, as far as it says so. */
-function hostPortOf(address: string): string | undefined {
-  const parts = parsePeerAddress(address)
-  return parts.tls ?? hintsOfAddress(parts)[0]
 }
 
 function hostOf(address: string): string {

@@ -4,22 +4,31 @@
  * that starts again with everything that was answered.
  */
 import * as os from 'node:os'
-import { FolderError } from '../../core/open/errors.ts'
+import { equalBytes } from '../../core/open/bytes.ts'
+import { FolderError, UsageError } from '../../core/open/errors.ts'
 import { peerId } from '../../core/open/hash.ts'
 import { poolIdOf } from '../../core/open/objects/identity.ts'
+import { hostPortOfAddress, keyOfAddress, parsePeerAddress } from '../../core/open/peer-address.ts'
+import type { NetworkSelf } from '../../core/open/protocol/network-methods.ts'
 import { TOKEN_FOUNDING, encodeJoinToken } from '../../core/open/join-token.ts'
 import type { Logger } from '../../ports/logger.ts'
 import { router } from '../../ports/rpc.ts'
+import type { TrackerStore } from '../../ports/tracker-store.ts'
+import { formatAddress, parseAddress } from '../../adapters/wire/address.ts'
 import { nodeClock } from '../../adapters/native/node-clock.ts'
 import { nodePrimitives } from '../../adapters/native/node-primitives.ts'
 import { nodeRandom } from '../../adapters/native/node-random.ts'
 import { openSqliteTrackerStore } from '../../adapters/sqlite/sqlite-tracker-store.ts'
-import { createTlsTransport } from '../../adapters/tls/tls-transport.ts'
+import { networkSelf } from '../node/network-self.ts'
+import { NodeRelay } from '../node/node-relay.ts'
+import { openPoolNetwork } from '../node/pool-network.ts'
+import type { TransportMode } from '../node/transport-mode.ts'
 import { createTracker } from '../../tracker/create-tracker.ts'
 import type { LedgerAccess } from '../../tracker/log/tracker-ledger.ts'
 import type { AnchoringIntervals, LedgerFactory } from './attach-ledger.ts'
 import { attachLedger } from './attach-ledger.ts'
 import { readLedgerRecord } from './ledger-record.ts'
+import type { TrackerPlace } from './tracker-place.ts'
 import { openTrackerFolder } from './tracker-folder.ts'
 
 /** All IPv4 addresses, a port of the system's choice. */
@@ -35,11 +44,17 @@ export interface StartTrackerOptions {
   /** Opens what the log is anchored in; tried again until it succeeds, and never waited for. */
   readonly ledger?: LedgerFactory
   readonly anchoring?: AnchoringIntervals
+  /** Which ways it takes connections. */
+  readonly transport?: TransportMode
+  /** `host:port` of bootstrap nodes for a tracker that others can't reach by themselves; remembered. */
+  readonly bootstrap?: readonly string[]
+  /** Addresses of nodes that stand alone and belong to the pool, as `relay start` shows them; remembered. */
+  readonly nodes?: readonly string[]
   readonly logger: Logger
 }
 
 export interface RunningTracker {
-  /** host:port under which others on this network find it. */
+  /** The address under which others on this network find it. */
   readonly address: string
   /** H("peer", net key). */
   readonly peerId: Uint8Array
@@ -81,6 +96,23 @@ export async function startTracker(options: StartTrackerOptions): Promise<Runnin
     if (genesis !== undefined) pool.resolve(poolIdOf(nodePrimitives, genesis))
     const failed = (error: unknown) => logger.error({ why: stackOf(error) }, 'a fault of this tracker')
     let ledger: LedgerAccess | undefined
+    const place = placeOf(folder.place, options)
+    const at = hostPortOfAddress(options.listen ?? place.address ?? ANYWHERE) ?? ANYWHERE
+    const { host } = parseAddress(at)
+    const network = await openPoolNetwork({
+      seed: folder.netSeed,
+      mode: options.transport ?? 'auto',
+      file: folder.network,
+      listen: at,
+      lastPort: place.udpPort,
+      // The first node of its network, unless others are.
+      ...(place.bootstrap.length > 0 ? {} : { bootstrapHost: isAnywhere(host) ? outsideHost() : host }),
+      onFault: failed,
+    })
+    undo.push(() => network.close())
+    await network.book.addNodes(place.bootstrap)
+    const relay = new NodeRelay(network, (key) => isKnown(store, place, key))
+    let self = (): NetworkSelf | undefined => undefined
     const tracker = createTracker({
       primitives: nodePrimitives,
       clock: nodeClock,
@@ -95,6 +127,7 @@ export async function startTracker(options: StartTrackerOptions): Promise<Runnin
       evidence: await folder.evidence(),
       onEvidence: (proof) => void folder.saveEvidence(proof).catch(failed),
       ledger: () => ledger,
+      network: { key: network.transport.publicKey, self: () => self(), nodes: place.nodes },
       ...(foundingSecret === undefined ? {} : { foundingSecret }),
       ...(options.leaseMs === undefined ? {} : { leaseMs: options.leaseMs }),
     })
@@ -120,17 +153,28 @@ export async function startTracker(options: StartTrackerOptions): Promise<Runnin
       undo.push(() => attached.close())
     } else if ((await readLedgerRecord(options.folder)) !== undefined)
       ledger = { ledger: undefined, problem: 'the tracker was started without its chain' }
-    const transport = await createTlsTransport({ seed: folder.netSeed, onFault: failed })
-    undo.push(() => transport.close())
-    const listener = await transport.listen({
-      address: options.listen ?? folder.address ?? ANYWHERE,
+    const listener = await network.transport.listen({
+      address: at,
       handler: router(tracker.routes),
       maxBodyBytes: tracker.maxBodyBytes,
     })
     undo.push(() => listener.close())
-    await folder.saveAddress(listener.address)
+    if (network.transport.udpProblem !== undefined)
+      logger.warn(
+        { why: network.transport.udpProblem.message },
+        'this tracker takes connections over TLS alone',
+      )
+    const udpPort = network.node()?.bound.port
+    await folder.savePlace({
+      ...place,
+      address: boundAddress(listener.address, at, udpPort),
+      ...(udpPort === undefined ? {} : { udpPort }),
+    })
     const address = reachableAddress(listener.address)
-    const id = peerId(nodePrimitives, transport.publicKey)
+    self = () => networkSelf(network, reachableAddress(listener.address), relay)
+    await relay.startIfReachable()
+    undo.push(() => relay.close())
+    const id = peerId(nodePrimitives, network.transport.publicKey)
     let closing: Promise<void> | undefined
     return {
       address,
@@ -154,14 +198,50 @@ export async function startTracker(options: StartTrackerOptions): Promise<Runnin
   }
 }
 
-/** What to tell others: for "every interface" the machine's first address on a network, or loopback where there is none. */
-function reachableAddress(bound: string): string {
-  const colon = bound.lastIndexOf(':')
-  if (!['0.0.0.0', '[::]', '::', ''].includes(bound.slice(0, colon))) return bound
+function isAnywhere(host: string): boolean {
+  return ['0.0.0.0', '::'].includes(host)
+}
+
+/** The machine's first address on a network, or loopback where there is none. */
+function outsideHost(): string {
   const outside = Object.values(os.networkInterfaces())
     .flatMap((addresses) => addresses ?? [])
     .find(({ family, internal }) => family === 'IPv4' && !internal)
-  return `${outside?.address ?? '127.0.0.1'}${bound.slice(colon)}`
+  return outside?.address ?? '127.0.0.1'
+}
+
+/** What to tell others: for "every interface" a host of this machine. */
+function reachableAddress(bound: string): string {
+  return bound.replaceAll(/(?:0\.0\.0\.0|\[::\]):/g, `${outsideHost()}:`)
+}
+
+/** What was bound, for the next start. */
+function boundAddress(listener: string, asked: string, udpPort: number | undefined): string {
+  const { tls } = parsePeerAddress(listener)
+  return tls ?? formatAddress(parseAddress(asked).host, udpPort ?? 0)
+}
+
+/** What is remembered, with what this start names. */
+function placeOf(known: TrackerPlace, { bootstrap, nodes }: StartTrackerOptions): TrackerPlace {
+  const keys = nodes?.map((address) => {
+    const key = keyOfAddress(parsePeerAddress(address))
+    if (key === undefined) throw new UsageError("a node's address has its key in it", { address })
+    return key
+  })
+  return {
+    ...known,
+    ...(bootstrap === undefined ? {} : { bootstrap }),
+    ...(keys === undefined ? {} : { nodes: keys }),
+  }
+}
+
+/** Whether a key belongs to the pool: a device's, a provider's, or that of a node that was named. */
+function isKnown(store: TrackerStore, place: TrackerPlace, key: Uint8Array): boolean {
+  if (place.nodes.some((node) => equalBytes(node, key))) return true
+  return store.read(
+    ({ members, providers }) =>
+      members.deviceByNet(key) !== undefined || providers.provider(peerId(nodePrimitives, key)) !== undefined,
+  )
 }
 
 function stackOf(error: unknown): string {

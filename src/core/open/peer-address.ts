@@ -65,3 +65,9 @@ export function hintsOfAddress({ udp }: PeerAddress): string[] {
   const hints = udp?.split('@')[1]
   return hints === undefined || hints === '' ? [] : hints.split(',')
 }
+
+/** The first `host:port` that an address names; undefined where it has but a key. */
+export function hostPortOfAddress(address: string): string | undefined {
+  const parts = parsePeerAddress(address)
+  return parts.tls ?? hintsOfAddress(parts)[0]
+}
