@@ -9,6 +9,7 @@ import HyperDHT from 'hyperdht'
 import type {
   ConnectOptions,
   DhtOptions,
+  DhtRequest,
   DhtServer,
   KeyPair,
   MakeSecretStream,
@@ -24,6 +25,7 @@ import { tagged } from '../../core/open/hash.ts'
 import { systemClock } from '../wire/clock.ts'
 import { AddressWatch } from './address-watch.ts'
 import { AUDIT_MS, auditStreams, GuardedStream } from './record-guard.ts'
+import { mayStore } from './store-gate.ts'
 import { parseHostPort } from './udp-address.ts'
 import type { HostPort } from './udp-address.ts'
 
@@ -46,6 +48,8 @@ export interface UdpNodeOptions {
    * the DHT. Default: a bootstrap node is reachable, any other finds out, and counts itself as behind a NAT until then.
    */
   readonly reachable?: boolean
+  /** Whether the pool has admitted this raw key; announcements of others aren't stored here. Default: all are. */
+  readonly admits?: (key: Uint8Array) => boolean
   /** Raw keys of the pool's relays as known at the moment; at least two keep both-symmetric NATs connected when one is down. */
   readonly relays?: () => readonly Uint8Array[]
 }
@@ -53,12 +57,17 @@ export interface UdpNodeOptions {
 /** What kind of NAT a node is behind, as far as it knows. */
 export type NatKind = 'unknown' | 'open' | 'consistent' | 'random'
 
-/** Every stream of it is guarded, also those that the library opens to relays by itself. */
+/** Every stream of it is guarded, also those that the library opens to relays by itself; and so is what it stores. */
 class GuardedDht extends HyperDHT {
+  admits: (key: Uint8Array) => boolean = () => true
   /** Control streams to relays; the library asks for them without options. */
   readonly relayStreams = new Set<NoiseSecretStream>()
   readonly #streams = new Set<GuardedStream>()
   #stopAudits: (() => void) | undefined
+
+  override onrequest(request: DhtRequest): boolean {
+    return mayStore(request, this.admits) && super.onrequest(request)
+  }
 
   override connect(key: Uint8Array, options?: ConnectOptions): NoiseSecretStream {
     const createSecretStream = this.#makeStream
@@ -90,6 +99,7 @@ class GuardedDht extends HyperDHT {
 /** Joins the pool's DHT; UsageError for options that fit no pool, UnreachableError where the port is taken. */
 export async function createUdpNode(options: UdpNodeOptions): Promise<UdpNode> {
   const dht = makeDht(options)
+  if (options.admits !== undefined) dht.admits = options.admits
   const address = `${options.host ?? '0.0.0.0'}:${options.port ?? 0}`
   await dht.bind().catch((error: unknown) => {
     void dht.destroy({ force: true }).catch(() => {})

@@ -35,6 +35,8 @@ declare module 'hyperdht' {
     readonly ephemeral?: boolean
     /** Entries of each table that others can fill. */
     readonly maxSize?: number
+    /** How long they are kept, ms, give or take a third; default 20 minutes. */
+    readonly maxAge?: number
   }
 
   export interface ConnectOptions {
@@ -59,8 +61,19 @@ declare module 'hyperdht' {
     readonly handshakeClearWait?: number
   }
 
+  /** What another node asks of this one. */
+  export interface DhtRequest {
+    readonly command: number
+    readonly target: Buffer | null
+    readonly value: Buffer | null
+    /** Handed out by this node a moment ago, for the asker's address. */
+    readonly token: Buffer | null
+    reply(value: Buffer | null, options?: { readonly token?: boolean; readonly closerNodes?: boolean }): void
+  }
+
   /** What a node that was asked says; unproven. */
   export interface LookupReply {
+    readonly from: HostPort
     readonly peers: readonly { readonly publicKey: Buffer }[]
   }
 
@@ -82,6 +95,7 @@ declare module 'hyperdht' {
 
   export default class HyperDHT extends EventEmitter {
     constructor(options: DhtOptions)
+    static hash(bytes: Uint8Array): Buffer
     static keyPair(seed: Uint8Array): KeyPair
     static bootstrapper(port: number, host: string, options?: DhtOptions): HyperDHT
     /** Behind a NAT as far as the node knows. */
@@ -105,6 +119,12 @@ declare module 'hyperdht' {
     fullyBootstrapped(): Promise<void>
     /** Our reachable address; null while there is none. */
     remoteAddress(): HostPort | null
+    /** False for what isn't done here. */
+    onrequest(request: DhtRequest): boolean
+    request(
+      question: Pick<DhtRequest, 'command' | 'target' | 'value' | 'token'>,
+      to: HostPort,
+    ): Promise<{ readonly token: Buffer | null; readonly error: number }>
     readonly defaultKeyPair: KeyPair
     lookup(topic: Buffer): DhtQuery
     announce(topic: Buffer, keyPair: KeyPair, relayAddresses?: readonly HostPort[]): DhtQuery
