@@ -48,6 +48,8 @@ export interface AutoTransportOptions {
   readonly udp?: () => Promise<UdpWay>
   /** What an earlier process knew of the ways. */
   readonly memory?: PathMemory
+  /** Called once all is closed. */
+  readonly onClosed?: () => Promise<void>
   readonly clock?: WireClock
 }
 
@@ -63,6 +65,7 @@ export class AutoTransport implements Transport {
   readonly #tls: Transport | undefined
   readonly #makeUdp: (() => Promise<UdpWay>) | undefined
   readonly #clock: WireClock
+  readonly #onClosed: (() => Promise<void>) | undefined
   readonly #memory: PathMemory
   readonly #live = new Set<AutoConnection>()
   #udp: Promise<UdpWay> | undefined
@@ -71,11 +74,13 @@ export class AutoTransport implements Transport {
   #udpProblem: UnreachableError | undefined
   #closed = false
 
-  constructor({ publicKey, tls, udp, memory, clock = systemClock }: AutoTransportOptions) {
+  constructor(options: AutoTransportOptions) {
+    const { publicKey, tls, udp, memory, onClosed, clock = systemClock } = options
     this.publicKey = publicKey
     this.#tls = tls
     this.#makeUdp = udp
     this.#clock = clock
+    this.#onClosed = onClosed
     this.#memory = memory ?? new PathMemory(clock)
   }
 
@@ -273,6 +278,7 @@ export class AutoTransport implements Transport {
     const udp = await this.#udp?.catch(() => undefined)
     await Promise.all([this.#tls?.close(), udp?.transport.close()])
     await udp?.close()
+    await this.#onClosed?.()
   }
 }
 

@@ -38,6 +38,10 @@ export function createProgram(version: string, signal: AbortSignal): Command {
     .option('--home <folder>', "the member's home (default: ALLMEND_HOME or ~/.allmend)")
     .option('--passphrase-file <file>', "the home's passphrase (default: ALLMEND_PASSPHRASE, or asked for)")
     .option('--stale', 'read on though no quorum of witnesses has confirmed the log for a day')
+    .option(
+      '--transport <auto|udp|tls>',
+      'how to connect: auto (the default) takes the better way to each peer; else ALLMEND_TRANSPORT, or as the home says',
+    )
     .option('--json', 'print JSON: one document, or one a line for lists')
     .configureHelp({ showGlobalOptions: true })
     .addHelpText('after', EXIT_CODES)

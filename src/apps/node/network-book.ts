@@ -108,6 +108,7 @@ export class NetworkBook {
 
   /** Writes down how peers were reached. */
   async keepPaths(paths: readonly KeptPath[]): Promise<void> {
+    if (paths.length === 0) return
     await this.#save({ ...this.#contents, paths, kept: this.#now() })
   }
 

@@ -17,6 +17,9 @@ import { createTlsTransport } from '../../adapters/tls/tls-transport.ts'
 import { withChain } from './chain-heads.ts'
 import type { HomeConfig } from './home-config.ts'
 import { HomeFolder } from './home-folder.ts'
+import { learnNetwork } from './learn-network.ts'
+import { openPoolNetwork } from './pool-network.ts'
+import type { TransportMode } from './transport-mode.ts'
 import { WorkerDataPath } from './worker-data-path.ts'
 
 export interface OpenClientOptions {
@@ -28,6 +31,8 @@ export interface OpenClientOptions {
   readonly acceptStale?: boolean
   /** A node of the pool's chain; by default the one that the home knows. */
   readonly chainUrl?: string | undefined
+  /** Which ways to connect; by default as the home says. */
+  readonly transport?: TransportMode | undefined
 }
 
 /**
@@ -57,12 +62,19 @@ export async function clientOf(
   {
     acceptStale = false,
     chainUrl = config.chainUrl,
-  }: Pick<OpenClientOptions, 'acceptStale' | 'chainUrl'> = {},
+    transport: mode = config.transport ?? 'auto',
+  }: Pick<OpenClientOptions, 'acceptStale' | 'chainUrl' | 'transport'> = {},
 ): Promise<Client> {
   if (!equalBytes(poolIdOf(nodePrimitives, config.genesis), contents.pool))
     throw new UntrustedError(`${home.path}/config.json names another pool than the keystore: it was changed`)
   const { logKey } = genesisCodec.decode(config.genesis)
-  return createClient({
+  const network = await openPoolNetwork({
+    seed: contents.device.netSeed,
+    mode,
+    file: home.network,
+    tracker: config.tracker.address,
+  })
+  const client = createClient({
     primitives: nodePrimitives,
     random: nodeRandom,
     clock: nodeClock,
@@ -75,7 +87,7 @@ export async function clientOf(
       device: contents.device,
       enc: new Map(contents.enc.map(({ generation, ...pair }) => [generation, pair])),
     },
-    transport: await createTlsTransport({ seed: contents.device.netSeed }),
+    transport: network.transport,
     tracker: config.tracker,
     dataPath: new WorkerDataPath(nodePrimitives),
     files: nodeLocalFiles,
@@ -87,6 +99,9 @@ export async function clientOf(
     ...(acceptStale ? { acceptStale } : {}),
   })
 }
+  // Not waited for: commands go on meanwhile, and the relays are needed by few.
+  void learnNetwork(client, network)
+  return client
 
 async function protectionOf(home: HomeFolder, { passphrase }: OpenClientOptions): Promise<Protection> {
   const unlockKey = await home.unlockKey()

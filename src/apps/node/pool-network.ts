@@ -40,6 +40,7 @@ export interface PoolNetworkOptions extends Pick<SessionHostOptions, 'limits' | 
 }
 
 export interface PoolNetwork {
+  /** Closing it ends the network, and writes down how peers were reached. */
   readonly transport: AutoTransport
   readonly book: NetworkBook
   readonly mode: TransportMode
@@ -47,8 +48,6 @@ export interface PoolNetwork {
   readonly node: () => UdpNode | undefined
   /** Others reach this node's UDP port without its help, as far as it knows. */
   readonly isReachable: () => boolean
-  /** Ends all connections; writes down how peers were reached. */
-  close(): Promise<void>
 }
 
 export async function openPoolNetwork(options: PoolNetworkOptions): Promise<PoolNetwork> {
@@ -84,6 +83,7 @@ export async function openPoolNetwork(options: PoolNetworkOptions): Promise<Pool
     memory,
     ...(mode === 'udp' ? {} : { tls }),
     ...(mode === 'tls' ? {} : { udp: startUdp }),
+    onClosed: () => book.keepPaths(memory.keep()),
   })
   return {
     transport,
@@ -91,10 +91,6 @@ export async function openPoolNetwork(options: PoolNetworkOptions): Promise<Pool
     mode,
     node: () => node,
     isReachable,
-    async close() {
-      await transport.close()
-      if (options.file !== undefined && mode !== 'tls') await book.keepPaths(memory.keep())
-    },
   }
 }
 

@@ -96,7 +96,7 @@ export async function startProvider(options: StartProviderOptions): Promise<Runn
       onFault: (error) =>
         logger.error({ why: stackOf(error) }, 'a request failed for a fault of this provider'),
     })
-    undo.push(() => network.close())
+    undo.push(() => network.transport.close())
     const { transport } = network
     let serve: RequestHandler = () => Promise.reject(new BusyError('this provider is still joining its pool'))
     let maxBodyBytes = (_method: number): number => 0

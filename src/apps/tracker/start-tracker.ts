@@ -109,7 +109,7 @@ export async function startTracker(options: StartTrackerOptions): Promise<Runnin
       ...(place.bootstrap.length > 0 ? {} : { bootstrapHost: isAnywhere(host) ? outsideHost() : host }),
       onFault: failed,
     })
-    undo.push(() => network.close())
+    undo.push(() => network.transport.close())
     await network.book.addNodes(place.bootstrap)
     const relay = new NodeRelay(network, (key) => isKnown(store, place, key))
     let self = (): NetworkSelf | undefined => undefined

@@ -65,7 +65,11 @@ export async function providerToken(
 export function providerCommand(
   layout: PoolLayout,
   number: number,
-  { capacity, offlineAfterSeconds }: Pick<StartPoolOptions, 'capacity' | 'offlineAfterSeconds'>,
+  {
+    capacity,
+    offlineAfterSeconds,
+    transport,
+  }: Pick<StartPoolOptions, 'capacity' | 'offlineAfterSeconds' | 'transport'>,
   token: string,
 ): RoleCommand {
   const id = String(number)
@@ -79,6 +83,7 @@ export function providerCommand(
       `--listen=${LOOPBACK}`,
       `--name=${id}`,
       `--log-file=${log}`,
+      ...(transport === undefined ? [] : [`--transport=${transport}`]),
       ...(offlineAfterSeconds === undefined ? [] : [`--offline-after=${offlineAfterSeconds}`]),
     ],
     env: { ALLMEND_JOIN: token, NODE_OPTIONS: nodeOptions() },

@@ -28,6 +28,7 @@ import { endOrphans } from './end-orphans.ts'
 import type { PoolLayout } from './pool-layout.ts'
 import { poolLayout } from './pool-layout.ts'
 import { claimMember, ensureMembers, tellMembers, unclaimedMembers, withAdmin } from './pool-members.ts'
+import type { TransportMode } from '../node/transport-mode.ts'
 import { existingProviders, providerCommand, providerToken } from './pool-providers.ts'
 import type { ReadyLine } from './role-process.ts'
 import type { RunningProcess } from './run-file.ts'
@@ -64,6 +65,8 @@ export interface StartPoolOptions {
   /** Entries, and seconds, after which the log's head is anchored; by default the tracker's own. */
   readonly anchorEvery?: number
   readonly anchorSeconds?: number
+  /** Which ways its roles and members connect. */
+  readonly transport?: TransportMode | undefined
   readonly signal: AbortSignal
   readonly note: (text: string) => void
 }
@@ -138,14 +141,17 @@ class Pool implements RunningPool {
     const line = await this.#startTracker()
     this.#checkStop()
     const { members } = this.#options
-    await ensureMembers(this.#layout, members, line['foundingToken'], this.#knownTracker())
+    await ensureMembers(this.#layout, members, line['foundingToken'], {
+      tracker: this.#knownTracker(),
+      transport: this.#options.transport,
+    })
     this.#checkStop()
     const ledger = this.#useLedger()
     await this.#startProviders()
     await chain.ready
     await ledger
     this.#checkStop()
-    await tellMembers(this.#layout, this.#knownTracker(), this.#chainUrl)
+    await this.#tellMembers(this.#knownTracker())
     this.#isStarted = true
     await this.#note()
   }
@@ -206,8 +212,7 @@ class Pool implements RunningPool {
   async #chainReady(line: ReadyLine): Promise<void> {
     const before = this.#chainUrl
     this.#chainUrl = line['url']
-    if (this.#isStarted && before !== this.#chainUrl)
-      await tellMembers(this.#layout, this.#knownTracker(), this.#chainUrl)
+    if (this.#isStarted && before !== this.#chainUrl) await this.#tellMembers(this.#knownTracker())
     await this.#note()
   }
 
@@ -252,6 +257,11 @@ class Pool implements RunningPool {
     ]
   }
 
+  #transportArgs(): string[] {
+    const { transport } = this.#options
+    return transport === undefined ? [] : [`--transport=${transport}`]
+  }
+
   async #startTracker(): Promise<ReadyLine> {
     const log = this.#layout.log('tracker')
     const role = new SupervisedRole({
@@ -266,7 +276,15 @@ class Pool implements RunningPool {
         const { leaseSeconds } = this.#options
         const lease = leaseSeconds === undefined ? [] : [`--lease=${leaseSeconds}`]
         const dir = `--dir=${this.#layout.tracker}`
-        const args = ['tracker', 'start', dir, ...listen, ...lease, ...this.#chainArgs()]
+        const args = [
+          'tracker',
+          'start',
+          dir,
+          ...listen,
+          ...lease,
+          ...this.#chainArgs(),
+          ...this.#transportArgs(),
+        ]
         return { args: [...args, `--log-file=${log}`], log }
       },
       onReady: (line) => this.#trackerReady(line),
@@ -283,7 +301,7 @@ class Pool implements RunningPool {
     this.#tracker = { address, peerId }
     if (before !== undefined && before.address !== address) {
       this.#logger.warn({ from: before.address, to: address }, 'the tracker moved: its port was taken')
-      await tellMembers(this.#layout, this.#tracker, this.#chainUrl)
+      await this.#tellMembers(this.#tracker)
       for (const provider of this.#providers) await provider.renew()
     }
     await this.#note()
@@ -308,6 +326,11 @@ class Pool implements RunningPool {
       this.#roles.push(role)
     }
     await Promise.all(this.#providers.map((role) => role.start(START_ATTEMPTS)))
+  }
+
+  #tellMembers(tracker: HomeConfig['tracker']): Promise<void> {
+    const { transport } = this.#options
+    return tellMembers(this.#layout, { tracker, transport, chainUrl: this.#chainUrl })
   }
 
   #knownTracker(): HomeConfig['tracker'] {

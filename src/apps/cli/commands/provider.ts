@@ -57,6 +57,7 @@ export function registerProvider(program: Command, run: RunCommand): void {
             ...(options.capacity === undefined ? {} : { capacity: parseByteSize(options.capacity) }),
             ...(options.listen === undefined ? {} : { listen: options.listen }),
             ...(options.name === undefined ? {} : { name: options.name }),
+            ...(context.transport === undefined ? {} : { transport: context.transport }),
             ...(options.offlineAfter === undefined ? {} : { offlineAfterMs: options.offlineAfter * 1_000 }),
             logger: roleLogger('provider', options.logFile),
           })

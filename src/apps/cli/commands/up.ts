@@ -54,7 +54,7 @@ export function registerUp(program: Command, run: RunCommand): void {
     .option(...ANCHOR_EVERY)
     .option(...ANCHOR_SECONDS)
     .action(
-      run(async ({ output, signal }, options: Options) => {
+      run(async ({ output, signal, transport }, options: Options) => {
         if (options.providers < 1 || options.providers > MAX_PROVIDERS)
           throw new UsageError(`--providers is 1 to ${MAX_PROVIDERS}`)
         const members = options.members.split(',').map((name) => name.trim())
@@ -75,6 +75,7 @@ export function registerUp(program: Command, run: RunCommand): void {
           chain: options.chain ? (node ?? 'embedded') : 'none',
           ...(anchorEvery === undefined ? {} : { anchorEvery }),
           ...(anchorSeconds === undefined ? {} : { anchorSeconds }),
+          transport,
           signal,
           note: (text) => output.note(text),
         })
