@@ -73,6 +73,11 @@ export class HomeFolder {
   }
 
   async isWhole(): Promise<boolean> {
+  /** What is remembered of the pool's network. */
+  get network(): string {
+    return path.join(this.path, 'network.json')
+  }
+
     return (await readIfThere(this.#file('config.json'))) !== undefined
   }
 
