@@ -68,16 +68,16 @@ export class HomeFolder {
     return path.join(this.path, 'journal')
   }
 
-  get unlockKeyFile(): string {
-    return path.join(this.path, 'unlock.key')
-  }
-
-  async isWhole(): Promise<boolean> {
   /** What is remembered of the pool's network. */
   get network(): string {
     return path.join(this.path, 'network.json')
   }
 
+  get unlockKeyFile(): string {
+    return path.join(this.path, 'unlock.key')
+  }
+
+  async isWhole(): Promise<boolean> {
     return (await readIfThere(this.#file('config.json'))) !== undefined
   }
 
