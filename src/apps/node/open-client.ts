@@ -13,7 +13,6 @@ import { NodePutJournal } from '../../adapters/files/node-put-journal.ts'
 import { nodeClock } from '../../adapters/native/node-clock.ts'
 import { nodePrimitives } from '../../adapters/native/node-primitives.ts'
 import { nodeRandom } from '../../adapters/native/node-random.ts'
-import { createTlsTransport } from '../../adapters/tls/tls-transport.ts'
 import { withChain } from './chain-heads.ts'
 import type { HomeConfig } from './home-config.ts'
 import { HomeFolder } from './home-folder.ts'
@@ -98,10 +97,10 @@ export async function clientOf(
       chainUrl === undefined ? undefined : (chain, use) => withChain(chainUrl, contents.pool, chain, use),
     ...(acceptStale ? { acceptStale } : {}),
   })
-}
   // Not waited for: commands go on meanwhile, and the relays are needed by few.
   void learnNetwork(client, network)
   return client
+}
 
 async function protectionOf(home: HomeFolder, { passphrase }: OpenClientOptions): Promise<Protection> {
   const unlockKey = await home.unlockKey()
