@@ -67,8 +67,8 @@ export function commandContext(command: Command, signal: AbortSignal): CommandCo
       try {
         const result = await use(client)
         if (!goesOn) await client.heard.settled()
-        const notice = client.log.notice()
-        if (notice !== undefined) output.note(notice)
+        for (const notice of [client.log.notice(), await client.reading.notice()])
+          if (notice !== undefined) output.note(notice)
         return result
       } finally {
         await client.close()

@@ -13,6 +13,7 @@ import { NodePutJournal } from '../../adapters/files/node-put-journal.ts'
 import { nodeClock } from '../../adapters/native/node-clock.ts'
 import { nodePrimitives } from '../../adapters/native/node-primitives.ts'
 import { nodeRandom } from '../../adapters/native/node-random.ts'
+import { SqliteReadCache } from '../../adapters/sqlite/sqlite-read-cache.ts'
 import { withChain } from './chain-heads.ts'
 import type { HomeConfig } from './home-config.ts'
 import { HomeFolder } from './home-folder.ts'
@@ -93,6 +94,7 @@ export async function clientOf(
     device: new NodeDeviceStore(home.device),
     journal: new NodePutJournal(home.journal),
     pins: new NodePinStore(home.pins),
+    cache: new SqliteReadCache(home.cache),
     withLedger:
       chainUrl === undefined ? undefined : (chain, use) => withChain(chainUrl, contents.pool, chain, use),
     ...(acceptStale ? { acceptStale } : {}),

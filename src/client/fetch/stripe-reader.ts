@@ -12,19 +12,21 @@ import {
   AllmendError,
   CancelledError,
   DamagedShardError,
+  DeniedError,
   MalformedError,
   NotEnoughShardsError,
   NotFoundError,
   UntrustedError,
 } from '../../core/open/errors.ts'
 import { shardId } from '../../core/open/merkle.ts'
-import type { Signed } from '../../core/open/objects/signed.ts'
-import { readShard } from '../../core/open/protocol/provider-methods.ts'
+import { readShard, statShards } from '../../core/open/protocol/provider-methods.ts'
 import type { Damage, StripeView } from '../../core/open/protocol/tracker-methods.ts'
 import { DAMAGE_MISSING, DAMAGE_WRONG } from '../../core/open/protocol/tracker-methods.ts'
 import type { Client } from '../client.ts'
 import { throwIfCancelled } from '../concurrency.ts'
+import type { Pass } from '../providers.ts'
 import type { DamageReporter } from './damage-reporter.ts'
+import { isTooEarly } from './too-early.ts'
 
 /** A shard of 4 MiB over a slow line; a dead peer is noticed much earlier by the transport. */
 const SHARD_TIMEOUT_MS = 60_000
@@ -36,12 +38,12 @@ export interface Range {
   readonly length: number
 }
 
-export type TicketFor = (provider: Uint8Array, shard: Uint8Array) => Signed | undefined
+export type PassFor = (provider: Uint8Array, shard: Uint8Array) => Pass | undefined
 
 export class StripeReader {
   readonly view: StripeView
   readonly #client: Client
-  readonly #ticketFor: TicketFor
+  readonly #passFor: PassFor
   readonly #damage: DamageReporter
   /** Shards that were fetched or computed whole, verified. */
   readonly #whole = new Map<number, Uint8Array>()
@@ -52,11 +54,15 @@ export class StripeReader {
   /** Holders that failed: index and provider; and those of them that proved to be without the right bytes. */
   readonly #failed = new Set<string>()
   readonly #wrong = new Set<string>()
+  /** Holders that were found without the tracker: index and provider. */
+  readonly #found: (readonly [index: number, provider: Uint8Array])[] = []
+  /** Why holders don't serve without the tracker yet. */
+  #tooEarly: AllmendError | undefined
 
-  constructor(client: Client, view: StripeView, ticketFor: TicketFor, damage: DamageReporter) {
+  constructor(client: Client, view: StripeView, passFor: PassFor, damage: DamageReporter) {
     this.#client = client
     this.view = view
-    this.#ticketFor = ticketFor
+    this.#passFor = passFor
     this.#damage = damage
   }
 
@@ -149,7 +155,8 @@ export class StripeReader {
   /** Holders of a shard worth asking, the healthier first. */
   #holders(index: number): Uint8Array[] {
     const { providers } = this.#client
-    return this.view.holders
+    const found = this.#found.map(([at, provider]) => [at, provider, true] as const)
+    return [...this.view.holders, ...found]
       .filter(([at, provider]) => at === index && !this.#failed.has(this.#key(index, provider)))
       .map(([, provider, up]) => ({ provider, rank: (up ? 0 : 2) + (providers.isShunned(provider) ? 1 : 0) }))
       .sort((a, b) => a.rank - b.rank)
@@ -163,13 +170,13 @@ export class StripeReader {
     signal: AbortSignal | undefined,
   ): Promise<Uint8Array> {
     const [shard, whole] = this.view.stripe.shards[index]!
-    const ticket = this.#ticketFor(provider, shard)
-    if (ticket === undefined)
+    const pass = this.#passFor(provider, shard)
+    if (pass === undefined)
       throw new NotEnoughShardsError('the tracker gave no ticket for this provider', { provider })
     try {
       const answer = await this.#client.providers.call(
         provider,
-        ticket,
+        pass,
         readShard,
         { shard, ranges: ranges.map(({ offset, length }) => [offset, length] as const) },
         undefined,
@@ -183,6 +190,7 @@ export class StripeReader {
     } catch (error) {
       if (error instanceof CancelledError || !(error instanceof AllmendError)) throw error
       this.#fail(index, provider)
+      if (isTooEarly(error)) this.#tooEarly = error
       if (error instanceof NotFoundError) this.#prove(index, provider, DAMAGE_MISSING)
       else if (error instanceof DamagedShardError || error instanceof MalformedError)
         this.#prove(index, provider, DAMAGE_WRONG)
@@ -199,6 +207,7 @@ export class StripeReader {
       .filter((index) => !this.#whole.has(index) && this.#holders(index).length > 0)
       .sort((a, b) => this.#rank(a) - this.#rank(b) || a - b)
     const firstError = await this.#fetchEnough(candidates, k, signal)
+    if (this.#whole.size < k) await this.#findMore(k, signal)
     if (this.#whole.size < k) throw this.#tooFew(firstError)
     const lost = shards.map((_, index) => index).filter((index) => index < k && !this.#whole.has(index))
     if (lost.length === 0) return
@@ -275,6 +284,43 @@ export class StripeReader {
     return firstError
   }
 
+  /** Asks others than the known holders for the shards that are missing, one after the other, until k are at hand. */
+  async #findMore(k: number, signal: AbortSignal | undefined): Promise<void> {
+    const { finder } = this.#client
+    if (finder === undefined || this.#tooEarly !== undefined) return
+    for await (const provider of finder.find(this.view.id, signal)) {
+      const held = await this.#heldBy(provider, signal)
+      finder.judge(provider, held.length > 0)
+      for (const index of held) this.#found.push([index, provider])
+      if (held.length > 0) await this.#fetchEnough(held, k, signal)
+      if (this.#whole.size >= k) return
+    }
+  }
+
+  /** Which of the missing shards this provider says to have; none where it can't be asked. */
+  async #heldBy(provider: Uint8Array, signal: AbortSignal | undefined): Promise<number[]> {
+    const { shards } = this.view.stripe
+    const missing = [...shards.keys()].filter(
+      (index) => !this.#whole.has(index) && !this.#failed.has(this.#key(index, provider)),
+    )
+    const pass = missing.length === 0 ? undefined : this.#passFor(provider, shards[missing[0]!]![0])
+    if (pass === undefined) return []
+    try {
+      const { value } = await this.#client.providers.call(
+        provider,
+        pass,
+        statShards,
+        { shards: missing.map((index) => shards[index]![0]) },
+        undefined,
+        signal === undefined ? {} : { signal },
+      )
+      return missing.filter((_, i) => value.present[i] === true)
+    } catch (error) {
+      if (error instanceof CancelledError || !(error instanceof AllmendError)) throw error
+      return []
+    }
+  }
+
   /** Up and not shunned first, data before parity. */
   #rank(index: number): number {
     const first = this.#holders(index)[0]
@@ -307,6 +353,14 @@ export class StripeReader {
 
   /** Exit 6 when bringing providers back would be enough, exit 7 when it would not. */
   #tooFew(cause: unknown): AllmendError {
+    if (this.#tooEarly !== undefined) {
+      const { wait } = this.#tooEarly.facts
+      return new DeniedError(
+        `the tracker can't be reached, and providers serve without it only when they have lost it for a while: try again in ${String(wait)} s`,
+        { wait: wait ?? 0 },
+        { cause: this.#tooEarly },
+      )
+    }
     const { k, n } = this.view.stripe
     const have = this.#whole.size
     const names = new Set<string>()

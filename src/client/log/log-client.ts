@@ -285,7 +285,6 @@ export class LogClient {
       const found: ProvenEntry[] = []
       const answers: PartAnswer[] = []
       let under: SeenView | undefined
-      let proof = new Uint8Array(0)
       for (let part = open.shift(); part !== undefined; part = open.shift()) {
         const answer = await this.#part(part, question.covers)
         if (under !== undefined && answer.view.checkpoint.size !== under.checkpoint.size) {
@@ -293,12 +292,11 @@ export class LogClient {
           break
         }
         under = answer.view
-        proof = answer.proof as Uint8Array<ArrayBuffer>
         answers.push(answer.answer)
         for (const entry of answer.found) found.push(entry)
         if (answer.rest.prefixes.length > 0) open.push(answer.rest)
       }
-      if (under !== undefined) return { view: under, found, proof, answers }
+      if (under !== undefined) return { view: under, found, proof: answers.at(-1)!.proof, answers }
       if (restart === MAX_RESTARTS)
         throw new UntrustedError('the log changes faster than it can be read', { restarts: restart })
     }
@@ -329,13 +327,7 @@ export class LogClient {
   async #part(
     part: MapPart,
     covers: number | undefined,
-  ): Promise<{
-    view: SeenView
-    found: ProvenEntry[]
-    rest: MapPart
-    proof: Uint8Array
-    answer: PartAnswer
-  }> {
+  ): Promise<{ view: SeenView; found: ProvenEntry[]; rest: MapPart; answer: PartAnswer }> {
     const { primitives } = this.parts
     const begin = this.#now()
     for (;;) {
@@ -357,7 +349,7 @@ export class LogClient {
           entries: answer.entries,
         })
         const proven = await judged(this, served, () => verifyPart(primitives, view.map, part, answer))
-        return { view, ...proven, proof, answer }
+        return { view, ...proven, answer }
       }
       await this.parts.clock.sleep(AGAIN_MS)
     }

@@ -48,6 +48,8 @@ export interface StripeEvents {
 
 export interface StripeOutcome {
   readonly stored: number
+  /** Shards by index, and who has them. */
+  readonly holders: readonly (readonly [index: number, provider: Uint8Array])[]
   readonly n: number
   readonly k: number
 }
@@ -149,12 +151,9 @@ export async function sendStripe(
     if (result.status === 'rejected' && !(result.reason instanceof CancelledError)) throw result.reason
 
   if (stored.size < happy) throw tooFew(stored.size, happy, n, lastError)
-  await tracker.call(sealStripe, {
-    stripe: id,
-    stored: [...stored].sort(([a], [b]) => a - b),
-    blobs: job.blobs,
-  })
-  return { stored: stored.size, n, k }
+  const holders = [...stored].sort(([a], [b]) => a - b)
+  await tracker.call(sealStripe, { stripe: id, stored: holders, blobs: job.blobs })
+  return { stored: stored.size, holders, n, k }
 }
 
 function ignoreCancelled(error: unknown): void {

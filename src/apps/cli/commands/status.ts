@@ -1,9 +1,12 @@
 import type { Command } from 'commander'
+import type { OfflineStatus } from '../../../client/offline-status.ts'
+import { offlineStatus } from '../../../client/offline-status.ts'
 import type { PoolStatus } from '../../../client/status.ts'
 import { status } from '../../../client/status.ts'
 import { formatBytes } from '../byte-size.ts'
 import { count } from '../count.ts'
 import type { RunCommand } from '../context.ts'
+import { EXIT } from '../exit-codes.ts'
 import { printable } from '../printable.ts'
 
 export function registerStatus(program: Command, run: RunCommand): void {
@@ -11,9 +14,14 @@ export function registerStatus(program: Command, run: RunCommand): void {
     .command('status')
     .summary('providers, what is stored, and how safely')
     .action(
-      run(async ({ output, withClient }) => {
-        const pool = await withClient(status)
-        output.result(pool, statusLines(pool))
+      run(async ({ output, withClient, setExitCode }) => {
+        await withClient(async (client) => {
+          const pool = await client.reading.orAway(() => status(client))
+          if (pool !== undefined) return output.result(pool.value, statusLines(pool.value))
+          const offline = await offlineStatus(client)
+          output.result({ offline }, offlineLines(offline))
+          setExitCode(EXIT.failed)
+        })
       }),
     )
 }
@@ -38,5 +46,19 @@ function statusLines(pool: PoolStatus): string[] {
     ...damaged.map(
       ({ provider, shard, found, what }) => `damaged: shard ${shard} at ${provider}: ${what}, found ${found}`,
     ),
+  ]
+}
+
+function offlineLines({ tracker, spaces, kept }: OfflineStatus): string[] {
+  const kinds = spaces.map(({ name, contentsUntil }) =>
+    contentsUntil === undefined
+      ? `  /${printable(name)}: lists and details, no contents`
+      : `  /${printable(name)}: contents too, until ${contentsUntil}`,
+  )
+  return [
+    `The tracker at ${printable(tracker)} can't be reached: nothing can be written.`,
+    'What was listed or read here before can be read, contents once the providers have lost the tracker for ten minutes:',
+    ...kinds,
+    `This home keeps ${formatBytes(kept.bytes)} of at most ${formatBytes(kept.maxBytes)} for that.`,
   ]
 }
