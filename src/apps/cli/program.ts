@@ -5,6 +5,7 @@ import { registerCat } from './commands/cat.ts'
 import { registerChain } from './commands/chain.ts'
 import { registerCheck } from './commands/check.ts'
 import { registerDown } from './commands/down.ts'
+import { registerDoctor } from './commands/doctor.ts'
 import { registerExport } from './commands/export.ts'
 import { registerGet } from './commands/get.ts'
 import { registerInit } from './commands/init.ts'
@@ -14,6 +15,8 @@ import { registerLs } from './commands/ls.ts'
 import { registerMember } from './commands/member.ts'
 import { registerMkdir } from './commands/mkdir.ts'
 import { registerMv } from './commands/mv.ts'
+import { registerNetworkNodes } from './commands/network-nodes.ts'
+import { registerPeers } from './commands/peers.ts'
 import { registerProvider } from './commands/provider.ts'
 import { registerProviders } from './commands/providers.ts'
 import { registerPut } from './commands/put.ts'
@@ -73,12 +76,15 @@ export function createProgram(version: string, signal: AbortSignal): Command {
     registerLedger,
     registerWitness,
     registerProviders,
+    registerPeers,
+    registerDoctor,
     registerInit,
     registerRecover,
     registerWhoami,
     registerMember,
     registerProvider,
     registerTracker,
+    registerNetworkNodes,
     registerChain,
   ])
     register(program, run)

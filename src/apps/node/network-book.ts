@@ -9,7 +9,7 @@ import { fromHex, toHex } from '../../core/open/bytes.ts'
 import { UsageError } from '../../core/open/errors.ts'
 import { hintsOfAddress, parsePeerAddress } from '../../core/open/peer-address.ts'
 import type { NetworkPeer } from '../../core/open/protocol/network-methods.ts'
-import { NAT_OPEN } from '../../core/open/protocol/network-methods.ts'
+import { NAT_OPEN, NODE_TRACKER } from '../../core/open/protocol/network-methods.ts'
 import { readIfThere } from './private-file.ts'
 
 /** Bootstrap nodes: three would do, and as many again may be down. */
@@ -94,16 +94,10 @@ export class NetworkBook {
       peers === undefined
         ? {}
         : {
-            nodes: distinct(peers.filter(({ nat }) => nat === NAT_OPEN).flatMap(hintsOf)).slice(0, MAX_NODES),
+            nodes: distinct(peers.filter(carriesDht).flatMap(hintsOf)).slice(0, MAX_NODES),
             relays: peers.flatMap(({ relay }) => relay ?? []).slice(0, MAX_RELAYS),
           }
     await this.#save({ ...this.#contents, ...found, asked: this.#now() })
-  }
-
-  /** Writes down nodes that somebody named. */
-  async addNodes(nodes: readonly string[]): Promise<void> {
-    const all = distinct([...nodes, ...this.#contents.nodes]).slice(0, MAX_NODES)
-    await this.#save({ ...this.#contents, nodes: all })
   }
 
   /** Writes down how peers were reached. */
@@ -118,6 +112,11 @@ export class NetworkBook {
     const plain = { ...contents, relays: contents.relays.map((key) => toHex(key)) }
     await replaceFile(nodeFiles, this.#file, Buffer.from(`${JSON.stringify(plain)}\n`))
   }
+}
+
+/** A tracker that others don't reach by itself names those that know the way to it. */
+function carriesDht({ nat, role }: NetworkPeer): boolean {
+  return nat === NAT_OPEN || role === NODE_TRACKER
 }
 
 function hintsOf({ address }: NetworkPeer): string[] {

@@ -31,6 +31,8 @@ export interface PoolNetworkOptions extends Pick<SessionHostOptions, 'limits' | 
   readonly file?: string
   /** The tracker's address, whose hints are bootstrap nodes. */
   readonly tracker?: string
+  /** Further bootstrap nodes, `host:port` each. */
+  readonly bootstrap?: readonly string[]
   /** For nodes: the `host:port` to take connections at; the port may be 0. */
   readonly listen?: string
   /** For nodes: the UDP port that they had the last time, taken where it is free and none is asked for. */
@@ -95,13 +97,13 @@ export async function openPoolNetwork(options: PoolNetworkOptions): Promise<Pool
 }
 
 async function startNode(
-  { seed, listen, lastPort, tracker, bootstrapHost }: PoolNetworkOptions,
+  { seed, listen, lastPort, tracker, bootstrap: further = [], bootstrapHost }: PoolNetworkOptions,
   book: NetworkBook,
 ): Promise<{ readonly node: UdpNode; readonly reachable: boolean | undefined }> {
   const { createUdpNode } = await import('../../adapters/udp/udp-node.ts')
   const at = listen === undefined ? undefined : splitHost(listen)
   const named = tracker === undefined ? [] : hintsOfAddress(parsePeerAddress(tracker))
-  const bootstrap = [...new Set([...named, ...book.nodes])]
+  const bootstrap = [...new Set([...named, ...further, ...book.nodes])]
   if (bootstrap.length === 0 && bootstrapHost === undefined)
     throw new UnreachableError('no node of the pool is known over UDP')
   // A pool on this machine alone: the DHT would take its nodes for ones behind a NAT.

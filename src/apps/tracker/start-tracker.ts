@@ -3,12 +3,16 @@
  * listened last, or where it is told to, and remembers that; (4) it answers until `close`. A kill at any moment leaves a folder
  * that starts again with everything that was answered.
  */
-import * as os from 'node:os'
 import { equalBytes } from '../../core/open/bytes.ts'
 import { FolderError, UsageError } from '../../core/open/errors.ts'
 import { peerId } from '../../core/open/hash.ts'
 import { poolIdOf } from '../../core/open/objects/identity.ts'
-import { hostPortOfAddress, keyOfAddress, parsePeerAddress } from '../../core/open/peer-address.ts'
+import {
+  formatPeerAddress,
+  hostPortOfAddress,
+  keyOfAddress,
+  parsePeerAddress,
+} from '../../core/open/peer-address.ts'
 import type { NetworkSelf } from '../../core/open/protocol/network-methods.ts'
 import { TOKEN_FOUNDING, encodeJoinToken } from '../../core/open/join-token.ts'
 import type { Logger } from '../../ports/logger.ts'
@@ -20,6 +24,7 @@ import { nodePrimitives } from '../../adapters/native/node-primitives.ts'
 import { nodeRandom } from '../../adapters/native/node-random.ts'
 import { openSqliteTrackerStore } from '../../adapters/sqlite/sqlite-tracker-store.ts'
 import { networkSelf } from '../node/network-self.ts'
+import { isAnywhere, outsideHost } from '../node/own-host.ts'
 import { NodeRelay } from '../node/node-relay.ts'
 import { openPoolNetwork } from '../node/pool-network.ts'
 import type { TransportMode } from '../node/transport-mode.ts'
@@ -33,6 +38,8 @@ import { openTrackerFolder } from './tracker-folder.ts'
 
 /** All IPv4 addresses, a port of the system's choice. */
 const ANYWHERE = '0.0.0.0:0'
+/** Bootstrap nodes in the tracker's address: two may be down. */
+const MAX_NAMED = 3
 
 export interface StartTrackerOptions {
   /** The tracker's folder, made when it isn't there. */
@@ -105,12 +112,12 @@ export async function startTracker(options: StartTrackerOptions): Promise<Runnin
       file: folder.network,
       listen: at,
       lastPort: place.udpPort,
+      bootstrap: place.bootstrap,
       // The first node of its network, unless others are.
       ...(place.bootstrap.length > 0 ? {} : { bootstrapHost: isAnywhere(host) ? outsideHost() : host }),
       onFault: failed,
     })
     undo.push(() => network.transport.close())
-    await network.book.addNodes(place.bootstrap)
     const relay = new NodeRelay(network, (key) => isKnown(store, place, key))
     let self = (): NetworkSelf | undefined => undefined
     const tracker = createTracker({
@@ -170,8 +177,9 @@ export async function startTracker(options: StartTrackerOptions): Promise<Runnin
       address: boundAddress(listener.address, at, udpPort),
       ...(udpPort === undefined ? {} : { udpPort }),
     })
-    const address = reachableAddress(listener.address)
-    self = () => networkSelf(network, reachableAddress(listener.address), relay)
+    const addressNow = () => publicAddress(listener.address, place.bootstrap)
+    const address = addressNow()
+    self = () => networkSelf(network, addressNow(), relay)
     await relay.startIfReachable()
     undo.push(() => relay.close())
     const id = peerId(nodePrimitives, network.transport.publicKey)
@@ -198,21 +206,15 @@ export async function startTracker(options: StartTrackerOptions): Promise<Runnin
   }
 }
 
-function isAnywhere(host: string): boolean {
-  return ['0.0.0.0', '::'].includes(host)
-}
-
-/** The machine's first address on a network, or loopback where there is none. */
-function outsideHost(): string {
-  const outside = Object.values(os.networkInterfaces())
-    .flatMap((addresses) => addresses ?? [])
-    .find(({ family, internal }) => family === 'IPv4' && !internal)
-  return outside?.address ?? '127.0.0.1'
-}
-
-/** What to tell others: for "every interface" a host of this machine. */
-function reachableAddress(bound: string): string {
-  return bound.replaceAll(/(?:0\.0\.0\.0|\[::\]):/g, `${outsideHost()}:`)
+/** What to tell others: for "every interface" a host of this machine, and who knows the way over UDP. */
+function publicAddress(bound: string, bootstrap: readonly string[]): string {
+  const { tls, udp } = parsePeerAddress(bound.replaceAll(/(?:0\.0\.0\.0|\[::\]):/g, `${outsideHost()}:`))
+  const hints = bootstrap.slice(0, MAX_NAMED).join(',')
+  const over = udp === undefined || hints === '' ? udp : `${udp.split('@', 1)[0]}@${hints}`
+  return formatPeerAddress({
+    ...(tls === undefined ? {} : { tls }),
+    ...(over === undefined ? {} : { udp: over }),
+  })
 }
 
 /** What was bound, for the next start. */
