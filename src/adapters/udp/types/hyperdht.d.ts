@@ -61,6 +61,12 @@ declare module 'hyperdht' {
     readonly handshakeClearWait?: number
   }
 
+  export interface DhtSocket {
+    address(): HostPort
+    /** Sends a packet, or loses it. */
+    trySend(packet: Buffer, port: number, host: string, ttl: number): void
+  }
+
   /** What another node asks of this one. */
   export interface DhtRequest {
     readonly command: number
@@ -114,7 +120,8 @@ declare module 'hyperdht' {
     /** `to` is our address as the other node sees it. */
     ping(node: HostPort): Promise<{ readonly to: HostPort }>
     readonly rawStreams: { readonly size: number }
-    readonly io: { readonly serverSocket: { address(): HostPort } }
+    readonly io: { readonly serverSocket: DhtSocket; readonly clientSocket: DhtSocket }
+    readonly destroyed: boolean
     bind(): Promise<void>
     fullyBootstrapped(): Promise<void>
     /** Our reachable address; null while there is none. */
@@ -126,7 +133,7 @@ declare module 'hyperdht' {
       to: HostPort,
     ): Promise<{ readonly token: Buffer | null; readonly error: number }>
     readonly defaultKeyPair: KeyPair
-    lookup(topic: Buffer): DhtQuery
+    lookup(topic: Buffer, options?: { readonly concurrency?: number }): DhtQuery
     announce(topic: Buffer, keyPair: KeyPair, relayAddresses?: readonly HostPort[]): DhtQuery
     lookupAndUnannounce(topic: Buffer, keyPair: KeyPair): DhtQuery
     connect(key: Uint8Array, options?: ConnectOptions): NoiseSecretStream
