@@ -106,10 +106,12 @@ async function startNode(
   const bootstrap = [...new Set([...named, ...further, ...book.nodes])]
   if (bootstrap.length === 0 && bootstrapHost === undefined)
     throw new UnreachableError('no node of the pool is known over UDP')
-  // A pool on this machine alone: the DHT would take its nodes for ones behind a NAT.
+  // A pool on this machine alone.
   const isLocal = isLoopback(at?.host ?? '') || (at === undefined && bootstrap.every(isLoopback))
   const host = isLocal ? '127.0.0.1' : (at?.host ?? '0.0.0.0')
-  const reachable = isLocal || bootstrapHost !== undefined || isPublic(host) ? true : undefined
+  // Clients come and go: who counts them as nodes waits for those that are gone.
+  const isNode = at !== undefined
+  const reachable = isNode && (isLocal || bootstrapHost !== undefined || isPublic(host)) ? true : undefined
   const start = async (port: number): Promise<UdpNode> =>
     createUdpNode({
       seed,
@@ -127,7 +129,7 @@ async function startNode(
     if (wanted !== undefined || lastPort === undefined || !(error instanceof UnreachableError)) throw error
     return start(0)
   })
-  await atMost(JOIN_MS, node.joined())
+  if (isNode) await atMost(JOIN_MS, node.joined())
   return { node, reachable }
 }
 
