@@ -106,6 +106,11 @@ export class Lab {
     return child
   }
 
+  /** The words that run a command on a host when they are put in front of it. */
+  on(name: string): readonly [string, ...string[]] {
+    return ['ip', 'netns', 'exec', this.#full(name)]
+  }
+
   async close(): Promise<void> {
     const ends = [...this.#children].map((child) => once(child, 'exit'))
     for (const child of this.#children) child.kill('SIGKILL')

@@ -2,8 +2,9 @@
  * What a node or a client remembers of its pool's network, in `network.json`: bootstrap nodes, relays, and how peers were reached. All of
  * it is hints: a wrong one costs time, and keys prove who answers. So a file that is damaged counts as none.
  */
-import { nodeFiles } from '../../adapters/disk/disk-files.ts'
-import { replaceFile } from '../../adapters/disk/replace-file.ts'
+import { randomUUID } from 'node:crypto'
+import * as fs from 'node:fs/promises'
+import { errnoOf } from '../../adapters/disk/disk-error.ts'
 import type { KeptPath, KeptWay } from '../../adapters/auto/path-memory.ts'
 import { fromHex, toHex } from '../../core/open/bytes.ts'
 import { UsageError } from '../../core/open/errors.ts'
@@ -110,7 +111,20 @@ export class NetworkBook {
     this.#contents = contents
     if (this.#file === undefined) return
     const plain = { ...contents, relays: contents.relays.map((key) => toHex(key)) }
-    await replaceFile(nodeFiles, this.#file, Buffer.from(`${JSON.stringify(plain)}\n`))
+    await replaceHints(this.#file, `${JSON.stringify(plain)}\n`)
+  }
+}
+
+/** Commands of one home run side by side, so each writes a file of its own before it takes the place. */
+async function replaceHints(file: string, text: string): Promise<void> {
+  const temporary = `${file}.${randomUUID()}`
+  try {
+    await fs.writeFile(temporary, text, { mode: 0o600 })
+    await fs.rename(temporary, file)
+  } catch (error) {
+    await fs.rm(temporary, { force: true })
+    // A folder that is full or can't be written to keeps no hints, and is no reason to fail.
+    if (errnoOf(error) === undefined) throw error
   }
 }
 
