@@ -42,7 +42,7 @@ export class NetworkBook {
   readonly #now: () => number
   #contents: Contents
   #version: Uint8Array | undefined
-  #admitted: ReadonlySet<string> = new Set()
+  #admitted: ReadonlySet<string> | undefined
 
   private constructor(file: string | undefined, now: () => number, contents: Contents) {
     this.#file = file
@@ -84,7 +84,12 @@ export class NetworkBook {
 
   /** Whether a relay may serve this key. */
   admits(peerKey: Uint8Array): boolean {
-    return this.#admitted.has(toHex(peerKey))
+    return this.#admitted?.has(toHex(peerKey)) === true
+  }
+
+  /** Whether a node stores what this key announces: anybody's, before it knows who belongs to the pool. */
+  mayAnnounce(key: Uint8Array): boolean {
+    return this.#admitted === undefined || this.admits(key)
   }
 
   /** Takes in the pool's answer, and writes it down. */

@@ -17,6 +17,7 @@ import { systemClock } from '../../adapters/wire/clock.ts'
 import type { SessionHostOptions } from '../../adapters/wire/session-host.ts'
 import { UnreachableError } from '../../core/open/errors.ts'
 import { hintsOfAddress, parsePeerAddress } from '../../core/open/peer-address.ts'
+import type { NatMirrors } from './nat-mirrors.ts'
 import { NetworkBook } from './network-book.ts'
 import type { TransportMode } from './transport-mode.ts'
 
@@ -39,6 +40,8 @@ export interface PoolNetworkOptions extends Pick<SessionHostOptions, 'limits' | 
   readonly lastPort?: number | undefined
   /** Makes this node the first of its DHT: the IPv4 address under which others reach it. */
   readonly bootstrapHost?: string
+  /** Whose announcements this node stores for others; by default those of everybody, until the pool has said who belongs to it. */
+  readonly admits?: (key: Uint8Array) => boolean
 }
 
 export interface PoolNetwork {
@@ -72,12 +75,15 @@ export async function openPoolNetwork(options: PoolNetworkOptions): Promise<Pool
     node = started.node
     reachable = started.reachable
     const { UdpTransport } = await import('../../adapters/udp/udp-transport.ts')
+    const mirrors = await startMirrors(started.node, options)
     return {
       transport: new UdpTransport(started.node, { ...host, accounts: tls.accounts }),
       port: started.node.bound.port,
       isReachable,
       onNetworkChange: (run) => started.node.onNetworkChange(run),
-      close: () => started.node.close(),
+      async close() {
+        await Promise.all([started.node.close(), mirrors?.close()])
+      },
     }
   }
   const transport = new AutoTransport({
@@ -96,10 +102,22 @@ export async function openPoolNetwork(options: PoolNetworkOptions): Promise<Pool
   }
 }
 
+/** The first node of a pool that isn't on one machine alone. */
+async function startMirrors(
+  node: UdpNode,
+  { bootstrapHost, admits }: PoolNetworkOptions,
+): Promise<NatMirrors | undefined> {
+  if (bootstrapHost === undefined || isLoopback(bootstrapHost)) return undefined
+  const { openNatMirrors } = await import('./nat-mirrors.ts')
+  return openNatMirrors(node, bootstrapHost, admits)
+}
+
 async function startNode(
-  { seed, listen, lastPort, tracker, bootstrap: further = [], bootstrapHost }: PoolNetworkOptions,
+  options: PoolNetworkOptions,
   book: NetworkBook,
 ): Promise<{ readonly node: UdpNode; readonly reachable: boolean | undefined }> {
+  const { seed, listen, lastPort, tracker, bootstrap: further = [], bootstrapHost } = options
+  const { admits = (key: Uint8Array) => book.mayAnnounce(key) } = options
   const { createUdpNode } = await import('../../adapters/udp/udp-node.ts')
   const at = listen === undefined ? undefined : splitHost(listen)
   const named = tracker === undefined ? [] : hintsOfAddress(parsePeerAddress(tracker))
@@ -121,6 +139,7 @@ async function startNode(
       bootstrap: bootstrap.filter((other) => other !== `${bootstrapHost}:${port}`),
       ...(bootstrapHost === undefined ? {} : { bootstrapHost }),
       ...(reachable === undefined ? {} : { reachable }),
+      admits,
       relays: () => book.relays,
     })
   const wanted = at !== undefined && at.port !== 0 ? at.port : undefined

@@ -113,6 +113,7 @@ export async function startTracker(options: StartTrackerOptions): Promise<Runnin
       listen: at,
       lastPort: place.udpPort,
       bootstrap: place.bootstrap,
+      admits: (key) => isKnown(store, place, key),
       // The first node of its network, unless others are.
       ...(place.bootstrap.length > 0 ? {} : { bootstrapHost: isAnywhere(host) ? outsideHost() : host }),
       onFault: failed,
