@@ -10,9 +10,11 @@ import type { PinStore } from '../ports/pin-store.ts'
 import type { PutJournal } from '../ports/put-journal.ts'
 import type { ReadCache } from '../ports/read-cache.ts'
 import type { StripeFinder } from '../ports/stripe-finder.ts'
+import type { Discovery } from '../ports/discovery.ts'
 import type { Random } from '../ports/random.ts'
 import type { Transport } from '../ports/transport.ts'
 import type { DataPath } from './data-path.ts'
+import { AnnouncedStripes } from './discovery/announced-stripes.ts'
 import { Reading } from './kept/reading.ts'
 import { HeardHeads } from './log/heard-heads.ts'
 import { LogClient } from './log/log-client.ts'
@@ -51,8 +53,8 @@ export interface ClientParts {
   readonly withLedger?: WithLedger | undefined
   /** Keeps what is read, for times without the tracker; absent where nothing is kept. */
   readonly cache?: ReadCache | undefined
-  /** Finds holders of a stripe without the tracker. */
-  readonly finder?: StripeFinder | undefined
+  /** The pool's nodes by topic, for times without the tracker; absent where only known providers can be asked. */
+  readonly discovery?: Discovery | undefined
   /** Reads go on though no quorum has confirmed the log for a day. */
   readonly acceptStale?: boolean
 }
@@ -64,6 +66,8 @@ export interface Client extends Omit<ClientParts, 'tracker'> {
   /** What providers say of the log. */
   readonly heard: HeardHeads
   readonly providers: Providers
+  /** Finds holders of a stripe without the tracker. */
+  readonly finder: StripeFinder
   readonly trees: Trees
   /** What is read, and what is kept of it. */
   readonly reading: Reading
@@ -83,6 +87,12 @@ export function createClient(parts: ClientParts): Client {
     log,
     heard,
     providers,
+    finder: new AnnouncedStripes({
+      primitives: parts.primitives,
+      discovery: parts.discovery,
+      pool: parts.identity.pool,
+      providers: () => providers.ids,
+    }),
     reading,
     trees: new Trees(parts, reading),
     async close() {

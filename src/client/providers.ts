@@ -88,6 +88,11 @@ export class Providers {
     return news
   }
 
+  /** Ids of all providers that are known. */
+  get ids(): readonly Uint8Array[] {
+    return [...this.#known.values()].map(({ id }) => id)
+  }
+
   nameOf(provider: Uint8Array): string {
     const id = toHex(provider)
     return this.#known.get(id)?.name ?? id.slice(0, 12)

@@ -42,6 +42,7 @@ const stripe = {
   shards: Array.from({ length: 6 }, (_, i) => [keyOf(`shard ${i}`), 100] as const),
 }
 const id = stripeId(primitives, stripe)
+const wanted = stripe.shards.map(([shard], index) => [index, shard] as const)
 
 /** A pool in which the first six providers hold a shard each, those of `liars` say so without. */
 function withHolders(count: number) {
@@ -59,7 +60,7 @@ describe('finding holders', () => {
   it('asks those that announce the prefix, and nobody else when they have enough', async () => {
     const { finder, keys, announce, asked, ask } = withHolders(40)
     for (const key of keys.slice(0, 6)) await announce(key, id)
-    const found = await findHolders({ finder, id, stripe, enough: 6, ask })
+    const found = await findHolders({ finder, id, wanted, enough: 6, ask })
     expect(found.map(([index]) => index).sort()).toEqual([0, 1, 2, 3, 4, 5])
     expect(asked.length).toBeLessThanOrEqual(8 + 6)
   })
@@ -89,7 +90,7 @@ describe('finding holders', () => {
         lookup: async () => [...strangers, ...keys.slice(6), ...keys.slice(6)],
       },
     })
-    const found = await findHolders({ finder, id, stripe, enough: 4, ask })
+    const found = await findHolders({ finder, id, wanted, enough: 4, ask })
     expect(new Set(found.map(([index]) => index)).size).toBeGreaterThanOrEqual(4)
     // Nobody twice, no stranger ever.
     expect(new Set(asked).size).toBe(asked.length)
@@ -104,7 +105,7 @@ describe('finding holders', () => {
       for await (const provider of finder.find(id)) names.push(toHex(provider))
       return names.indexOf(toHex(providers[19]!))
     }
-    for (let i = 0; i < 8; i++) await findHolders({ finder, id, stripe, enough: 7, ask })
+    for (let i = 0; i < 8; i++) await findHolders({ finder, id, wanted, enough: 7, ask })
     expect(await order()).toBe(19)
     finder.judge(providers[19]!, true)
     expect(await order()).toBeLessThan(19)
@@ -117,7 +118,7 @@ describe('finding holders', () => {
     const found = await findHolders({
       finder,
       id,
-      stripe,
+      wanted,
       enough: 1,
       ask: (_provider, shards, signal) => {
         const now = turn++
@@ -140,7 +141,7 @@ describe('finding holders', () => {
       {
         finder,
         id,
-        stripe,
+        wanted,
         enough: 1,
         ask: (_provider, _shards, signal) =>
           new Promise((_resolve, reject) => {

@@ -7,6 +7,7 @@ import { toHex } from '../../core/open/bytes.ts'
 import { MAX_PREFIX_BITS, prefixBits, prefixOf, stripesTopic } from '../../core/open/discovery.ts'
 import { peerId } from '../../core/open/hash.ts'
 import type { Primitives } from '../../core/open/primitives.ts'
+import { throwIfCancelled } from '../concurrency.ts'
 import type { Discovery } from '../../ports/discovery.ts'
 import type { StripeFinder } from '../../ports/stripe-finder.ts'
 
@@ -23,7 +24,8 @@ interface Record {
 
 export interface AnnouncedStripesParts {
   readonly primitives: Primitives
-  readonly discovery: Discovery
+  /** Absent where nothing can be looked up: then all providers are named. */
+  readonly discovery?: Discovery | undefined
   readonly pool: Uint8Array
   /** Ids of the pool's admitted providers as last known. */
   readonly providers: () => readonly Uint8Array[]
@@ -43,6 +45,7 @@ export class AnnouncedStripes implements StripeFinder {
     for (const name of this.#records.keys()) if (!rest.has(name)) this.#records.delete(name)
     const last: string[] = []
     const bits = prefixBits(rest.size)
+    throwIfCancelled(signal)
     // Providers count by a newer list, or announce a former number of bits for a while.
     for (const step of [[bits], [bits - 1, bits + 1]]) {
       const announced = await this.#announced(step, stripe, signal)
@@ -77,6 +80,7 @@ export class AnnouncedStripes implements StripeFinder {
     signal: AbortSignal | undefined,
   ): Promise<string[]> {
     const { primitives, discovery, pool, providers } = this.#parts
+    if (discovery === undefined) return []
     const topics = lengths
       .filter((bits) => bits >= 0 && bits <= MAX_PREFIX_BITS)
       .map((bits) => stripesTopic(primitives, pool, bits, prefixOf(stripe, bits)))

@@ -1,5 +1,4 @@
 import { AllmendError, CancelledError } from '../../core/open/errors.ts'
-import type { Stripe } from '../../core/open/stripe.ts'
 import { throwIfCancelled } from '../concurrency.ts'
 import type { StripeFinder } from '../../ports/stripe-finder.ts'
 
@@ -12,8 +11,9 @@ export type FoundHolder = readonly [index: number, provider: Uint8Array]
 export interface HoldersToFind {
   readonly finder: StripeFinder
   readonly id: Uint8Array
-  readonly stripe: Stripe
-  /** Different shards after which the search ends, k for all of the stripe. */
+  /** Shards that are looked for: place in the stripe, id. */
+  readonly wanted: readonly (readonly [index: number, shard: Uint8Array])[]
+  /** Different ones after which the search ends. */
   readonly enough: number
   /** Which of these shards a provider says it has, in their order (`stat-shards`, on whatever ticket counts). */
   readonly ask: (
@@ -24,12 +24,12 @@ export interface HoldersToFind {
 }
 
 /**
- * Asks those who may hold a stripe until enough of its shards are found, or all were asked: each at most once. What they say is a hint:
+ * Asks those who may hold a stripe until enough of the wanted shards are found, or all were asked: each at most once. What they say is a hint:
  * shards are verified as they are read. Throws CancelledError.
  */
 export async function findHolders(job: HoldersToFind, signal?: AbortSignal): Promise<FoundHolder[]> {
-  const { finder, id, stripe, enough, ask } = job
-  const shards = stripe.shards.map(([shard]) => shard)
+  const { finder, id, wanted, enough, ask } = job
+  const shards = wanted.map(([, shard]) => shard)
   const found: FoundHolder[] = []
   const indices = new Set<number>()
   const stop = new AbortController()
@@ -46,11 +46,10 @@ export async function findHolders(job: HoldersToFind, signal?: AbortSignal): Pro
       const held = present.length === shards.length && present.includes(true)
       finder.judge(next.value, held)
       if (!held) continue
-      for (const [index, is] of present.entries())
-        if (is) {
-          found.push([index, next.value])
-          indices.add(index)
-        }
+      for (const [index] of wanted.filter((_, at) => present[at] === true)) {
+        found.push([index, next.value])
+        indices.add(index)
+      }
       if (indices.size >= enough) stop.abort()
     }
   }

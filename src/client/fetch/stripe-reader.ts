@@ -23,6 +23,7 @@ import { readShard, statShards } from '../../core/open/protocol/provider-methods
 import type { Damage, StripeView } from '../../core/open/protocol/tracker-methods.ts'
 import { DAMAGE_MISSING, DAMAGE_WRONG } from '../../core/open/protocol/tracker-methods.ts'
 import type { Client } from '../client.ts'
+import { findHolders } from '../discovery/find-holders.ts'
 import { throwIfCancelled } from '../concurrency.ts'
 import type { Pass } from '../providers.ts'
 import type { DamageReporter } from './damage-reporter.ts'
@@ -30,6 +31,8 @@ import { isTooEarly } from './too-early.ts'
 
 /** A shard of 4 MiB over a slow line; a dead peer is noticed much earlier by the transport. */
 const SHARD_TIMEOUT_MS = 60_000
+/** A provider that says what it has. */
+const STAT_TIMEOUT_MS = 5_000
 /** A holder that takes longer than this is raced against others, ms. */
 export const HEDGE_MS = 1_500
 
@@ -284,40 +287,53 @@ export class StripeReader {
     return firstError
   }
 
-  /** Asks others than the known holders for the shards that are missing, one after the other, until k are at hand. */
+  /** Looks for the missing shards at others than the known holders, until k are at hand. */
   async #findMore(k: number, signal: AbortSignal | undefined): Promise<void> {
-    const { finder } = this.#client
-    if (finder === undefined || this.#tooEarly !== undefined) return
-    for await (const provider of finder.find(this.view.id, signal)) {
-      const held = await this.#heldBy(provider, signal)
-      finder.judge(provider, held.length > 0)
-      for (const index of held) this.#found.push([index, provider])
-      if (held.length > 0) await this.#fetchEnough(held, k, signal)
+    const { shards } = this.view.stripe
+    // With the tracker there, tickets are for the holders that it names.
+    const isAway = this.view.holders.some(([index, provider]) => {
+      const pass = this.#passFor(provider, shards[index]![0])
+      return pass !== undefined && 'offline' in pass
+    })
+    if (!isAway) return
+    const missing = [...shards.keys()].filter((index) => !this.#whole.has(index))
+    // Those who say that they have one may not: then all others are asked too.
+    for (const enough of [k - this.#whole.size, missing.length]) {
+      if (this.#tooEarly !== undefined) return
+      const found = await findHolders(
+        {
+          finder: this.#client.finder,
+          id: this.view.id,
+          wanted: missing.map((index) => [index, shards[index]![0]] as const),
+          enough,
+          ask: (provider, wanted, stop) => this.#heldBy(provider, missing, wanted, stop),
+        },
+        signal,
+      )
+      this.#found.push(...found)
+      await this.#fetchEnough([...new Set(found.map(([index]) => index))], k, signal)
       if (this.#whole.size >= k) return
     }
   }
 
-  /** Which of the missing shards this provider says to have; none where it can't be asked. */
-  async #heldBy(provider: Uint8Array, signal: AbortSignal | undefined): Promise<number[]> {
-    const { shards } = this.view.stripe
-    const missing = [...shards.keys()].filter(
-      (index) => !this.#whole.has(index) && !this.#failed.has(this.#key(index, provider)),
-    )
-    const pass = missing.length === 0 ? undefined : this.#passFor(provider, shards[missing[0]!]![0])
-    if (pass === undefined) return []
+  /** Which of these shards, at these places, a provider says to have; not what it was asked for in vain already. */
+  async #heldBy(
+    provider: Uint8Array,
+    indices: readonly number[],
+    shards: readonly Uint8Array[],
+    signal: AbortSignal,
+  ): Promise<readonly boolean[]> {
+    const pass = this.#passFor(provider, shards[0]!)
+    if (pass === undefined)
+      throw new NotEnoughShardsError('there is no ticket for this provider', { provider })
     try {
-      const { value } = await this.#client.providers.call(
-        provider,
-        pass,
-        statShards,
-        { shards: missing.map((index) => shards[index]![0]) },
-        undefined,
-        signal === undefined ? {} : { signal },
-      )
-      return missing.filter((_, i) => value.present[i] === true)
+      const { providers } = this.#client
+      const options = { signal, timeoutMs: STAT_TIMEOUT_MS }
+      const { value } = await providers.call(provider, pass, statShards, { shards }, undefined, options)
+      return value.present.map((is, at) => is && !this.#failed.has(this.#key(indices[at] ?? -1, provider)))
     } catch (error) {
-      if (error instanceof CancelledError || !(error instanceof AllmendError)) throw error
-      return []
+      if (error instanceof AllmendError && isTooEarly(error)) this.#tooEarly = error
+      throw error
     }
   }
 

@@ -53,6 +53,8 @@ export class Reading {
   /** Whether an earlier command gave the tracker up, as far as this home knows. */
   #wasAway: Promise<boolean> | undefined
   #time: KeptTime | undefined
+  /** The next command shall know that the tracker is away. */
+  #isNews = false
 
   constructor(
     parts: Pick<ClientParts, 'clock' | 'primitives' | 'random' | 'identity'>,
@@ -114,6 +116,7 @@ export class Reading {
     try {
       const value = await work()
       if (wasAway) {
+        this.#isNews = false
         this.#wasAway = Promise.resolve(false)
         kept.records.save([name], Uint8Array.of(0))
       }
@@ -121,8 +124,8 @@ export class Reading {
     } catch (error) {
       if (!(error instanceof UnreachableError)) throw error
       this.#awayUntil = this.#parts.clock.monotonic() + AWAY_MS
+      this.#isNews = !wasAway
       this.#wasAway = Promise.resolve(true)
-      if (!wasAway) kept.records.save([name], Uint8Array.of(1))
       return undefined
     }
   }
@@ -161,6 +164,9 @@ export class Reading {
   /** Waits for what is being kept. */
   async close(): Promise<void> {
     await Promise.all(this.#work)
+    // Where nothing kept could be used, the cache may be damaged: who only reads leaves it as it is.
+    if (this.#isNews && this.#time !== undefined)
+      this.kept?.records.save([this.kept.records.name('away')], Uint8Array.of(1))
     await this.kept?.records.close()
   }
 

@@ -1,6 +1,7 @@
 import { toHex } from '../../core/open/bytes.ts'
 import type { Method } from '../../core/open/protocol/method.ts'
 import type { RequestOptions } from '../../ports/transport.ts'
+import type { OwnEntry } from '../../ports/pin-store.ts'
 import type { LogClient } from '../log/log-client.ts'
 import type { LogReader, Proven } from '../log/log-reader.ts'
 import type { MapQuestion } from '../log/map-query.ts'
@@ -30,8 +31,9 @@ export class Recording {
   readonly #calls = new Map<string, readonly [method: number, request: Uint8Array, answer: Uint8Array]>()
   readonly #proofs = new Map<string, { readonly question: Uint8Array; readonly proven: Proven }>()
   #bytes = 0
-  /** All is proven by heads that cover it, and isn't too large. */
+  /** It isn't too large. */
   #isFit = true
+  #own: readonly OwnEntry[] = []
 
   constructor(log: LogClient, tracker: Tracker) {
     this.#log = log
@@ -57,7 +59,7 @@ export class Recording {
     }
   }
 
-  /** The transcript's bytes, after all was verified; undefined where it can't be verified again by itself, or is too large. */
+  /** The transcript's bytes, after all was verified; undefined where its heads can't be had any more, or it is too large. */
   async finish(): Promise<Uint8Array | undefined> {
     if (!this.#isFit) return undefined
     const views = new Map(
@@ -84,6 +86,7 @@ export class Recording {
         head: sizes.indexOf(view.checkpoint.size),
         answers,
       })),
+      own: this.#own,
     })
   }
 
@@ -105,8 +108,8 @@ export class Recording {
     const proven = await this.#log.prove(question)
     const hash = questionHash(this.#log.parts.primitives, question)
     this.#proofs.set(toHex(hash), { question: hash, proven })
-    // What counted for this device's own promise alone can't be shown again once that is forgotten.
-    if (proven.view.checkpoint.size < (question.covers ?? 0)) this.#isFit = false
+    // What witnesses haven't come to yet counts by the log's promise, which this home forgets once they have.
+    if (proven.view.checkpoint.size < (question.covers ?? 0)) this.#own = (await this.#log.pins()).own
     for (const { proof, entries } of proven.answers)
       this.#weigh(entries.reduce((sum, { length }) => sum + length, PROOF_OVERHEAD + proof.length))
     return proven

@@ -8,7 +8,10 @@
 import { equalBytes, toHex } from '../../core/open/bytes.ts'
 import { UntrustedError } from '../../core/open/errors.ts'
 import { verifyHead } from '../../core/open/log/verify-head.ts'
+import { promiseCodec } from '../../core/open/log/promise.ts'
+import { openSigned } from '../../core/open/objects/signed.ts'
 import type { Method } from '../../core/open/protocol/method.ts'
+import type { Pins } from '../../ports/pin-store.ts'
 import type { LogClient } from '../log/log-client.ts'
 import { STALE_SECONDS } from '../log/log-client.ts'
 import type { LogReader, Proven } from '../log/log-reader.ts'
@@ -49,9 +52,9 @@ export class ReplayedAnswers implements Answers {
       tracker: this.tracker,
       // An older view than what was seen is told with its time; it is no lie of the tracker's.
       versions: { of: () => Promise.resolve(0), see: () => Promise.resolve() },
-      pins: () => online.pins(),
+      pins: () => this.#pins(),
       update: async (change) => {
-        const pins = await online.pins()
+        const pins = await this.#pins()
         change(pins)
         return pins
       },
@@ -88,6 +91,17 @@ export class ReplayedAnswers implements Answers {
     }
     if (open.length > 0) throw changed('a question about the map has half an answer')
     return { view, found, proof: kept.answers.at(-1)?.proof ?? new Uint8Array(0), answers: kept.answers }
+  }
+
+  /** What this home remembers, with the promises of that time, which the log has signed. */
+  async #pins(): Promise<Pins> {
+    const { parts, identity } = this.#online
+    const pins = await this.#online.pins()
+    for (const { index, time, hash, promise } of this.#transcript.own) {
+      const body = promiseCodec.encode({ v: 1, index, time, hash })
+      openSigned(parts.primitives, 'promise', pins.pool, identity.key, promiseCodec, [body, promise])
+    }
+    return { ...pins, own: this.#transcript.own }
   }
 
   #view(place: number): Promise<SeenView> {

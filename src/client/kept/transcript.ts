@@ -14,6 +14,7 @@ import type { Method } from '../../core/open/protocol/method.ts'
 import { MAX_STRUCTURE_BYTES } from '../../core/open/protocol/method.ts'
 import type { ValueOf } from '../../core/open/schema.ts'
 import { array, bytesUpTo, codec, oneOf, struct, tuple, uint } from '../../core/open/schema.ts'
+import { MAX_OWN_ENTRIES, ownEntryField } from '../../ports/pin-store.ts'
 import type { MapQuestion } from '../log/map-query.ts'
 
 /** A folder of 30,000 files; a larger one isn't kept. */
@@ -67,6 +68,8 @@ const transcriptField = struct({
       MAX_PROOFS,
     ),
   ],
+  /** What the log had promised to this device and those heads don't show yet. */
+  own: [7, array(ownEntryField, MAX_OWN_ENTRIES)],
 })
 export type Transcript = ValueOf<typeof transcriptField>
 export const transcriptCodec = codec('kept answer', transcriptField, MAX_TRANSCRIPT_BYTES)
