@@ -41,7 +41,12 @@ export function dhtDiscovery(dht: HyperDHT): Discovery {
         if (found.size >= MAX_FOUND) return 0
         return found.size > 0 ? patience : Number.POSITIVE_INFINITY
       }
-      await run(() => dht.lookup(Buffer.from(topic), { concurrency: CONCURRENCY }), LOOKUP_MS, signal, collect)
+      await run(
+        () => dht.lookup(Buffer.from(topic), { concurrency: CONCURRENCY }),
+        LOOKUP_MS,
+        signal,
+        collect,
+      )
       return [...found.values()]
     },
   }

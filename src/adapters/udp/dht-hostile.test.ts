@@ -165,6 +165,7 @@ describe('eclipse', () => {
   }
   const pool = new Uint8Array(32).fill(8)
   const id = stripeId(primitives, stripe)
+  const wanted = stripe.shards.map(([shard], index) => [index, shard] as const)
 
   test('50 identities around a prefix cost a bounded search, and what honest nodes hold is found', async () => {
     const honest = await Promise.all(Array.from({ length: 8 }, (_, i) => join(`honest ${i}`)))
@@ -202,7 +203,7 @@ describe('eclipse', () => {
     const places = await findHolders({
       finder,
       id,
-      stripe,
+      wanted,
       enough: 4,
       ask: async (provider, shards) => {
         asked.push(toHex(provider))
