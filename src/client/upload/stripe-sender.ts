@@ -2,7 +2,8 @@
  * Sends one stripe: places it, hands every shard to its provider, places anew what fails, and reports what is durable.
  * Invariants:
  * - a stripe is sealed only with at least the happy threshold of shards acknowledged, each by another provider.
- * - it waits up to `TARGET_WAIT_MS` for all n shards once it is happy, and fails when nothing got on for as long.
+ * - it waits up to `TARGET_WAIT_MS` for all n shards once it is happy, and fails when nothing got on for as long: bytes that went out
+ *   count, as on a slow line all shards arrive at about the same time, late.
  */
 import { equalBytes, toHex } from '../../core/open/bytes.ts'
 import {
@@ -27,8 +28,8 @@ import { throwIfCancelled } from '../concurrency.ts'
 export const TARGET_WAIT_MS = 10_000
 const RETRY_MS = 500
 const WATCH_MS = 100
-/** A shard of 4 MiB at 100 kB/s; the transport notices a dead peer much earlier. */
-const SHARD_TIMEOUT_MS = 60_000
+/** All stripes that are sent at once, over a home's line of 2 Mbit/s; the transport notices a dead peer much earlier. */
+const SHARD_TIMEOUT_MS = 300_000
 
 export interface StripeToSend {
   readonly space: Uint8Array
@@ -96,6 +97,14 @@ export async function sendStripe(
     events.onStored(stored.size)
   }
 
+  const sending: StripeEvents = {
+    ...events,
+    onSent(bytes) {
+      lastProgress = clock.monotonic()
+      events.onSent(bytes)
+    },
+  }
+
   async function settleShard(index: number): Promise<void> {
     let target = targets.get(index)
     const failed: Uint8Array[] = []
@@ -103,7 +112,7 @@ export async function sendStripe(
     while (!stop.signal.aborted) {
       if (target !== undefined) {
         try {
-          await sendShard(client, job, index, target, events, stop.signal)
+          await sendShard(client, job, index, target, sending, stop.signal)
           markStored(index, target.provider)
           return
         } catch (error) {
