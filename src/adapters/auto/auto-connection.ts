@@ -22,6 +22,8 @@ export interface AutoConnectionParts {
 export class AutoConnection implements Connection {
   readonly way: Way
   readonly inner: Connection
+  /** Clock time when it was made. */
+  readonly since: number
   readonly #o: AutoConnectionParts
   readonly #meter: GoodputMeter
   #open = 0
@@ -34,6 +36,7 @@ export class AutoConnection implements Connection {
     this.#o = parts
     this.way = parts.way
     this.inner = parts.inner
+    this.since = parts.clock.now()
     const { memory, peerId, way, clock } = parts
     this.#meter = new GoodputMeter(
       () => clock.now(),

@@ -10,6 +10,8 @@ import { startLoopbackDht } from '../udp/loopback-dht.fixture.ts'
 import type { UdpNode } from '../udp/udp-node.ts'
 import { createUdpNode } from '../udp/udp-node.ts'
 import { UdpTransport } from '../udp/udp-transport.ts'
+import type { WireClock } from '../wire/clock.ts'
+import { ManualClock } from '../wire/manual-clock.ts'
 import type { SessionHostOptions } from '../wire/session-host.ts'
 import { sha256PeerId } from '../wire/peer-id.ts'
 import type { UdpWay } from './auto-transport.ts'
@@ -33,6 +35,7 @@ async function makeAuto(
   bootstrap: string,
   ways: Ways,
   options: SessionHostOptions = {},
+  clock?: WireClock,
 ): Promise<AutoTransport> {
   const seed = hash('sha256', name, 'buffer')
   const tls = await createTlsTransport({ seed, ...options, onFault: () => {} })
@@ -53,6 +56,7 @@ async function makeAuto(
   const { publicKey } = tls
   const auto = new AutoTransport({
     publicKey,
+    ...(clock === undefined ? {} : { clock }),
     ...(ways === 'udp' ? {} : { tls }),
     ...(ways === 'tls' ? {} : { udp }),
   })

@@ -28,6 +28,8 @@ import type { KnownPath, Way } from './path-memory.ts'
 import { PathMemory } from './path-memory.ts'
 
 const DIAL_TIMEOUT_MS = 10_000
+/** A node asks another one so often under which address it is seen. */
+const NOTICED_WITHIN_MS = 5000
 
 /** The UDP side with the node beneath it, which belongs to this transport. */
 export interface UdpWay {
@@ -267,10 +269,14 @@ export class AutoTransport implements Transport {
     return this.#udp
   }
 
-  /** Connections don't survive another address of ours: they end now, not when somebody has waited for an answer in vain. */
+  /**
+   * Connections don't survive another address of ours: they end now, not when somebody has waited for an answer in vain. Those that
+   * are younger than the news may be of the new network; if not, their silence ends them soon.
+   */
   #moved(): void {
     this.#memory.forget()
-    for (const connection of this.#live) void connection.drop()
+    const before = this.#clock.now() - NOTICED_WITHIN_MS
+    for (const connection of this.#live) if (connection.since <= before) void connection.drop()
   }
 
   async close(): Promise<void> {
