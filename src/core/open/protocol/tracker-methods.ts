@@ -159,7 +159,7 @@ export const reportProvider = method(
           capacity: [0, uint(MAX_WEIGHT)],
           used: [1, uint(MAX_WEIGHT)],
           seq: [2, uint(MAX_WEIGHT)],
-          signature: [3, bytes(65)],
+          signature: [3, bytes(64)],
         }),
       ),
     ],
