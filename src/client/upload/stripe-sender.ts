@@ -2,7 +2,9 @@
  * Sends one stripe: places it, hands every shard to its provider, places anew what fails, and reports what is durable.
  * Invariants:
  * - a stripe is sealed only with at least the happy threshold of shards acknowledged, each by another provider.
- * - it waits up to `TARGET_WAIT_MS` for all n shards once it is happy, and fails when nothing got on for as long.
+ * - it waits up to `TARGET_WAIT_MS` for all n shards once it is happy, and fails when nothing got on for as long: no shard was
+ *   stored, and no byte went out that its provider was not sent before. So a slow line fails nothing, and one that is sent the same
+ *   again and again does.
  */
 import { equalBytes, toHex } from '../../core/open/bytes.ts'
 import {
@@ -74,6 +76,8 @@ export async function sendStripe(
   let lastProgress = clock.monotonic()
   let happySince: number | undefined
   let lastError: unknown
+  /** Most bytes of a shard that were sent to a provider. */
+  const reached = new Map<string, number>()
   const stop = new AbortController()
   const cancel = () => stop.abort()
   signal?.addEventListener('abort', cancel, { once: true })
@@ -94,21 +98,34 @@ export async function sendStripe(
     events.onStored(stored.size)
   }
 
+  const markSent = (index: number, provider: Uint8Array, bytes: number) => {
+    const key = `${index} ${toHex(provider)}`
+    if (bytes <= (reached.get(key) ?? 0)) return
+    reached.set(key, bytes)
+    lastProgress = clock.monotonic()
+  }
+
   async function settleShard(index: number): Promise<void> {
     let target = targets.get(index)
     const failed: Uint8Array[] = []
     let denied: Uint8Array | undefined
     while (!stop.signal.aborted) {
       if (target !== undefined) {
+        const { provider } = target
+        let sent = 0
+        const onSent = (bytes: number) => {
+          events.onSent(bytes - sent)
+          sent = bytes
+          markSent(index, provider, bytes)
+        }
         try {
-          await sendShard(client, job, index, target, events, stop.signal)
-          markStored(index, target.provider)
+          await sendShard(client, job, index, target, onSent, stop.signal)
+          markStored(index, provider)
           return
         } catch (error) {
           if (!(error instanceof AllmendError) || error instanceof CancelledError) throw error
           lastError = error
           // A ticket may just have run out: a new one for the same provider comes with the next placement, once.
-          const { provider } = target
           if (error instanceof DeniedError && (denied === undefined || !equalBytes(denied, provider)))
             denied = provider
           else failed.push(provider)
@@ -205,7 +222,7 @@ async function sendShard(
   job: StripeToSend,
   index: number,
   { provider, ticket }: Target,
-  events: StripeEvents,
+  onSent: (bytes: number) => void,
   signal: AbortSignal,
 ): Promise<void> {
   const [shard] = job.stripe.shards[index]!
@@ -222,7 +239,6 @@ async function sendShard(
     )
     if (value.present[0] === true) return
   }
-  let reported = 0
   await client.providers.call(
     provider,
     ticket,
@@ -232,10 +248,7 @@ async function sendShard(
     {
       signal,
       timeoutMs: SHARD_TIMEOUT_MS,
-      onSent(bytes) {
-        events.onSent(bytes - reported)
-        reported = bytes
-      },
+      onSent,
     },
   )
 }
