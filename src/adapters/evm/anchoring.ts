@@ -44,6 +44,8 @@ export interface AnchoringOptions {
   readonly everyMs?: number
   /** Hears of a ledger that contradicts the log, once for each such head. */
   readonly onMismatch?: (evidence: Mismatch) => void
+  /** The ledger was looked at, and agrees with the log: at least every `everyMs`, and after each anchor. Anchoring waits for it. */
+  readonly onCompared?: (anchored: AnchoredHead | undefined) => Promise<void>
 }
 
 /** The ledger has a head that this log doesn't have: one of them was rolled back or forked. */
@@ -200,7 +202,7 @@ class Anchorer implements Anchoring {
 
   /** Takes in what the ledger has, and holds it against the log. */
   async #compare(): Promise<void> {
-    const { ledger, log, onMismatch } = this.#options
+    const { ledger, log, onMismatch, onCompared } = this.#options
     const anchored = await ledger.latestHead()
     const root = anchored === undefined ? undefined : await log.rootAt(anchored.size)
     if (anchored !== undefined && (root === undefined || !equalBytes(root, anchored.root))) {
@@ -216,5 +218,6 @@ class Anchorer implements Anchoring {
     }
     this.#mismatch = undefined
     this.#anchored = anchored
+    await onCompared?.(anchored)
   }
 }
