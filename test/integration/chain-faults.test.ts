@@ -166,8 +166,14 @@ describe('a pool whose chain', () => {
     await pool.up()
     await work('elsewhere')
     await problemNow(/not the chain of this pool/)
+    const [told] = await until(() => (pool.upTold.length > 0 ? pool.upTold : undefined))
+    expect(JSON.parse(told!)).toEqual({
+      ledger: { problem: expect.stringContaining('not the chain of this pool') },
+    })
+    expect(pool.upLines).toHaveLength(1)
     expect((await pool.run('ledger', 'status')).stdout).toContain('the pool’s ledger can’t be asked now')
     chain.front.fault = undefined
     expect((await anchored(pool)).problem).toBeUndefined()
+    expect(JSON.parse(pool.upTold.at(-1)!)).toEqual({ ledger: { problem: null } })
   })
 })

@@ -84,7 +84,7 @@ test('the scheme fits the providers that are up; below three, nothing is stored 
   await pool.stop(2)
   const source = await file('with 2', random.bytes(1_000))
   const began = process.hrtime.bigint()
-  const refused = await put(await fresh(), { sources: [source], target: '/home/' }).catch(
+  const refused = await put(await fresh(hasty), { sources: [source], target: '/home/' }).catch(
     (error: unknown) => error,
   )
   expect(refused).toBeInstanceOf(NotEnoughProvidersError)

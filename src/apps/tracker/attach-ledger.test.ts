@@ -5,7 +5,7 @@ import { TrackerPool } from '../../../test/fixtures/tracker-pool.ts'
 import { StepClock } from '../../adapters/evm/testing/step-clock.fixture.ts'
 import { createMemoryLedger } from '../../adapters/memory/memory-ledger.ts'
 import { nodePrimitives as p } from '../../adapters/native/node-primitives.ts'
-import { UnreachableError } from '../../core/open/errors.ts'
+import { UnreachableError, UntrustedError } from '../../core/open/errors.ts'
 import type { BlockRef } from '../../ports/ledger-chain.ts'
 import type { Ledger } from '../../ports/ledger.ts'
 import type { AttachedLedger } from './attach-ledger.ts'
@@ -20,6 +20,7 @@ let attached: AttachedLedger | undefined
 let final: BlockRef | undefined
 let away: boolean
 let statuses: number
+let problems: (string | undefined)[]
 beforeEach(async () => {
   pool = new TrackerPool()
   await pool.found()
@@ -27,14 +28,16 @@ beforeEach(async () => {
   final = undefined
   away = false
   statuses = 0
+  problems = []
 })
 afterEach(async () => {
   await attached?.close()
   pool.close()
 })
 
-/** A chain whose final block a test moves, and that can be away. */
-function attach(): Ledger {
+/** A chain whose final block a test moves, and that can be away; opening it fails with these first. */
+function attach(...failures: readonly Error[]): Ledger {
+  const left = [...failures]
   const { ledger } = createMemoryLedger({ primitives: p })
   const chain: Ledger = {
     ...ledger,
@@ -47,7 +50,12 @@ function attach(): Ledger {
   }
   const { log, names, capacity } = pool.tracker.state
   attached = attachLedger({
-    open: async () => chain,
+    open: async () => {
+      const failure = left.shift()
+      if (failure !== undefined) throw failure
+      return chain
+    },
+    onProblem: (problem) => problems.push(problem),
     pool: Promise.resolve(seedOf('pool')),
     log,
     names,
@@ -98,4 +106,25 @@ test('a head in a block that is not final yet is not told of, and none is while 
   away = true
   await looked()
   await until(async () => (anchor() === undefined ? true : undefined))
+})
+
+test('a ledger that is of another chain is told of at once, one that is away after a while, and its coming once', async () => {
+  const other = new UntrustedError('another chain')
+  const gone = new UnreachableError('the node does not answer')
+  attach(gone, other, other, gone, gone)
+  await until(async () => {
+    clock.advance(60_000)
+    return attached?.access.ledger
+  })
+  expect(problems).toEqual(['another chain', 'the node does not answer', undefined])
+})
+
+test('a chain that is there by the third attempt is nothing to tell', async () => {
+  const gone = new UnreachableError('the node does not answer')
+  attach(gone, gone)
+  await until(async () => {
+    clock.advance(60_000)
+    return attached?.access.ledger
+  })
+  expect(problems).toEqual([])
 })

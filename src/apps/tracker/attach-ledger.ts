@@ -35,6 +35,11 @@ export interface AttachOptions extends AnchoringIntervals {
   readonly names: NameRelay
   /** Brings providers and their capacity there, and its weights to the draws. */
   readonly capacity: CapacityRelay
+  /**
+   * Hears why the ledger can't be opened: at once where waiting doesn't help, else when that goes on for some seconds; of another
+   * reason again, and of `undefined` once it is open after all.
+   */
+  readonly onProblem?: ((problem: string | undefined) => void) | undefined
   readonly clock: Clock
   readonly logger: Logger
 }
@@ -45,6 +50,8 @@ export interface AttachedLedger {
 }
 
 const OPENING = 'the ledger is being opened'
+/** Failures in a row that are told of: an embedded chain starts beside its tracker, and is there by the second attempt. */
+const TOLD_FAILURES = 3
 const FIRST_PAUSE_MS = 1_000
 const LONGEST_PAUSE_MS = 60_000
 
@@ -98,17 +105,27 @@ async function run(
 
 /** The ledger, however long that takes; undefined when the signal aborts first. */
 async function openAgain(
-  { open, pool, clock, logger }: AttachOptions,
+  { open, pool, clock, logger, onProblem }: AttachOptions,
   access: { problem: string | undefined },
   signal: AbortSignal,
 ): Promise<Ledger | undefined> {
   const founded = await Promise.race([pool, aborted(signal)])
   if (founded === undefined) return undefined
+  let told: string | undefined
+  let failures = 0
   for (let pause = FIRST_PAUSE_MS; !signal.aborted; pause = Math.min(2 * pause, LONGEST_PAUSE_MS)) {
     try {
-      return await open(founded)
+      const ledger = await open(founded)
+      if (told !== undefined) onProblem?.(undefined)
+      return ledger
     } catch (error) {
       access.problem = error instanceof AllmendError ? error.message : 'the ledger cannot be opened'
+      failures++
+      const mayPass = error instanceof AllmendError && error.policy === 'retry'
+      if (access.problem !== told && (!mayPass || failures >= TOLD_FAILURES)) {
+        told = access.problem
+        onProblem?.(told)
+      }
       logger.warn({ why: String(error), retryMs: pause }, 'the ledger cannot be opened')
     }
     await sleep(clock, pause, signal)

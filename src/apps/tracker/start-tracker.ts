@@ -22,6 +22,7 @@ import { attachLedger } from './attach-ledger.ts'
 import { readLedgerRecord } from './ledger-record.ts'
 import { openTrackerFolder } from './tracker-folder.ts'
 
+const WITHOUT_CHAIN = 'the tracker was started without its chain'
 /** All IPv4 addresses, a port of the system's choice. */
 const ANYWHERE = '0.0.0.0:0'
 
@@ -35,6 +36,8 @@ export interface StartTrackerOptions {
   /** Opens what the log is anchored in; tried again until it succeeds, and never waited for. */
   readonly ledger?: LedgerFactory
   readonly anchoring?: AnchoringIntervals
+  /** Hears why nothing is anchored: the ledger can't be opened, or isn't there at all in a pool that had one; `undefined` when that is over. */
+  readonly onLedgerProblem?: (problem: string | undefined) => void
   readonly logger: Logger
 }
 
@@ -112,14 +115,17 @@ export async function startTracker(options: StartTrackerOptions): Promise<Runnin
         log,
         names,
         capacity: capacity.relay,
+        onProblem: options.onLedgerProblem,
         logger,
         clock: nodeClock,
         ...options.anchoring,
       })
       ledger = attached.access
       undo.push(() => attached.close())
-    } else if ((await readLedgerRecord(options.folder)) !== undefined)
-      ledger = { ledger: undefined, problem: 'the tracker was started without its chain' }
+    } else if ((await readLedgerRecord(options.folder)) !== undefined) {
+      ledger = { ledger: undefined, problem: WITHOUT_CHAIN }
+      options.onLedgerProblem?.(WITHOUT_CHAIN)
+    }
     const transport = await createTlsTransport({ seed: folder.netSeed, onFault: failed })
     undo.push(() => transport.close())
     const listener = await transport.listen({

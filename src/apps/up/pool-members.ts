@@ -32,7 +32,6 @@ export async function ensureMembers(
   foundingToken: string | undefined,
   tracker: HomeConfig['tracker'],
 ): Promise<void> {
-  await tellMembers(layout, tracker)
   for (const name of names) {
     if ((await openHome(layout.member(name))) !== undefined) continue
     if (foundingToken !== undefined && name === names[0]) await join(layout, name, foundingToken)

@@ -10,6 +10,7 @@ import { nodePrimitives } from '../../adapters/native/node-primitives.ts'
 import { nodeRandom } from '../../adapters/native/node-random.ts'
 import type { HomeConfig } from '../node/home-config.ts'
 import { readIfThere, writePrivateFile } from '../node/private-file.ts'
+import type { ProviderSettings } from '../provider/provider-settings.ts'
 import { parseSettings } from '../provider/provider-settings.ts'
 import { withAdmin } from './pool-members.ts'
 import type { PoolLayout } from './pool-layout.ts'
@@ -37,6 +38,20 @@ export async function existingProviders(layout: PoolLayout): Promise<number[]> {
     .sort((a, b) => a - b)
 }
 
+/** Those of them that the pool has let in. */
+export async function joinedProviders(layout: PoolLayout): Promise<number[]> {
+  const joined: number[] = []
+  for (const number of await existingProviders(layout))
+    if ((await settingsOf(layout.provider(number)))?.logKey !== undefined) joined.push(number)
+  return joined
+}
+
+async function settingsOf(folder: string): Promise<ProviderSettings | undefined> {
+  const file = path.join(folder, 'provider.json')
+  const text = await readIfThere(file)
+  return text === undefined ? undefined : parseSettings(text.toString('utf8'), file)
+}
+
 /** The token for a provider's next start: an invite until it has joined, afterwards only where the tracker is. */
 export async function providerToken(
   layout: PoolLayout,
@@ -45,9 +60,7 @@ export async function providerToken(
 ): Promise<string> {
   const folder = layout.provider(number)
   await fs.mkdir(folder, { recursive: true, mode: 0o700 })
-  const file = path.join(folder, 'provider.json')
-  const text = await readIfThere(file)
-  const settings = text === undefined ? undefined : parseSettings(text.toString('utf8'), file)
+  const settings = await settingsOf(folder)
   if (settings?.logKey === undefined) {
     const operator = await operatorOf(folder)
     return withAdmin(layout, (admin) => inviteProvider(admin, { operator }))
