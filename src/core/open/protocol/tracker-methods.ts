@@ -186,6 +186,8 @@ export const providerView = struct({
   shards: [8, uint()],
   up: [9, bool()],
   pid: [10, optional(uint())],
+  /** Milliseconds since it reported; absent where it hasn't since the tracker's start, and the amounts are the tracker's own count. */
+  reportedAgo: [11, optional(uint())],
 })
 export type ProviderView = ValueOf<typeof providerView>
 
