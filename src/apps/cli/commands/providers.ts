@@ -67,8 +67,8 @@ function shareLines(shares: readonly ProviderShare[], chainAsked: boolean): stri
       .trimEnd(),
   )
   const remark = chainAsked
-    ? 'The ledger takes a report in when the capacity changed, or use or weight by more than 2 %: until then it has an older one.'
-    : 'The chain was not asked: weights are by what providers report.'
+    ? 'The ledger takes a report in when the capacity changed, use by more than 2 % of that, or the weight by more than 2 %.'
+    : 'Weights are by what providers report.'
   return [...table, remark]
 }
 
