@@ -119,11 +119,10 @@ test('a ledger that is of another chain is told of at once, one that is away aft
   expect(problems).toEqual(['another chain', 'the node does not answer', undefined])
 })
 
-test('a chain that is there by the third attempt is nothing to tell', async () => {
-  const gone = new UnreachableError('the node does not answer')
-  attach(gone, gone)
+test('a chain that is there by the second attempt is nothing to tell', async () => {
+  attach(new UnreachableError('the node does not answer'))
   await until(async () => {
-    clock.advance(60_000)
+    clock.advance(1_000)
     return attached?.access.ledger
   })
   expect(problems).toEqual([])

@@ -50,8 +50,8 @@ export interface AttachedLedger {
 }
 
 const OPENING = 'the ledger is being opened'
-/** Failures in a row that are told of: an embedded chain starts beside its tracker, and is there by the second attempt. */
-const TOLD_FAILURES = 3
+/** For so long a failure that may pass is not told: an embedded chain starts beside its tracker, and is there by the second attempt. */
+const TOLD_AFTER_MS = 3_000
 const FIRST_PAUSE_MS = 1_000
 const LONGEST_PAUSE_MS = 60_000
 
@@ -112,7 +112,7 @@ async function openAgain(
   const founded = await Promise.race([pool, aborted(signal)])
   if (founded === undefined) return undefined
   let told: string | undefined
-  let failures = 0
+  const began = clock.monotonic()
   for (let pause = FIRST_PAUSE_MS; !signal.aborted; pause = Math.min(2 * pause, LONGEST_PAUSE_MS)) {
     try {
       const ledger = await open(founded)
@@ -120,9 +120,9 @@ async function openAgain(
       return ledger
     } catch (error) {
       access.problem = error instanceof AllmendError ? error.message : 'the ledger cannot be opened'
-      failures++
       const mayPass = error instanceof AllmendError && error.policy === 'retry'
-      if (access.problem !== told && (!mayPass || failures >= TOLD_FAILURES)) {
+      const isLong = clock.monotonic() - began >= TOLD_AFTER_MS
+      if (access.problem !== told && (!mayPass || isLong)) {
         told = access.problem
         onProblem?.(told)
       }
