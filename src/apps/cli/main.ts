@@ -10,8 +10,6 @@ import { createProgram } from './program.ts'
 import { stopSignals } from './stop-signals.ts'
 
 collectLess(COMMAND_HEAP_GROWTH)
-// Processes that this one starts find it, also those of a first `up`.
-flushCompileCache()
 
 function version(): string {
   const manifest: unknown = JSON.parse(
@@ -40,7 +38,9 @@ if (process.channel !== undefined) {
 const args = process.argv.slice(2)
 const json = args.includes('--json')
 try {
-  const program = createProgram(version(), stopSignals())
+  const program = await createProgram(version(), args, stopSignals())
+  // Processes that this one starts find it, also those of a first `up`.
+  flushCompileCache()
   if (json)
     for (const command of [program, ...program.commands, ...program.commands.flatMap((one) => one.commands)])
       command.configureOutput({ writeErr: () => {} })
