@@ -67,6 +67,11 @@ async function headsInChain({ contracts }: LedgerStatus): Promise<number[]> {
   return sizes
 }
 
+/** Requests that hang; they end as connections to a node do that is started again. */
+const hanging: (() => void)[] = []
+const hang: NonNullable<FaultyRpc['fault']> = () =>
+  new Promise((_, reject) => hanging.push(() => reject(new Error('started again'))))
+
 /** Answers the hash and a receipt for every transaction, and keeps them all to itself. */
 function swallow(): NonNullable<FaultyRpc['fault']> {
   return async (method, [first], pass) => {
@@ -92,7 +97,7 @@ const FAULTS: readonly {
   { what: 'is down', fault: () => down, words: /node does not answer/ },
   {
     what: 'never answers',
-    fault: () => () => new Promise(() => undefined),
+    fault: () => hang,
     words: /node does not answer/,
   },
   { what: 'lies about receipts', fault: swallow, words: /says one thing and shows another/ },
@@ -123,6 +128,7 @@ describe('a pool whose chain', () => {
       await work(`still ${what}`)
     } finally {
       chain.front.fault = undefined
+      for (const end of hanging.splice(0)) end()
     }
     const after = await anchored(pool)
     expect(after.problem).toBeUndefined()

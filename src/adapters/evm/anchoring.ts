@@ -15,7 +15,7 @@ import type { Logger } from '../../ports/logger.ts'
 
 export const DEFAULT_EVERY_ENTRIES = 1_000
 export const DEFAULT_EVERY_MS = 60_000
-/** After a failure; doubled each time up to the longest. */
+/** After a failure; doubled each time, up to the longest or what lies between anchors anyway. */
 const FIRST_PAUSE_MS = 1_000
 const LONGEST_PAUSE_MS = 60_000
 
@@ -141,6 +141,7 @@ class Anchorer implements Anchoring {
   }
 
   async #run(): Promise<void> {
+    const longest = Math.min(LONGEST_PAUSE_MS, Math.max(FIRST_PAUSE_MS, this.#everyMs))
     let pause = 0
     while (!this.#closing.signal.aborted) {
       try {
@@ -149,7 +150,7 @@ class Anchorer implements Anchoring {
         await this.#sleep(this.#everyMs, true)
       } catch (error) {
         if (error instanceof CancelledError) continue
-        pause = Math.min(LONGEST_PAUSE_MS, pause === 0 ? FIRST_PAUSE_MS : pause * 2)
+        pause = Math.min(longest, pause === 0 ? FIRST_PAUSE_MS : pause * 2)
         await this.#sleep(pause, false)
       }
     }
