@@ -2,7 +2,7 @@
  * Sends one stripe: places it, hands every shard to its provider, places anew what fails, and reports what is durable.
  * Invariants:
  * - a stripe is sealed only with at least the happy threshold of shards acknowledged, each by another provider.
- * - it waits up to `TARGET_WAIT_MS` for all n shards once it is happy, and fails when nothing got on for as long: no shard was
+ * - it waits up to `waitMs` for all n shards once it is happy, and fails when nothing got on for as long: no shard was
  *   stored, and no byte went out that its provider was not sent before. So a slow line fails nothing, and one that is sent the same
  *   again and again does.
  */
@@ -25,7 +25,7 @@ import { happyThreshold, stripeId } from '../../core/open/stripe.ts'
 import type { Client } from '../client.ts'
 import { throwIfCancelled } from '../concurrency.ts'
 
-/** How long a put waits for the last shards of a stripe, or for a provider to come back. */
+/** How long a put waits for the last shards of a stripe, or for a provider to come back, unless it is told. */
 export const TARGET_WAIT_MS = 10_000
 const RETRY_MS = 500
 const WATCH_MS = 100
@@ -39,6 +39,7 @@ export interface StripeToSend {
   readonly blobs: readonly BlobPlace[]
   /** An earlier run planned this very stripe: ask what is there before sending. */
   readonly resumed: boolean
+  readonly waitMs: number
 }
 
 export interface StripeEvents {
@@ -85,8 +86,8 @@ export async function sendStripe(
   const gaveUp = () => {
     const now = clock.monotonic()
     if (stop.signal.aborted) return true
-    if (happySince !== undefined) return now - happySince >= TARGET_WAIT_MS
-    return now - lastProgress >= TARGET_WAIT_MS
+    if (happySince !== undefined) return now - happySince >= job.waitMs
+    return now - lastProgress >= job.waitMs
   }
   const markStored = (index: number, provider: Uint8Array) => {
     for (const [other, holder] of stored)
@@ -183,7 +184,7 @@ async function place(
   job: StripeToSend,
   signal: AbortSignal | undefined,
 ): Promise<Map<number, Target>> {
-  const until = client.clock.monotonic() + TARGET_WAIT_MS
+  const until = client.clock.monotonic() + job.waitMs
   for (;;) {
     try {
       const answer = await client.tracker.call(placeStripe, { space: job.space, stripe: job.stripe })
