@@ -3,6 +3,7 @@
  * - `update` makes a new tree beside the old one: a snapshot taken before is whole again by `restore`.
  * - stored pages are those of one tree: what `unsaved` gives is made durable in one transaction, then `saved` is called. Several
  *   batches may go by in between, since the top pages change with each; after a crash the entries since then are applied again.
+ *   Or several saves may go by in one transaction that reads what it wrote: `restore` undoes them with it.
  * - a page that isn't the one its reference names is damage (FolderError), never served.
  */
 import { equalBytes, toHex } from '../bytes.ts'
@@ -83,6 +84,8 @@ export class MapTree implements MapReader {
   }
 
   get(key: Uint8Array): MapLeaf | undefined {
+    // What is read stays; whoever looks up thousands, in their order, needs each page once.
+    if (this.#updates === 0) this.#letGo()
     return leafAt(this, key)
   }
 
@@ -103,6 +106,11 @@ export class MapTree implements MapReader {
     const view = new MapView(this.#hash, this.#pages, this.#top, (released) => this.#views.delete(released))
     this.#views.add(view)
     return view
+  }
+
+  /** Whether there are more nodes in memory than there should be: to be saved soon. */
+  get isFull(): boolean {
+    return this.#resident > this.#maxResident
   }
 
   /** Updates since the last save: what would have to be applied again, and what memory holds on to. */
@@ -136,15 +144,13 @@ export class MapTree implements MapReader {
     return { top: encodeTop(this.#hash, this.#top), pages }
   }
 
-  /** To be called once what `unsaved` gave is durable: memory may be let go from then on. */
+  /** To be called once what `unsaved` gave is stored: memory may be let go from then on. */
   saved(): void {
     this.#updates = 0
     this.#vanished = new Map()
     if (this.#top === undefined) return
     markSaved(this.#top)
-    if (this.#resident <= this.#maxResident) return
-    this.#resident = 0
-    this.#top = this.#prune(this.#top)
+    this.#letGo()
   }
 
   snapshot(): MapSnapshot {
@@ -153,12 +159,18 @@ export class MapTree implements MapReader {
     return state as unknown as MapSnapshot
   }
 
-  /** Forgets all updates since; for a transaction that failed. None may have been saved in between. */
+  /** Forgets all updates since; for a transaction that failed, with what was saved in it. */
   restore(taken: MapSnapshot): void {
     const { top, updates, vanished } = taken as unknown as State
     this.#top = top
     this.#updates = updates
     this.#vanished = new Map(vanished)
+  }
+
+  #letGo(): void {
+    if (this.#top === undefined || !this.isFull) return
+    this.#resident = 0
+    this.#top = this.#prune(this.#top)
   }
 
   #load(node: MapBranch | MapReference): MapBranch {
