@@ -3,7 +3,7 @@
  * that, and ends when the pipe to its supervisor closes, so that no role outlives a killed supervisor.
  */
 import { setTimeout as delay } from 'node:timers/promises'
-import { ROLE_HEAP_GROWTH, collectLess } from '../node/collect-less.ts'
+import { PROVIDER_HEAP_GROWTH, ROLE_HEAP_GROWTH, collectLess } from '../node/collect-less.ts'
 import type { CommandContext } from './context.ts'
 import type { Output } from './output.ts'
 
@@ -37,7 +37,7 @@ export async function runRole(
   role: string,
   start: (tell: (news: RoleNews) => void) => Promise<StartedRole>,
 ): Promise<void> {
-  collectLess(ROLE_HEAP_GROWTH)
+  collectLess(role === 'provider' ? PROVIDER_HEAP_GROWTH : ROLE_HEAP_GROWTH)
   const supervised = process.env[SUPERVISED] === '1'
   const stopped = supervised ? supervisorGone(signal) : aborted(signal)
   const early: RoleNews[] = []

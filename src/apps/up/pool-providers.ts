@@ -17,17 +17,6 @@ import type { PoolLayout } from './pool-layout.ts'
 import type { RoleCommand } from './role-process.ts'
 
 const LOOPBACK = '127.0.0.1:0'
-/**
- * MiB of young heap. What a socket receives lies in fresh buffers, which are garbage a moment later; V8 looks for such when there is
- * a multiple of this: with its default of 16 a busy provider takes 180 MB instead of 130, and no less time.
- */
-const YOUNG_HEAP_MIB = 1
-/**
- * MiB of old heap. A provider never needs a tenth of it, but V8 lets garbage grow to four times what lives where it may take
- * gigabytes, and to less than half as much more here: 40 MB less while witnessing a large batch.
- */
-const OLD_HEAP_MIB = 256
-
 /** Numbers of the providers in the folder, ascending. */
 export async function existingProviders(layout: PoolLayout): Promise<number[]> {
   await fs.mkdir(layout.providers, { recursive: true, mode: 0o700 })
@@ -92,7 +81,7 @@ export function providerCommand(
       `--name=${id}`,
       `--log-file=${log}`,
     ],
-    env: { ALLMEND_JOIN: token, NODE_OPTIONS: nodeOptions() },
+    env: { ALLMEND_JOIN: token },
     log,
   }
 }
@@ -108,11 +97,4 @@ async function operatorOf(folder: string): Promise<Uint8Array> {
     await writePrivateFile(file, `${toHex(seed)}\n`)
   }
   return taggedHash(nodePrimitives, 'operator', nodePrimitives.ed25519Public(seed))
-}
-
-/** Given in the environment, so that the process's own arguments stay those of the command. */
-function nodeOptions(): string {
-  const given = process.env.NODE_OPTIONS
-  const own = `--max-semi-space-size=${YOUNG_HEAP_MIB} --max-old-space-size=${OLD_HEAP_MIB}`
-  return given === undefined ? own : `${given} ${own}`
 }
