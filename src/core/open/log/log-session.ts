@@ -21,6 +21,7 @@ import {
 } from './entry.ts'
 import type { LogStorageWriter } from './log-storage.ts'
 import { LogTree } from './log-tree.ts'
+import type { MapLeaf } from './map-node.ts'
 import type { MapSnapshot, MapUpdate } from './map-tree.ts'
 import { MapTree } from './map-tree.ts'
 import type { MapTouch, ReplayObject, Replayed } from './replay/replay-entry.ts'
@@ -152,7 +153,7 @@ export class LogSession {
   }
 
   #log({ kind, time, body, signatures }: Submission, replayed: Replayed | undefined): Logged {
-    const touched = this.#touches(replayed?.touched ?? [])
+    const touched = this.#touches(replayed?.touched ?? [], (key) => this.map.get(key))
     const logged = this.#encode({ kind, time, body, signatures }, touched)
     this.#storage.putLeaf(this.size, { leaf: logged.leaf, touches: encodeTouches(touched) })
     this.#append(logged, replayed)
@@ -187,7 +188,7 @@ export class LogSession {
     const isHeads = entry.kind === ENTRY_KIND.heads
     const replayed = isHeads ? undefined : this.#replayOrVoid({ ...entry, changes } as ReplayObject)
     if (isHeads) this.#followHeads(entry, changes)
-    const touched = this.#touches(replayed?.touched ?? [])
+    const touched = this.#touches(replayed?.touched ?? [], (key) => this.map.peek(key))
     if (!equalBytes(touchedRoot(this.#primitives.sha256, touched), entry.touched))
       throw new UntrustedError('what an entry touches does not follow from the log', { index: entry.index })
     const hash = entryHash(this.#primitives.sha256, leaf)
@@ -232,9 +233,9 @@ export class LogSession {
   }
 
   /** What stands at these keys now, which is what the entry's touches name. */
-  #touches(touched: readonly MapTouch[]): Touch[] {
+  #touches(touched: readonly MapTouch[], inMap: (key: Uint8Array) => MapLeaf | undefined): Touch[] {
     return touched.map(({ key, name, isRemoved }) => {
-      const before = this.#waiting.get(name) ?? this.map.get(key)
+      const before = this.#waiting.get(name) ?? inMap(key)
       return before?.value === undefined
         ? [key, 0, ZERO_ID, isRemoved]
         : [key, before.index, before.value, isRemoved]

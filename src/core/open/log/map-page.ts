@@ -8,7 +8,7 @@
  */
 import { FolderError } from '../errors.ts'
 import type { HashFunction } from '../merkle.ts'
-import { MAP_HASH_BYTES } from './map-hash.ts'
+import { MAP_HASH_BYTES, bitAt } from './map-hash.ts'
 import { MAP_KEY_BYTES } from './map-key.ts'
 import type { MapBranch, MapLeaf, MapNode, MapReference } from './map-node.ts'
 import { BRANCH, LEAF, REFERENCE, hashOf, pathOf } from './map-node.ts'
@@ -105,6 +105,43 @@ export function decodePage(bytes: Uint8Array, reference: MapReference): { top: M
   const shared = Math.floor(node.depth / 8)
   for (let i = 0; i < shared; i++) if (node.path[i] !== reference.path[i]) damaged()
   return { top: node, nodes: count }
+}
+
+/**
+ * What a page says of a key without decoding the rest: the only leaf or reference that can lead to it. `reference` names the page;
+ * throws FolderError where it is another one.
+ */
+export function findInPage(
+  bytes: Uint8Array,
+  { depth, hash }: MapReference,
+  key: Uint8Array,
+): MapLeaf | MapReference {
+  const isNamed = bytes[0] === BRANCH && bytes[1] === depth && hash.every((byte, i) => bytes[2 + i] === byte)
+  if (!isNamed) damaged()
+  let at = 0
+  while (bytes[at] === BRANCH) {
+    const isRight = bitAt(key, bytes[at + 1]!) === 1
+    at += BRANCH_BYTES
+    if (isRight) at = endOfNode(bytes, at)
+  }
+  const { node } = decodeNodes(bytes.subarray(at, endOfNode(bytes, at)))
+  return node.kind === BRANCH ? damaged() : node
+}
+
+/** Where the node that begins here ends, with all below it. */
+function endOfNode(bytes: Uint8Array, start: number): number {
+  let at = start
+  for (let left = 1; left > 0; left--) {
+    const kind = bytes[at]
+    if (kind === LEAF) at += LEAF_BYTES
+    else if (kind === BRANCH || kind === REFERENCE) {
+      const depth = bytes[at + 1] ?? 0
+      at += BRANCH_BYTES
+      if (kind === BRANCH) left += 2
+      else at += Math.ceil(depth / 8)
+    } else damaged()
+  }
+  return at > bytes.length ? damaged() : at
 }
 
 /** All nodes that these bytes are. */

@@ -6,12 +6,13 @@
  *   Or several saves may go by in one transaction that reads what it wrote: `restore` undoes them with it.
  * - a page that isn't the one its reference names is damage (FolderError), never served.
  */
-import { equalBytes, toHex } from '../bytes.ts'
+import { equalBytes, nameOf, toHex } from '../bytes.ts'
+import { FolderError } from '../errors.ts'
 import type { HashFunction } from '../merkle.ts'
 import { EMPTY_MAP_ROOT, bitAt, sharedBits } from './map-hash.ts'
 import type { MapBranch, MapLeaf, MapNode, MapReference } from './map-node.ts'
 import { BRANCH, LEAF, REFERENCE, hashOf, pathOf } from './map-node.ts'
-import { decodeTop, encodePage, encodeTop, isInPage, pageOf } from './map-page.ts'
+import { decodeTop, encodePage, encodeTop, findInPage, isInPage, pageOf } from './map-page.ts'
 import type { MapPageReader, MapReader } from './map-view.ts'
 import { MapView, leafAt, loadBranch } from './map-view.ts'
 
@@ -65,6 +66,8 @@ export class MapTree implements MapReader {
   readonly #views = new Set<MapView>()
   /** Pages from which branches vanished since the last save, by prefix. */
   #vanished = new Map<string, Uint8Array>()
+  /** The page that was looked into last, by the length of its prefix: on the way to the next key most are the same. */
+  #recent: { readonly name: string; readonly bytes: Uint8Array }[] = []
 
   /** `top` is the stored top of the map, no bytes for the empty one. */
   constructor(hash: HashFunction, pages: MapPageReader, top: Uint8Array, maxResident = MAX_RESIDENT) {
@@ -84,9 +87,18 @@ export class MapTree implements MapReader {
   }
 
   get(key: Uint8Array): MapLeaf | undefined {
-    // What is read stays; whoever looks up thousands, in their order, needs each page once.
-    if (this.#updates === 0) this.#letGo()
     return leafAt(this, key)
+  }
+
+  /** The same, keeping nothing of it in memory but the pages on the way: for many keys in their order. */
+  peek(key: Uint8Array): MapLeaf | undefined {
+    let node = this.#top
+    while (node !== undefined && node.kind !== LEAF) {
+      if (sharedBits(node.path, key) < node.depth) return undefined
+      if (node.kind === REFERENCE) node = findInPage(this.#recentPage(node), node, key)
+      else node = bitAt(key, node.depth) === 0 ? node.left : node.right
+    }
+    return node !== undefined && equalBytes(node.key, key) ? node : undefined
   }
 
   /** The left (0) or right (1) child of a branch, read from its page where necessary. */
@@ -148,6 +160,7 @@ export class MapTree implements MapReader {
   saved(): void {
     this.#updates = 0
     this.#vanished = new Map()
+    this.#recent = []
     if (this.#top === undefined) return
     markSaved(this.#top)
     this.#letGo()
@@ -165,6 +178,18 @@ export class MapTree implements MapReader {
     this.#top = top
     this.#updates = updates
     this.#vanished = new Map(vanished)
+    this.#recent = []
+  }
+
+  #recentPage(node: MapReference): Uint8Array {
+    const prefix = pageOf(node)
+    const name = nameOf(prefix)
+    const recent = this.#recent[prefix.length]
+    if (recent?.name === name) return recent.bytes
+    const bytes = this.#pages.page(prefix)
+    if (bytes === undefined) throw new FolderError('a page of the map is missing', { prefix })
+    this.#recent[prefix.length] = { name, bytes }
+    return bytes
   }
 
   #letGo(): void {

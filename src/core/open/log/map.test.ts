@@ -90,8 +90,11 @@ describe('map', () => {
             expect(toHex(tree.root)).toBe(toHex(naiveMapRoot([...model.values()])))
             if (then !== 'go on') pages.save(tree)
             if (then === 'reopen') tree = new MapTree(hash, pages, pages.top, 0)
-            for (const leaf of model.values())
-              expect(toHex(tree.get(leaf.key)!.value)).toBe(toHex(leaf.value))
+            for (const { key } of [...batch, ...model.values()]) {
+              const wanted = model.get(toHex(key))?.value
+              expect(tree.peek(key)?.value).toEqual(wanted)
+              expect(tree.get(key)?.value).toEqual(wanted)
+            }
           }
           pages.save(tree)
           // One map has one stored form, whatever way led to it.
@@ -142,8 +145,11 @@ describe('map', () => {
               expect(toHex(tree.root)).toBe(root)
             } else applied(model, batch)
             expect(toHex(tree.root)).toBe(toHex(naiveMapRoot([...model.values()])))
-            for (const leaf of model.values())
-              expect(toHex(tree.get(leaf.key)!.value)).toBe(toHex(leaf.value))
+            for (const { key } of [...batch, ...model.values()]) {
+              const wanted = model.get(toHex(key))?.value
+              expect(tree.peek(key)?.value).toEqual(wanted)
+              expect(tree.get(key)?.value).toEqual(wanted)
+            }
             for (const [prefix, bytes] of own)
               if (bytes === undefined) pages.kept.delete(prefix)
               else pages.kept.set(prefix, bytes)
