@@ -9,6 +9,8 @@ export interface PutParameters {
   readonly target: string
   readonly onProgress?: (progress: PutProgress) => void
   readonly signal?: AbortSignal
+  /** How long to wait for providers to come back, for the last shards of a stripe, or for anything at all to get on, ms; default 10,000. */
+  readonly waitMs?: number
 }
 
 export interface PutProgress {

@@ -58,7 +58,7 @@ export interface CapacityReport {
   readonly used: number
   /** Rises with every report. */
   readonly seq: number
-  /** 65 bytes. */
+  /** 64 bytes r, s, as ECDSA gives them. */
   readonly signature: Uint8Array
 }
 

@@ -181,7 +181,7 @@ export function ledgerConformance(name: string, setup: () => Promise<LedgerUnder
       expect(await ledger.isReportSigned(await report(0, 500, 0, 1), reporter)).toBe(true)
       expect(await ledger.isReportSigned(wrong, reporter)).toBe(false)
       expect(await ledger.isReportSigned(await report(0, 500, 0, 1), reports.addressOf(key(101)))).toBe(false)
-      for (const signature of [bytes(65, 27), bytes(64, 1), bytes(65, 255)])
+      for (const signature of [bytes(63, 1), bytes(64, 1), bytes(64, 255), bytes(65, 27)])
         expect(await ledger.isReportSigned({ ...wrong, signature }, reporter)).toBe(false)
       await expect(ledger.reportCapacity([wrong])).rejects.toThrow(DeniedError)
       const first = await Promise.all([0, 1, 2, 3, 4, 5].map((i) => report(i, 500 + 100 * i, 100, 1)))

@@ -132,7 +132,7 @@ describe('reporting', () => {
       signReport: (domain, { capacity, used, seq }) =>
         failing
           ? Promise.reject(new InternalError('no key'))
-          : Promise.resolve(new Uint8Array(65).fill(domain.chainId + capacity + used + seq - far)),
+          : Promise.resolve(new Uint8Array(64).fill(domain.chainId + capacity + used + seq - far)),
     })
     const contract = new Uint8Array(20)
     asks = [{ chainId: 5, contract, seq: far }]
@@ -143,7 +143,7 @@ describe('reporting', () => {
     await pool.clock.sleeperAt(FIRST_RETRY_MS)
     pool.clock.advance(FIRST_RETRY_MS)
     await nextReport()
-    const signed = { capacity: 0, used: 0, seq: far + 1, signature: new Uint8Array(65).fill(6) }
+    const signed = { capacity: 0, used: 0, seq: far + 1, signature: new Uint8Array(64).fill(6) }
     expect(reports.map((report) => report.signed)).toEqual([undefined, signed, undefined])
     failing = true
     asks = [{ chainId: 5, contract, seq: far + 1 }]

@@ -18,7 +18,7 @@ export type ReportBody = Pick<CapacityReport, 'id' | 'capacity' | 'used' | 'seq'
 export interface LedgerReportsParts {
   readonly id: Uint8Array
   readonly clock: Clock
-  /** 65 bytes, by the key whose address the provider's record names. */
+  /** 64 bytes, by the key whose address the provider's record names. */
   readonly sign: (domain: SigningDomain, body: ReportBody) => Promise<Uint8Array>
 }
 

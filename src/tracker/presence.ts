@@ -19,8 +19,8 @@ export interface ProviderReport {
 
 interface Seen extends ProviderReport {
   readonly connection: Connection | undefined
-  /** Monotonic milliseconds. */
-  readonly at: number
+  /** Monotonic milliseconds; undefined where it hasn't reported. */
+  readonly at: number | undefined
 }
 
 export class Presence {
@@ -50,12 +50,19 @@ export class Presence {
 
   /** What was known of a provider before it reported: shown, but never up. */
   recall(provider: Uint8Array, report: ProviderReport): void {
-    this.#seen.set(toHex(provider), { ...report, connection: undefined, at: 0 })
+    this.#seen.set(toHex(provider), { ...report, connection: undefined, at: undefined })
   }
 
   isUp(provider: Uint8Array): boolean {
     const seen = this.#seen.get(toHex(provider))
-    return seen?.connection !== undefined && this.#clock.monotonic() - seen.at < REPORT_TIMEOUT_MS
+    if (seen?.connection === undefined || seen.at === undefined) return false
+    return this.#clock.monotonic() - seen.at < REPORT_TIMEOUT_MS
+  }
+
+  /** Milliseconds since its last report; undefined where it hasn't reported. */
+  reportedAgo(provider: Uint8Array): number | undefined {
+    const at = this.#seen.get(toHex(provider))?.at
+    return at === undefined ? undefined : Math.round(this.#clock.monotonic() - at)
   }
 
   last(provider: Uint8Array): ProviderReport | undefined {

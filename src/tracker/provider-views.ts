@@ -24,5 +24,6 @@ export function providerViewOf(state: TrackerState, row: ProviderRow): ProviderV
     shards: last?.shards ?? 0,
     up: state.presence.isUp(row.id),
     pid: last?.pid,
+    reportedAgo: state.presence.reportedAgo(row.id),
   }
 }

@@ -45,9 +45,10 @@ async function settled(wanted: (bytes: number) => boolean): Promise<number> {
   })
 }
 
+let targets = 0
 /** Gets a remote folder and returns what came. */
 async function fetched(remote: string): Promise<TreeRecord> {
-  const target = pool.at('out')
+  const target = pool.at(`out-${targets++}`)
   const { failed } = await pool.json<GetResult>('get', remote, target)
   expect(failed).toEqual([])
   const record = recordTree(target)
@@ -132,11 +133,17 @@ it(`loses nothing through ${ROUNDS} kills in the middle of put (ALLMEND_SEED=${S
 
     const second = await pool.json<PutResult>('put', source(name), '/home/')
     expect(second.problems, told).toEqual([])
-    expect(differences(tree, await fetched(`/home/${name}`)), told).toEqual([])
+    const [earlier, known] = [...acknowledged][random.below(acknowledged.size)]!
+    const [came, stayed, after] = await Promise.all([
+      fetched(`/home/${name}`),
+      fetched(`/home/${earlier}`),
+      // What is told as sent was missing: as soon as the providers have reported, they hold so much more.
+      settled((now) => now >= arrived + second.sentBytes),
+    ])
+    expect(differences(tree, came), told).toEqual([])
+    expect(differences(known, stayed), `${told}: ${earlier}`).toEqual([])
     acknowledged.set(name, tree)
     fs.rmSync(source(name), { recursive: true })
-    // What is told as sent was missing: as soon as the providers have reported, they hold so much more.
-    const after = await settled((now) => now >= arrived + second.sentBytes)
     expect(second.sentBytes, `${told}: sent again`).toBeLessThanOrEqual(after - arrived)
     const total = after - used
     const most = mostStored(victim, expected)
@@ -145,9 +152,6 @@ it(`loses nothing through ${ROUNDS} kills in the middle of put (ALLMEND_SEED=${S
       `${told}: exit ${code}, ${arrived - used} arrived, ${second.sentBytes} sent then, ${total} in all`,
     )
     used = after
-
-    const [earlier, known] = [...acknowledged][random.below(acknowledged.size)]!
-    expect(differences(known, await fetched(`/home/${earlier}`)), `${told}: ${earlier}`).toEqual([])
   }
 
   for (const [name, tree] of acknowledged)

@@ -67,6 +67,11 @@ async function headsInChain({ contracts }: LedgerStatus): Promise<number[]> {
   return sizes
 }
 
+/** Requests that hang; they end as connections to a node do that is started again. */
+const hanging: (() => void)[] = []
+const hang: NonNullable<FaultyRpc['fault']> = () =>
+  new Promise((_, reject) => hanging.push(() => reject(new Error('started again'))))
+
 /** Answers the hash and a receipt for every transaction, and keeps them all to itself. */
 function swallow(): NonNullable<FaultyRpc['fault']> {
   return async (method, [first], pass) => {
@@ -92,7 +97,7 @@ const FAULTS: readonly {
   { what: 'is down', fault: () => down, words: /node does not answer/ },
   {
     what: 'never answers',
-    fault: () => () => new Promise(() => undefined),
+    fault: () => hang,
     words: /node does not answer/,
   },
   { what: 'lies about receipts', fault: swallow, words: /says one thing and shows another/ },
@@ -123,6 +128,7 @@ describe('a pool whose chain', () => {
       await work(`still ${what}`)
     } finally {
       chain.front.fault = undefined
+      for (const end of hanging.splice(0)) end()
     }
     const after = await anchored(pool)
     expect(after.problem).toBeUndefined()
@@ -166,8 +172,14 @@ describe('a pool whose chain', () => {
     await pool.up()
     await work('elsewhere')
     await problemNow(/not the chain of this pool/)
+    const [told] = await until(() => (pool.upTold.length > 0 ? pool.upTold : undefined))
+    expect(JSON.parse(told!)).toEqual({
+      ledger: { problem: expect.stringContaining('not the chain of this pool') },
+    })
+    expect(pool.upLines).toHaveLength(1)
     expect((await pool.run('ledger', 'status')).stdout).toContain('the pool’s ledger can’t be asked now')
     chain.front.fault = undefined
     expect((await anchored(pool)).problem).toBeUndefined()
+    expect(JSON.parse(pool.upTold.at(-1)!)).toEqual({ ledger: { problem: null } })
   })
 })

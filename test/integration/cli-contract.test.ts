@@ -257,7 +257,7 @@ test('a full pool is told and loses nothing; another provider is enough to go on
   fs.writeFileSync(pool.at('small'), bytes.subarray(0, 5_000_000))
   fs.writeFileSync(pool.at('large'), bytes)
   expect((await pool.run('put', pool.at('small'), '/home/')).code).toBe(0)
-  const full = await pool.run('put', pool.at('large'), '/home/')
+  const full = await pool.run('put', pool.at('large'), '/home/', '--wait', '3')
   expect(full.code, full.stderr).toBe(6)
   expect(full.stderr).toMatch(/full/)
   expect((await pool.run('stat', '/home/large')).code).toBe(3)

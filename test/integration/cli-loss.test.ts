@@ -101,7 +101,7 @@ describe('put', () => {
   test('notices a death, says what is missing, and heals when it is run again', async () => {
     const file = pool.at('while dying')
     fs.writeFileSync(file, seededRandom().bytes(70_000_000))
-    const { command, reached } = startPut(pool, file, [])
+    const { command, reached } = startPut(pool, file, [], ['--wait', '3'])
     await reached(1)
     const [slowest] = [...PROVIDERS].sort((a, b) => bytesOnDisk(pool, a) - bytesOnDisk(pool, b))
     await pool.kill(slowest!)
@@ -139,7 +139,7 @@ describe('put', () => {
     await pool.kill('3')
     await pool.providersUp(2)
     fs.writeFileSync(pool.at('with 2'), random.bytes(1_000_000))
-    const refused = await pool.run('put', pool.at('with 2'), '/home/')
+    const refused = await pool.run('put', pool.at('with 2'), '/home/', '--wait', '1')
     expect(refused.code).toBe(6)
     expect(refused.stderr).toMatch(/only 2 of 6 providers are up; storing safely needs at least 3/)
     expect((await pool.run('stat', '/home/with 2')).code).toBe(3)

@@ -11,6 +11,8 @@ interface Shares {
   readonly source: string
   readonly providers: readonly {
     readonly state: string
+    readonly reported: { readonly capacity: number; readonly used: number; readonly ago?: number }
+    readonly ledger?: { readonly capacity: number; readonly used: number; readonly ago?: number }
     readonly weight: number
     readonly expected: number
   }[]
@@ -36,9 +38,18 @@ describe('a pool and its embedded chain', () => {
       expect(await pool.run('put', pool.at(name), '/home/')).toMatchObject({ code: 0 })
     }
     await putSome('one')
-    const { source, providers } = await pool.json<Shares>('providers')
+    const { source, providers } = await until(async () => {
+      const found = await pool.json<Shares>('providers')
+      return found.providers.every(({ reported }) => reported.used > 0) ? found : undefined
+    })
     expect([source, providers.length]).toEqual(['chain', 6])
     expect(providers.every(({ weight }) => weight > 9_000)).toBe(true)
+    for (const { reported, ledger } of providers) {
+      // A megabyte of ten gigabytes is no step that the ledger takes.
+      expect(reported).toEqual({ capacity: 10e9, used: reported.used, ago: expect.any(Number) })
+      expect(ledger).toEqual({ capacity: expect.any(Number), used: 0, ago: expect.any(Number) })
+      expect(reported.capacity - ledger!.capacity).toBeLessThan(1 << 20)
+    }
     expect(providers.reduce((sum, { expected }) => sum + expected, 0)).toBeCloseTo(1)
     expect(await pool.json<Placements>('ledger', 'placements')).toMatchObject({
       chainAsked: true,

@@ -9,6 +9,7 @@ import { get } from '../../src/client/get.ts'
 import { list } from '../../src/client/list.ts'
 import { put } from '../../src/client/put.ts'
 import type { PutProgress } from '../../src/client/put-parameters.ts'
+import { TARGET_WAIT_MS } from '../../src/client/upload/stripe-sender.ts'
 import { status } from '../../src/client/status.ts'
 import {
   CapacityError,
@@ -16,8 +17,10 @@ import {
   NotEnoughProvidersError,
   NotEnoughShardsError,
 } from '../../src/core/open/errors.ts'
+import { putShard } from '../../src/core/open/protocol/provider-methods.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import type { Liar } from '../fixtures/lying-provider.ts'
+import { Meddler, meddlingTransport } from '../fixtures/meddling-transport.ts'
 import { randomFrom, seededRandom } from '../fixtures/seeded-random.ts'
 import type { TestPool, TestPoolOptions } from '../fixtures/test-pool.ts'
 import { startTestPool } from '../fixtures/test-pool.ts'
@@ -81,7 +84,7 @@ test('the scheme fits the providers that are up; below three, nothing is stored 
   await pool.stop(2)
   const source = await file('with 2', random.bytes(1_000))
   const began = process.hrtime.bigint()
-  const refused = await put(await fresh(), { sources: [source], target: '/home/' }).catch(
+  const refused = await put(await fresh(hasty), { sources: [source], target: '/home/' }).catch(
     (error: unknown) => error,
   )
   expect(refused).toBeInstanceOf(NotEnoughProvidersError)
@@ -228,6 +231,27 @@ test('providers that refuse, stall or spoil what they are given do not hold up a
   const { problems } = await check(await fresh(), { readData: true })
   expect(problems).toEqual([])
 }, 120_000)
+
+test('a line so slow that no shard of a stripe arrives within the wait fails no put', async () => {
+  await start({ providers: 3 })
+  const source = await file('slow', randomFrom(10).bytes(2_000_000))
+  let skipped = 0
+  const clock: Clock = { ...nodeClock, monotonic: () => nodeClock.monotonic() + skipped }
+  const meddler = new Meddler()
+  meddler.delay(putShard, async ({ body }, options) => {
+    for (let tenths = 1; tenths < 10; tenths++) {
+      // Longer than what waits for progress looks at its clock again.
+      await nodeClock.sleep(150)
+      skipped += 0.9 * TARGET_WAIT_MS
+      options?.onSent?.(Math.floor((body.length * tenths) / 10))
+    }
+  })
+  const client = await pool.client({ clock, wrap: (to) => meddlingTransport(to, undefined, meddler) })
+  const { safety } = await put(client, { sources: [source], target: '/home/' })
+  expect(safety).toEqual({ survives: 2, target: 2, missingShards: 0 })
+  expect(meddler.count).toBeGreaterThanOrEqual(3)
+  expect(skipped).toBeGreaterThan(5 * TARGET_WAIT_MS)
+})
 
 test('a read that lost too many names them even where no tracker answer is fresh', async () => {
   await start({ providers: 3 })

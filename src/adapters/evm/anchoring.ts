@@ -15,7 +15,7 @@ import type { Logger } from '../../ports/logger.ts'
 
 export const DEFAULT_EVERY_ENTRIES = 1_000
 export const DEFAULT_EVERY_MS = 60_000
-/** After a failure; doubled each time up to the longest. */
+/** After a failure; doubled each time, up to the longest or what lies between anchors anyway. */
 const FIRST_PAUSE_MS = 1_000
 const LONGEST_PAUSE_MS = 60_000
 
@@ -44,6 +44,8 @@ export interface AnchoringOptions {
   readonly everyMs?: number
   /** Hears of a ledger that contradicts the log, once for each such head. */
   readonly onMismatch?: (evidence: Mismatch) => void
+  /** The ledger was looked at, and agrees with the log: at least every `everyMs`, and after each anchor. Anchoring waits for it. */
+  readonly onCompared?: (anchored: AnchoredHead | undefined) => Promise<void>
 }
 
 /** The ledger has a head that this log doesn't have: one of them was rolled back or forked. */
@@ -139,6 +141,7 @@ class Anchorer implements Anchoring {
   }
 
   async #run(): Promise<void> {
+    const longest = Math.min(LONGEST_PAUSE_MS, Math.max(FIRST_PAUSE_MS, this.#everyMs))
     let pause = 0
     while (!this.#closing.signal.aborted) {
       try {
@@ -147,7 +150,7 @@ class Anchorer implements Anchoring {
         await this.#sleep(this.#everyMs, true)
       } catch (error) {
         if (error instanceof CancelledError) continue
-        pause = Math.min(LONGEST_PAUSE_MS, pause === 0 ? FIRST_PAUSE_MS : pause * 2)
+        pause = Math.min(longest, pause === 0 ? FIRST_PAUSE_MS : pause * 2)
         await this.#sleep(pause, false)
       }
     }
@@ -200,7 +203,7 @@ class Anchorer implements Anchoring {
 
   /** Takes in what the ledger has, and holds it against the log. */
   async #compare(): Promise<void> {
-    const { ledger, log, onMismatch } = this.#options
+    const { ledger, log, onMismatch, onCompared } = this.#options
     const anchored = await ledger.latestHead()
     const root = anchored === undefined ? undefined : await log.rootAt(anchored.size)
     if (anchored !== undefined && (root === undefined || !equalBytes(root, anchored.root))) {
@@ -216,5 +219,6 @@ class Anchorer implements Anchoring {
     }
     this.#mismatch = undefined
     this.#anchored = anchored
+    await onCompared?.(anchored)
   }
 }

@@ -2,7 +2,7 @@ import type { Hex } from 'viem'
 import { hexToBytes } from 'viem'
 import { drawSlots } from '../../core/open/balancer.ts'
 import { equalBytes } from '../../core/open/bytes.ts'
-import { NotFoundError, UntrustedError } from '../../core/open/errors.ts'
+import { DeniedError, NotFoundError, UntrustedError } from '../../core/open/errors.ts'
 import type { Primitives } from '../../core/open/primitives.ts'
 import { PlacementTree } from '../../core/open/placement.ts'
 import { hasMoved, reportMoves, weightFor } from '../../core/open/provider-weight.ts'
@@ -20,7 +20,7 @@ import type { ChainReader } from './chain-reader.ts'
 import { writeTo } from './contract-write.ts'
 import type { PoolContracts } from './pool-contracts.ts'
 import type { Transactor } from './transactor.ts'
-import { admissionMessage, hexOf, isReportSigned } from './typed-data.ts'
+import { admissionMessage, hexOf, reportSignature } from './typed-data.ts'
 import { weightHistory } from './weight-history.ts'
 
 /** Domains asked for at once. */
@@ -89,7 +89,9 @@ export function providerMethods(
       return weightHistory(reader, addresses, await providers(), oldest)
     },
     reportContract: domain.contract,
-    isReportSigned: (report, reporter) => isReportSigned(domain, report, reporter),
+    async isReportSigned(report, reporter) {
+      return (await reportSignature(domain, report, reporter)) !== undefined
+    },
     async spread(block) {
       const [isRebalancing, rounds, fullest, emptiest] = await balancer.view('spread', [], block)
       return {
@@ -140,14 +142,16 @@ export function providerMethods(
       writeTo(writer(), registry, registry.data('retire', [hexOf(id)]), async () =>
         Boolean((await provider(id))?.retired),
       ),
-    reportCapacity(reports) {
-      const entries = reports.map((report) => ({
-        id: hexOf(report.id),
-        capacity: report.capacity,
-        used: report.used,
-        seq: report.seq,
-        signature: hexOf(report.signature),
-      }))
+    async reportCapacity(reports) {
+      const entries = await Promise.all(
+        reports.map(async (report) => ({
+          id: hexOf(report.id),
+          capacity: report.capacity,
+          used: report.used,
+          seq: report.seq,
+          signature: hexOf(await signatureOf(report)),
+        })),
+      )
       return writeTo(writer(), registry, registry.data('report', [entries]), () =>
         every(reports, async (report) => takenIn(report, await provider(report.id))),
       )
@@ -164,6 +168,16 @@ export function providerMethods(
         }),
       )
     },
+  }
+
+  async function signatureOf(report: CapacityReport): Promise<Uint8Array> {
+    const held = await provider(report.id)
+    const signature = held === undefined ? undefined : await reportSignature(domain, report, held.reporter)
+    if (signature === undefined)
+      throw new DeniedError('a capacity report is not signed by the key that the ledger knows', {
+        provider: report.id,
+      })
+    return signature
   }
 
   /** Whether the ledger has this report, a newer one, or a state that it wouldn't move. */

@@ -1,19 +1,18 @@
 /**
  * A provider's signer of capacity reports (docs/spec/contracts.md, Signatures). By OpenSSL alone: a provider that loaded a library for
- * Ethereum would take 35 MB more for one signature now and then. Invariants: s is in the lower half, v is 27 or 28.
+ * Ethereum would take 35 MB more for one signature now and then. What the contract wants besides r and s, the half that s is in and v,
+ * follows from the reporter's address: whoever relays the report adds it.
  */
 import * as crypto from 'node:crypto'
-import { concatBytes, fromHex, toHex, utf8 } from '../../core/open/bytes.ts'
-import { InternalError, UsageError } from '../../core/open/errors.ts'
+import { concatBytes, utf8 } from '../../core/open/bytes.ts'
+import { UsageError } from '../../core/open/errors.ts'
 import type { SigningDomain } from '../../ports/ledger-chain.ts'
 import type { ReportSigner } from '../../ports/ledger-providers.ts'
 
 const KEY_BYTES = 32
-const ORDER = 0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141n
 
 const keccak = (...parts: readonly Uint8Array[]): Uint8Array =>
   new Uint8Array(crypto.hash('keccak-256', concatBytes(...parts), 'buffer'))
-const word = (value: number | bigint): Uint8Array => bytesOf(BigInt(value))
 const padded = (address: Uint8Array): Uint8Array => concatBytes(new Uint8Array(12), address)
 
 const DOMAIN_TYPE = keccak(
@@ -40,7 +39,7 @@ export function addressOfKey(key: Uint8Array): Uint8Array {
   return keccak(publicOf(key).slice(1)).slice(12)
 }
 
-/** 65 bytes r, s, v over Keccak-256 of the message. */
+/** 64 bytes r, s over Keccak-256 of the message. */
 function signKeccak(key: Uint8Array, message: Uint8Array): Uint8Array {
   const point = publicOf(key)
   const privateKey = crypto.createPrivateKey({
@@ -53,55 +52,26 @@ function signKeccak(key: Uint8Array, message: Uint8Array): Uint8Array {
       y: Buffer.from(point.subarray(33)).toString('base64url'),
     },
   })
-  const signed = crypto.sign('keccak-256', message, { key: privateKey, dsaEncoding: 'ieee-p1363' })
-  const r = numberOf(signed.subarray(0, 32))
-  const high = numberOf(signed.subarray(32))
-  const nonce = nonceOf(numberOf(key), numberOf(keccak(message)), r, high)
-  // OpenSSL says nothing of the point whose x is r; the nonce that it took gives it back.
-  const chosen = publicOf(bytesOf(nonce))
-  if (numberOf(chosen.subarray(1, 33)) !== r) throw new InternalError('a signature does not fit its key')
-  const isFlipped = high > ORDER / 2n
-  const isOdd = (chosen[64]! & 1) === 1
-  return concatBytes(
-    bytesOf(r),
-    bytesOf(isFlipped ? ORDER - high : high),
-    new Uint8Array([isOdd === isFlipped ? 27 : 28]),
-  )
-}
-
-/** k of s = (z + r d) / k. */
-function nonceOf(key: bigint, digest: bigint, r: bigint, s: bigint): bigint {
-  return (inverse(s) * ((digest + r * key) % ORDER)) % ORDER
-}
-
-/** By Fermat: the order is a prime. */
-function inverse(value: bigint): bigint {
-  let result = 1n
-  let base = value % ORDER
-  for (let exponent = ORDER - 2n; exponent > 0n; exponent >>= 1n) {
-    if (exponent & 1n) result = (result * base) % ORDER
-    base = (base * base) % ORDER
-  }
-  return result
+  return new Uint8Array(crypto.sign('keccak-256', message, { key: privateKey, dsaEncoding: 'ieee-p1363' }))
 }
 
 /** The uncompressed point, 65 bytes. */
 function publicOf(key: Uint8Array): Uint8Array {
-  const number = key.length === KEY_BYTES ? numberOf(key) : 0n
-  if (number === 0n || number >= ORDER)
-    throw new UsageError('these bytes are no secp256k1 key', { length: key.length })
+  const refused = () => new UsageError('these bytes are no secp256k1 key', { length: key.length })
+  if (key.length !== KEY_BYTES) throw refused()
   const curve = crypto.createECDH('secp256k1')
-  curve.setPrivateKey(key)
+  try {
+    curve.setPrivateKey(key)
+  } catch {
+    // The library's error could carry the key.
+    throw refused()
+  }
   return new Uint8Array(curve.getPublicKey())
 }
 
-function numberOf(bytes: Uint8Array): bigint {
-  return BigInt(`0x${toHex(bytes)}`)
-}
-
 /** 32 bytes, big-endian. */
-function bytesOf(value: bigint): Uint8Array {
-  const bytes = fromHex(value.toString(16).padStart(64, '0'))
-  if (bytes === undefined) throw new InternalError('a number beyond 256 bits')
+function word(value: number): Uint8Array {
+  const bytes = new Uint8Array(32)
+  new DataView(bytes.buffer).setBigUint64(24, BigInt(value))
   return bytes
 }

@@ -3,7 +3,15 @@
  * contract.
  */
 import type { Hex } from 'viem'
-import { bytesToHex, hashTypedData, hexToBytes, recoverAddress } from 'viem'
+import {
+  bytesToHex,
+  hashTypedData,
+  hexToBigInt,
+  hexToBytes,
+  numberToHex,
+  recoverAddress,
+  serializeSignature,
+} from 'viem'
 import { privateKeyToAddress, sign } from 'viem/accounts'
 import { equalBytes } from '../../core/open/bytes.ts'
 import { UsageError } from '../../core/open/errors.ts'
@@ -110,24 +118,30 @@ export function createNameSigner(domain: SigningDomain): NameSigner {
   }
 }
 
-/** s must be at most this: half of the curve's order. */
-const HALF_ORDER = 0x7fffffffffffffffffffffffffffffff5d576e7357a4501ddfe92f46681b20a0n
+/** Of secp256k1: s and its negative sign alike, and the contract takes the lower one. */
+const ORDER = 0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141n
 
-/** Whether the contract takes this signature: the reporter's, in the one form that a message has. */
-export async function isReportSigned(
+/** A report's signature in the form that the contract takes, 65 bytes; undefined unless it is the reporter's. */
+export async function reportSignature(
   domain: SigningDomain,
   { id, capacity, used, seq, signature }: CapacityReport,
   reporter: Uint8Array,
-): Promise<boolean> {
-  if (signature.length !== 65 || (signature[64] !== 27 && signature[64] !== 28)) return false
-  if (BigInt(hexOf(signature.slice(32, 64))) > HALF_ORDER) return false
+): Promise<Uint8Array | undefined> {
+  if (signature.length !== 64) return undefined
+  const s = hexToBigInt(hexOf(signature.subarray(32)))
+  if (s >= ORDER) return undefined
+  const lower = s > ORDER / 2n ? ORDER - s : s
   const hash = messageDigest(domain, 'Report', { id: hexOf(id), capacity, used, seq })
-  try {
-    return equalBytes(hexToBytes(await recoverAddress({ hash, signature: hexOf(signature) })), reporter)
-  } catch {
-    // No point of the curve: the library's error names no more than that.
-    return false
-  }
+  const r = hexOf(signature.subarray(0, 32))
+  for (const v of [27n, 28n])
+    try {
+      const whole = serializeSignature({ r, s: numberToHex(lower, { size: 32 }), v })
+      const signer = hexToBytes(await recoverAddress({ hash, signature: whole }))
+      if (equalBytes(signer, reporter)) return hexToBytes(whole)
+    } catch {
+      // No point of the curve: the library's error names no more than that.
+    }
+  return undefined
 }
 
 export function admissionMessage(admission: Omit<ProviderAdmission, 'signature'>) {

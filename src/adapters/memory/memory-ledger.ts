@@ -18,7 +18,12 @@ import { SLOTS_PER_DOMAIN } from '../../core/open/weight-tree.ts'
 import type { AnchoredHead, Ledger } from '../../ports/ledger.ts'
 import type { LedgerBinding, Receipt } from '../../ports/ledger-chain.ts'
 import type { LedgerName, NameSigner } from '../../ports/ledger-names.ts'
-import type { LedgerProvider, LedgerSpread, ReportSigner } from '../../ports/ledger-providers.ts'
+import type {
+  CapacityReport,
+  LedgerProvider,
+  LedgerSpread,
+  ReportSigner,
+} from '../../ports/ledger-providers.ts'
 
 export interface MemoryLedgerOptions {
   readonly primitives: Pick<Primitives, 'sha256'>
@@ -63,8 +68,10 @@ export function createMemoryLedger(options: MemoryLedgerOptions): MemoryLedgerPo
   const claimOf = (name: string, member: Uint8Array, owner: Uint8Array) => hash(utf8(name), member, owner)
   const rotationOf = (name: string, owner: Uint8Array, next: Uint8Array, rotations: number) =>
     hash(utf8(`rotate ${name}`), owner, next, number(rotations))
-  const reportOf = (id: Uint8Array, capacity: number, used: number, seq: number) =>
-    hash(id, number(capacity), number(used), number(seq))
+  const signReport = (reporter: Uint8Array, report: Omit<CapacityReport, 'signature'>): Uint8Array => {
+    const { id, capacity, used, seq } = report
+    return sign(reporter, hash(id, number(capacity), number(used), number(seq))).slice(0, 64)
+  }
 
   const blockHash = (block: number): Uint8Array => hash(utf8('block'), number(block))
   const binding: LedgerBinding = {
@@ -129,7 +136,7 @@ export function createMemoryLedger(options: MemoryLedgerOptions): MemoryLedgerPo
       },
       reportContract: addressOf(utf8('providers')),
       isReportSigned: async ({ id, capacity, used, seq, signature }, reporter) =>
-        equalBytes(sign(reporter, reportOf(id, capacity, used, seq)), signature),
+        equalBytes(signReport(reporter, { id, capacity, used, seq }), signature),
       spread: async (block) => spreadOf(at(block).providers),
       nameRecord: async (name, block) => at(block).names.get(name),
       nameOf: async (owner, block) =>
@@ -238,7 +245,8 @@ export function createMemoryLedger(options: MemoryLedgerOptions): MemoryLedgerPo
           for (const { id, capacity, used, seq, signature } of reports) {
             const held = providerAt(id)
             if (held.retired || seq <= held.seq) continue
-            check(held.reporter, reportOf(id, capacity, used, seq), signature)
+            if (!equalBytes(signReport(held.reporter, { id, capacity, used, seq }), signature))
+              throw new DeniedError('a signature is not its signer’s')
             if (!reportMoves(held, { capacity, used }, ramp)) continue
             const next = { ...held, capacity, used, seq }
             list = withProvider(list, { ...next, weight: weightFor(next, ramp) })
@@ -308,7 +316,7 @@ export function createMemoryLedger(options: MemoryLedgerOptions): MemoryLedgerPo
     reports: {
       addressOf,
       signReport: async (key, { id, capacity, used, seq }) =>
-        sign(addressOf(key), reportOf(id, capacity, used, seq)),
+        signReport(addressOf(key), { id, capacity, used, seq }),
     },
   }
 }

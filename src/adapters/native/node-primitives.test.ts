@@ -55,3 +55,25 @@ describe('AES-256-GCM', () => {
     expect(Buffer.compare(opened ?? Buffer.alloc(0), kept)).toBe(0)
   })
 })
+
+describe('HKDF-SHA-256', () => {
+  const bytes = (first: number, length: number) => Uint8Array.from({ length }, (_, i) => first + i)
+
+  it('gives what RFC 5869 has as its first two cases', () => {
+    const short = nodePrimitives.hkdf(new Uint8Array(22).fill(0x0b), bytes(0, 13), bytes(0xf0, 10), 42)
+    expect(Buffer.from(short).toString('hex')).toBe(
+      '3cb25f25faacd57a90434f64d0362f2a2d2d0a90cf1a5a4c5db02d56ecc4c5bf34007208d5b887185865',
+    )
+    const long = nodePrimitives.hkdf(bytes(0, 80), bytes(0x60, 80), bytes(0xb0, 80), 82)
+    expect(Buffer.from(long).toString('hex')).toBe(
+      'b11e398dc80327a1c8e7f78c596a49344f012eda2d4efad8a050cc4c19afa97c' +
+        '59045a99cac7827271cb41c65e590e09da3275600c2f09b8367793a9aca3db71cc30c58179ec3e87c14c01d5c1f3434f1d87',
+    )
+  })
+
+  it.each([0, 1_024, 1_025, 5_000])('extracts and expands with an info of %i bytes', (length) => {
+    const [key, salt, info] = [randomBytes(32), randomBytes(32), randomBytes(length)]
+    const expanded = nodePrimitives.hkdfExpand(nodePrimitives.hmacSha256(salt, key), info, 64)
+    expect(Buffer.compare(nodePrimitives.hkdf(key, salt, info, 64), expanded)).toBe(0)
+  })
+})

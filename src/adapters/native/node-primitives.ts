@@ -53,6 +53,9 @@ function giveBack({ buffer, length }: Uint8Array): void {
     buffer.transfer(0)
 }
 
+/** What Node takes at once. */
+const MAX_HKDF_INFO = 1_024
+
 function hkdfExpand(key: Uint8Array, info: Uint8Array, length: number): Uint8Array {
   const out = Buffer.allocUnsafe(Math.ceil(length / 32) * 32)
   let previous: Uint8Array = new Uint8Array(0)
@@ -82,6 +85,9 @@ export const nodePrimitives: Primitives = {
   sha512: (bytes) => crypto.hash('sha512', bytes, 'buffer'),
   hmacSha256: (key, bytes) => crypto.createHmac('sha256', key).update(bytes).digest(),
   hkdf(key, salt, info, length) {
+    // One call instead of nine: each file takes two derivations.
+    if (info.length <= MAX_HKDF_INFO)
+      return new Uint8Array(crypto.hkdfSync('sha256', key, salt, info, length))
     const extracted = crypto.createHmac('sha256', salt).update(key).digest()
     return hkdfExpand(extracted, info, length)
   },

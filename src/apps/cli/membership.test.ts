@@ -74,7 +74,7 @@ describe('members and providers by hand', { timeout: 120_000 }, () => {
 
   it('has too few providers at first, and takes files once three were started', async () => {
     fs.writeFileSync(at('file'), 'by hand')
-    expect((await alice('put', at('file'), '/home/')).code).toBe(6)
+    expect((await alice('put', at('file'), '/home/', '--wait', '1')).code).toBe(6)
     for (const number of [1, 2, 3]) {
       const invite = await alice('provider', 'invite')
       expect(invite.code).toBe(0)

@@ -1,6 +1,6 @@
 /**
  * What commands print. Invariants: with `--json`, stdout carries one document, or one a line for lists, and nothing else; an
- * error is one document on stderr; a reader that goes away (`| head`) ends the command quietly.
+ * error is one document on stderr, and so is whatever a command that runs on has to tell; a reader that goes away (`| head`) ends the command quietly.
  */
 import { AllmendError } from '../../core/open/errors.ts'
 import { printable, printableLines } from './printable.ts'
@@ -14,6 +14,8 @@ export interface Output {
   item(document: unknown, line: string): void
   /** For people on a terminal or in a log, on stderr; nothing with `--json`. */
   note(text: string): void
+  /** What happens while a command runs on, on stderr: a document a line, or text. */
+  tell(document: unknown, text: string): void
   error(error: unknown): void
   /** Names for stdout: escaped on a terminal, exact in a pipe. */
   name(text: string): string
@@ -32,6 +34,9 @@ export function createOutput(json: boolean): Output {
     },
     note(text) {
       if (!json) stderr.write(`${text}\n`)
+    },
+    tell(document, text) {
+      stderr.write(json ? `${JSON.stringify(toPlain(document))}\n` : `${printableLines(text)}\n`)
     },
     error(error) {
       if (json) stderr.write(`${JSON.stringify({ error: toPlain(error) })}\n`)

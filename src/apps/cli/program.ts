@@ -1,40 +1,62 @@
 import { Command } from 'commander'
 import type { CommandContext, RunCommand } from './context.ts'
 import { commandContext } from './context.ts'
-import { registerCat } from './commands/cat.ts'
-import { registerChain } from './commands/chain.ts'
-import { registerCheck } from './commands/check.ts'
-import { registerDown } from './commands/down.ts'
-import { registerDoctor } from './commands/doctor.ts'
-import { registerExport } from './commands/export.ts'
-import { registerGet } from './commands/get.ts'
-import { registerInit } from './commands/init.ts'
-import { registerLedger } from './commands/ledger.ts'
-import { registerLog } from './commands/log.ts'
-import { registerLs } from './commands/ls.ts'
-import { registerMember } from './commands/member.ts'
-import { registerMkdir } from './commands/mkdir.ts'
-import { registerMv } from './commands/mv.ts'
-import { registerNetworkNodes } from './commands/network-nodes.ts'
-import { registerPeers } from './commands/peers.ts'
-import { registerProvider } from './commands/provider.ts'
-import { registerProviders } from './commands/providers.ts'
-import { registerPut } from './commands/put.ts'
-import { registerRecover } from './commands/recover.ts'
-import { registerRm } from './commands/rm.ts'
-import { registerStat } from './commands/stat.ts'
-import { registerStatus } from './commands/status.ts'
-import { registerTracker } from './commands/tracker.ts'
-import { registerUp } from './commands/up.ts'
-import { registerWhoami } from './commands/whoami.ts'
-import { registerWitness } from './commands/witness.ts'
+
+type Register = (program: Command, run: RunCommand) => void
+
+/** In the order of the help. Most of what one command imports no other needs: a provider would hold 12 MB of it as long as it runs. */
+const COMMANDS: Readonly<Record<string, () => Promise<Register>>> = {
+  up: async () => (await import('./commands/up.ts')).registerUp,
+  down: async () => (await import('./commands/down.ts')).registerDown,
+  put: async () => (await import('./commands/put.ts')).registerPut,
+  get: async () => (await import('./commands/get.ts')).registerGet,
+  export: async () => (await import('./commands/export.ts')).registerExport,
+  cat: async () => (await import('./commands/cat.ts')).registerCat,
+  ls: async () => (await import('./commands/ls.ts')).registerLs,
+  stat: async () => (await import('./commands/stat.ts')).registerStat,
+  mkdir: async () => (await import('./commands/mkdir.ts')).registerMkdir,
+  mv: async () => (await import('./commands/mv.ts')).registerMv,
+  rm: async () => (await import('./commands/rm.ts')).registerRm,
+  status: async () => (await import('./commands/status.ts')).registerStatus,
+  check: async () => (await import('./commands/check.ts')).registerCheck,
+  log: async () => (await import('./commands/log.ts')).registerLog,
+  ledger: async () => (await import('./commands/ledger.ts')).registerLedger,
+  witness: async () => (await import('./commands/witness.ts')).registerWitness,
+  providers: async () => (await import('./commands/providers.ts')).registerProviders,
+  peers: async () => (await import('./commands/peers.ts')).registerPeers,
+  doctor: async () => (await import('./commands/doctor.ts')).registerDoctor,
+  init: async () => (await import('./commands/init.ts')).registerInit,
+  recover: async () => (await import('./commands/recover.ts')).registerRecover,
+  whoami: async () => (await import('./commands/whoami.ts')).registerWhoami,
+  member: async () => (await import('./commands/member.ts')).registerMember,
+  provider: async () => (await import('./commands/provider.ts')).registerProvider,
+  tracker: async () => (await import('./commands/tracker.ts')).registerTracker,
+  relay: async () => (await import('./commands/network-nodes.ts')).registerRelay,
+  bootstrap: async () => (await import('./commands/network-nodes.ts')).registerBootstrap,
+  chain: async () => (await import('./commands/chain.ts')).registerChain,
+}
+/** What `up` starts: it leaves the compiled code of all of them in the cache. */
+const STARTS_OTHERS = 'up'
+const HELP = ['help', '--help', '-h']
 
 const EXIT_CODES = `
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not found, 4 denied, 5 conflict,
 6 not enough providers or space, 7 data that can't be trusted or rebuilt.`
 
-/** The command line; what goes wrong is thrown by parseAsync, commander's own complaints as CommanderError. */
-export function createProgram(version: string, signal: AbortSignal): Command {
+/** The commands whose names stand anywhere among the arguments; all for whoever asks for help, and where none is named. */
+function wanted(args: readonly string[]): (() => Promise<Register>)[] {
+  const named = Object.keys(COMMANDS).filter((name) => args.includes(name))
+  const isAll =
+    named.length === 0 || named.includes(STARTS_OTHERS) || HELP.some((word) => args.includes(word))
+  return (isAll ? Object.keys(COMMANDS) : named).map((name) => COMMANDS[name]!)
+}
+
+/** The command line for these arguments; what goes wrong is thrown by parseAsync, commander's own complaints as CommanderError. */
+export async function createProgram(
+  version: string,
+  args: readonly string[],
+  signal: AbortSignal,
+): Promise<Command> {
   const program = new Command('allmend')
     .description('Storage that a group owns together.')
     .version(version)
@@ -58,35 +80,6 @@ export function createProgram(version: string, signal: AbortSignal): Command {
         ...args.slice(0, -1),
       )
     }
-  for (const register of [
-    registerUp,
-    registerDown,
-    registerPut,
-    registerGet,
-    registerExport,
-    registerCat,
-    registerLs,
-    registerStat,
-    registerMkdir,
-    registerMv,
-    registerRm,
-    registerStatus,
-    registerCheck,
-    registerLog,
-    registerLedger,
-    registerWitness,
-    registerProviders,
-    registerPeers,
-    registerDoctor,
-    registerInit,
-    registerRecover,
-    registerWhoami,
-    registerMember,
-    registerProvider,
-    registerTracker,
-    registerNetworkNodes,
-    registerChain,
-  ])
-    register(program, run)
+  for (const load of wanted(args)) (await load())(program, run)
   return program
 }

@@ -1,10 +1,11 @@
 /**
- * A role in a process of its own. Under `allmend up` it prints one line of JSON when it is ready, and ends when the pipe to
- * its supervisor closes, so that no role outlives a killed supervisor.
+ * A role in a process of its own. Under `allmend up` it prints one line of JSON when it is ready, one for each of its news after
+ * that, and ends when the pipe to its supervisor closes, so that no role outlives a killed supervisor.
  */
 import { setTimeout as delay } from 'node:timers/promises'
-import { ROLE_HEAP_GROWTH, collectLess } from '../node/collect-less.ts'
+import { PROVIDER_HEAP_GROWTH, ROLE_HEAP_GROWTH, collectLess } from '../node/collect-less.ts'
 import type { CommandContext } from './context.ts'
+import type { Output } from './output.ts'
 
 /** Set by the supervisor in its children's environment. */
 export const SUPERVISED = 'ALLMEND_SUPERVISED'
@@ -21,21 +22,35 @@ export interface StartedRole {
   close(): Promise<void>
 }
 
-/** Starts the role, says so, and runs it until it is told to stop. */
+/** Something that happened to a role: to its supervisor as a line of JSON on stdout, to a person as `text`. */
+export interface RoleNews {
+  readonly line: Readonly<Record<string, string>>
+  readonly show: (output: Output) => void
+}
+
+/**
+ * Starts the role, says so, and runs it until it is told to stop. `start` gets what tells of news; they come after the line that
+ * says that the role is ready.
+ */
 export async function runRole(
   { output, signal }: CommandContext,
   role: string,
-  start: () => Promise<StartedRole>,
+  start: (tell: (news: RoleNews) => void) => Promise<StartedRole>,
 ): Promise<void> {
-  collectLess(ROLE_HEAP_GROWTH)
+  collectLess(role === 'provider' ? PROVIDER_HEAP_GROWTH : ROLE_HEAP_GROWTH)
   const supervised = process.env[SUPERVISED] === '1'
   const stopped = supervised ? supervisorGone(signal) : aborted(signal)
-  const started = await start()
+  const early: RoleNews[] = []
+  let tell = (news: RoleNews): void => void early.push(news)
+  const started = await start((news) => tell(news))
   try {
     if (supervised) {
       await Promise.race([started.settled, stopped, delay(SETTLE_MS, undefined, { ref: false })])
       process.stdout.write(`${JSON.stringify({ role, pid: process.pid, ...started.ready })}\n`)
     } else output.result({ role, pid: process.pid, ...started.ready }, started.lines)
+    tell = ({ line, show }) =>
+      supervised ? void process.stdout.write(`${JSON.stringify(line)}\n`) : show(output)
+    for (const news of early) tell(news)
     await stopped
   } finally {
     await started.close()

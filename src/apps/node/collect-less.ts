@@ -4,6 +4,8 @@ import { setFlagsFromString } from 'node:v8'
 export const COMMAND_HEAP_GROWTH = 900
 /** A role stays: four times. */
 export const ROLE_HEAP_GROWTH = 300
+/** A provider has 150 MB, and a heap of 15: not twice. From 60 on downwards large puts cost it half as much CPU again. */
+export const PROVIDER_HEAP_GROWTH = 80
 
 /**
  * Lets the heap grow by `percent` of what lives between collections. V8 counts our large buffers, which we free ourselves, against
@@ -12,4 +14,13 @@ export const ROLE_HEAP_GROWTH = 300
  */
 export function collectLess(percent: number): void {
   setFlagsFromString(`--heap-growing-percent=${percent}`)
+}
+
+/**
+ * Lets the young heap stay as small as it begins, 1 MiB; to be said before much is loaded. What a socket receives lies in fresh
+ * buffers, which are garbage a moment later, but V8 looks for such when there is a multiple of this: with its 16 MiB a busy provider
+ * takes 180 MB instead of 130, and no less time.
+ */
+export function keepYoungHeapSmall(): void {
+  setFlagsFromString('--semi-space-growth-factor=1')
 }

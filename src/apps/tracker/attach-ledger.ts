@@ -2,6 +2,7 @@
  * Anchors a tracker's log in a ledger, beside everything else. Invariants:
  * - nothing waits for it: the ledger is opened in the background and again after a failure, heads are brought there by `createAnchoring`.
  * - what the ledger held at a block goes into the next `heads` entry, with the block's hash: so the log keeps the chain to its past.
+ *   The block is one that the network calls final, read anew whenever anchoring looks: what was taken back is not told on.
  */
 import { AllmendError } from '../../core/open/errors.ts'
 import { createAnchoring } from '../../adapters/evm/anchoring.ts'
@@ -34,6 +35,11 @@ export interface AttachOptions extends AnchoringIntervals {
   readonly names: NameRelay
   /** Brings providers and their capacity there, and its weights to the draws. */
   readonly capacity: CapacityRelay
+  /**
+   * Hears why the ledger can't be opened: at once where waiting doesn't help, else when that goes on for some seconds; of another
+   * reason again, and of `undefined` once it is open after all.
+   */
+  readonly onProblem?: ((problem: string | undefined) => void) | undefined
   readonly clock: Clock
   readonly logger: Logger
 }
@@ -44,6 +50,8 @@ export interface AttachedLedger {
 }
 
 const OPENING = 'the ledger is being opened'
+/** For so long a failure that may pass is not told: an embedded chain starts beside its tracker, and is there by the second attempt. */
+const TOLD_AFTER_MS = 3_000
 const FIRST_PAUSE_MS = 1_000
 const LONGEST_PAUSE_MS = 60_000
 
@@ -85,7 +93,7 @@ async function run(
   }
   const relaying = Promise.all([options.names.run(ledger, signal), options.capacity.run(ledger, signal)])
   try {
-    await follow(options, ledger, anchoring, signal)
+    await follow(options, anchoring, signal)
   } finally {
     const ended = anchoring.close()
     // What is under way is not waited for: the next start finds it on the chain, or sends it again.
@@ -97,17 +105,27 @@ async function run(
 
 /** The ledger, however long that takes; undefined when the signal aborts first. */
 async function openAgain(
-  { open, pool, clock, logger }: AttachOptions,
+  { open, pool, clock, logger, onProblem }: AttachOptions,
   access: { problem: string | undefined },
   signal: AbortSignal,
 ): Promise<Ledger | undefined> {
   const founded = await Promise.race([pool, aborted(signal)])
   if (founded === undefined) return undefined
+  let told: string | undefined
+  const began = clock.monotonic()
   for (let pause = FIRST_PAUSE_MS; !signal.aborted; pause = Math.min(2 * pause, LONGEST_PAUSE_MS)) {
     try {
-      return await open(founded)
+      const ledger = await open(founded)
+      if (told !== undefined) onProblem?.(undefined)
+      return ledger
     } catch (error) {
       access.problem = error instanceof AllmendError ? error.message : 'the ledger cannot be opened'
+      const mayPass = error instanceof AllmendError && error.policy === 'retry'
+      const isLong = clock.monotonic() - began >= TOLD_AFTER_MS
+      if (access.problem !== told && (!mayPass || isLong)) {
+        told = access.problem
+        onProblem?.(told)
+      }
       logger.warn({ why: String(error), retryMs: pause }, 'the ledger cannot be opened')
     }
     await sleep(clock, pause, signal)
@@ -126,6 +144,15 @@ function anchor({ log, clock, logger, everyEntries, everyMs }: AttachOptions, le
       head: () => log.served?.checkpoint,
       rootAt: (size) => (size > log.session.size ? undefined : log.session.tree.root(size)),
     },
+    async onCompared(anchored) {
+      try {
+        log.anchor = anchored === undefined ? undefined : await finalAnchor(ledger)
+      } catch (error) {
+        // A node may lack the state of an older block: that keeps nobody from anchoring.
+        log.anchor = undefined
+        logger.warn({ why: String(error) }, 'what the ledger holds could not be read')
+      }
+    },
     onMismatch: ({ anchored, root }) =>
       logger.error(
         { size: anchored.size, index: anchored.index, isShorter: root === undefined },
@@ -134,33 +161,19 @@ function anchor({ log, clock, logger, everyEntries, everyMs }: AttachOptions, le
   })
 }
 
-/** Tells anchoring of new heads, and the log of what is anchored. */
-async function follow(
-  { log, logger }: AttachOptions,
-  ledger: Ledger,
-  anchoring: Anchoring,
-  signal: AbortSignal,
-): Promise<void> {
+/** Tells anchoring of new heads. */
+async function follow({ log }: AttachOptions, anchoring: Anchoring, signal: AbortSignal): Promise<void> {
   const ended = aborted(signal)
-  let noted = -1
   while (!signal.aborted) {
     anchoring.noteSize(log.served?.checkpoint.size ?? 0)
-    const index = anchoring.status().anchored?.index
-    if (index !== undefined && index !== noted)
-      try {
-        log.anchor = await anchorNow(ledger)
-        noted = index
-      } catch (error) {
-        logger.warn({ why: String(error) }, 'what the ledger holds could not be read')
-      }
     await Promise.race([log.headChanged(), ended])
   }
 }
 
-/** The newest head there at the newest block, and that block. */
-async function anchorNow(ledger: Ledger): Promise<TrackerLog['anchor']> {
-  const { block } = (await ledger.status()).chain
-  const head = await ledger.latestHead(block.number)
+/** The newest head at the newest final block, and that block; undefined where none is final. */
+async function finalAnchor(ledger: Ledger): Promise<TrackerLog['anchor']> {
+  const { final } = (await ledger.status()).chain
+  const head = await ledger.latestHead(final.number)
   if (head === undefined) return undefined
-  return { size: head.size, root: head.root, block: block.number, blockHash: block.hash }
+  return { size: head.size, root: head.root, block: final.number, blockHash: final.hash }
 }

@@ -36,6 +36,7 @@ import { readLedgerRecord } from './ledger-record.ts'
 import type { TrackerPlace } from './tracker-place.ts'
 import { openTrackerFolder } from './tracker-folder.ts'
 
+const WITHOUT_CHAIN = 'the tracker was started without its chain'
 /** All IPv4 addresses, a port of the system's choice. */
 const ANYWHERE = '0.0.0.0:0'
 /** Bootstrap nodes in the tracker's address: two may be down. */
@@ -57,6 +58,8 @@ export interface StartTrackerOptions {
   readonly bootstrap?: readonly string[]
   /** Addresses of nodes that stand alone and belong to the pool, as `relay start` shows them; remembered. */
   readonly nodes?: readonly string[]
+  /** Hears why nothing is anchored: the ledger can't be opened, or isn't there at all in a pool that had one; `undefined` when that is over. */
+  readonly onLedgerProblem?: (problem: string | undefined) => void
   readonly logger: Logger
 }
 
@@ -153,14 +156,17 @@ export async function startTracker(options: StartTrackerOptions): Promise<Runnin
         log,
         names,
         capacity: capacity.relay,
+        onProblem: options.onLedgerProblem,
         logger,
         clock: nodeClock,
         ...options.anchoring,
       })
       ledger = attached.access
       undo.push(() => attached.close())
-    } else if ((await readLedgerRecord(options.folder)) !== undefined)
-      ledger = { ledger: undefined, problem: 'the tracker was started without its chain' }
+    } else if ((await readLedgerRecord(options.folder)) !== undefined) {
+      ledger = { ledger: undefined, problem: WITHOUT_CHAIN }
+      options.onLedgerProblem?.(WITHOUT_CHAIN)
+    }
     const listener = await network.transport.listen({
       address: at,
       handler: router(tracker.routes),

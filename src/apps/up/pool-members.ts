@@ -41,7 +41,6 @@ export async function ensureMembers(
   foundingToken: string | undefined,
   place: PoolPlace,
 ): Promise<void> {
-  await tellMembers(layout, place)
   const { transport } = place
   for (const name of names) {
     if ((await openHome(layout.member(name))) !== undefined) continue

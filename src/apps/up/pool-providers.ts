@@ -10,6 +10,7 @@ import { nodePrimitives } from '../../adapters/native/node-primitives.ts'
 import { nodeRandom } from '../../adapters/native/node-random.ts'
 import type { HomeConfig } from '../node/home-config.ts'
 import { readIfThere, writePrivateFile } from '../node/private-file.ts'
+import type { ProviderSettings } from '../provider/provider-settings.ts'
 import { parseSettings } from '../provider/provider-settings.ts'
 import { withAdmin } from './pool-members.ts'
 import type { PoolLayout } from './pool-layout.ts'
@@ -17,17 +18,6 @@ import type { StartPoolOptions } from './start-pool.ts'
 import type { RoleCommand } from './role-process.ts'
 
 const LOOPBACK = '127.0.0.1:0'
-/**
- * MiB of young heap. What a socket receives lies in fresh buffers, which are garbage a moment later; V8 looks for such when there is
- * a multiple of this: with its default of 16 a busy provider takes 180 MB instead of 130, and no less time.
- */
-const YOUNG_HEAP_MIB = 1
-/**
- * MiB of old heap. A provider never needs a tenth of it, but V8 lets garbage grow to four times what lives where it may take
- * gigabytes, and to less than half as much more here: 40 MB less while witnessing a large batch.
- */
-const OLD_HEAP_MIB = 256
-
 /** Numbers of the providers in the folder, ascending. */
 export async function existingProviders(layout: PoolLayout): Promise<number[]> {
   await fs.mkdir(layout.providers, { recursive: true, mode: 0o700 })
@@ -38,6 +28,20 @@ export async function existingProviders(layout: PoolLayout): Promise<number[]> {
     .sort((a, b) => a - b)
 }
 
+/** Those of them that the pool has let in. */
+export async function joinedProviders(layout: PoolLayout): Promise<number[]> {
+  const joined: number[] = []
+  for (const number of await existingProviders(layout))
+    if ((await settingsOf(layout.provider(number)))?.logKey !== undefined) joined.push(number)
+  return joined
+}
+
+async function settingsOf(folder: string): Promise<ProviderSettings | undefined> {
+  const file = path.join(folder, 'provider.json')
+  const text = await readIfThere(file)
+  return text === undefined ? undefined : parseSettings(text.toString('utf8'), file)
+}
+
 /** The token for a provider's next start: an invite until it has joined, afterwards only where the tracker is. */
 export async function providerToken(
   layout: PoolLayout,
@@ -46,9 +50,7 @@ export async function providerToken(
 ): Promise<string> {
   const folder = layout.provider(number)
   await fs.mkdir(folder, { recursive: true, mode: 0o700 })
-  const file = path.join(folder, 'provider.json')
-  const text = await readIfThere(file)
-  const settings = text === undefined ? undefined : parseSettings(text.toString('utf8'), file)
+  const settings = await settingsOf(folder)
   if (settings?.logKey === undefined) {
     const operator = await operatorOf(folder)
     return withAdmin(layout, (admin) => inviteProvider(admin, { operator }))
@@ -86,7 +88,7 @@ export function providerCommand(
       ...(transport === undefined ? [] : [`--transport=${transport}`]),
       ...(offlineAfterSeconds === undefined ? [] : [`--offline-after=${offlineAfterSeconds}`]),
     ],
-    env: { ALLMEND_JOIN: token, NODE_OPTIONS: nodeOptions() },
+    env: { ALLMEND_JOIN: token },
     log,
   }
 }
@@ -102,11 +104,4 @@ async function operatorOf(folder: string): Promise<Uint8Array> {
     await writePrivateFile(file, `${toHex(seed)}\n`)
   }
   return taggedHash(nodePrimitives, 'operator', nodePrimitives.ed25519Public(seed))
-}
-
-/** Given in the environment, so that the process's own arguments stay those of the command. */
-function nodeOptions(): string {
-  const given = process.env.NODE_OPTIONS
-  const own = `--max-semi-space-size=${YOUNG_HEAP_MIB} --max-old-space-size=${OLD_HEAP_MIB}`
-  return given === undefined ? own : `${given} ${own}`
 }

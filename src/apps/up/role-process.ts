@@ -1,5 +1,5 @@
 /**
- * One role as a child process. Invariants: it is ready when it printed its line; when it dies unasked, `onExit` hears of it
+ * One role as a child process. Invariants: it is ready when it printed its line, and further lines are its news; when it dies unasked, `onExit` hears of it
  * once; its standard input is a pipe that nobody writes to and that closes with this process, whatever ends it.
  */
 import type { ChildProcess } from 'node:child_process'
@@ -34,7 +34,7 @@ export class RoleProcess {
   readonly #exited: Promise<unknown>
   readonly ready: Promise<ReadyLine>
 
-  constructor(command: RoleCommand, onExit: () => void) {
+  constructor(command: RoleCommand, onExit: () => void, onNews: (line: ReadyLine) => void) {
     const log = fs.openSync(command.log, 'a', 0o600)
     const from = fs.fstatSync(log).size
     try {
@@ -52,7 +52,7 @@ export class RoleProcess {
       this.#child.once('exit', () => resolve())
       this.#child.once('error', () => resolve())
     }).then(onExit)
-    this.ready = this.#waitForLine(command.log, from)
+    this.ready = this.#waitForLine(command.log, from, onNews)
     // Whoever waits for it hears of a failure; nobody has to.
     this.ready.catch(() => {})
   }
@@ -70,7 +70,7 @@ export class RoleProcess {
     clearTimeout(timer)
   }
 
-  async #waitForLine(log: string, from: number): Promise<ReadyLine> {
+  async #waitForLine(log: string, from: number, onNews: (line: ReadyLine) => void): Promise<ReadyLine> {
     const { stdout } = this.#child
     if (stdout === null) throw new InternalError('a role has no output')
     const lines = readline.createInterface({ input: stdout })
@@ -79,14 +79,15 @@ export class RoleProcess {
       const line = await Promise.race([once(lines, 'line'), this.#exited])
       if (!Array.isArray(line))
         throw new InternalError(`a role did not start: ${complaint(log, from)}`, { log })
-      return parseReady(String(line[0]))
+      lines.on('line', (news) => onNews(parseLine(news)))
+      return parseLine(String(line[0]))
     } finally {
       clearTimeout(timer)
     }
   }
 }
 
-function parseReady(line: string): ReadyLine {
+function parseLine(line: string): ReadyLine {
   let parsed: unknown
   try {
     parsed = JSON.parse(line)

@@ -1,6 +1,8 @@
 /**
  * A pool on one machine: (1) the folder is locked, orphans of a killed supervisor are ended; (2) the chain is started, and the
- * tracker without waiting for it; (3) members that are missing are made; (4) providers start; (5) all of them are kept running until `stop`.
+ * tracker without waiting for it; (3) providers that have joined before start: they witness, and without them no head is confirmed
+ * that a member could rely on; (4) members that are missing are made; (5) further providers start, on members' invites; (6) all of
+ * them are kept running until `stop`.
  */
 import * as fs from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -19,6 +21,7 @@ import type { Logger } from '../../ports/logger.ts'
 import type { FolderLock } from '../../adapters/disk/folder-lock.ts'
 import { fileError } from '../../adapters/files/file-error.ts'
 import { waitForLock } from '../../adapters/files/wait-for-lock.ts'
+import { LEDGER_PROBLEM } from '../cli/ledger-news.ts'
 import { roleLogger } from '../cli/role-logger.ts'
 import type { HomeConfig } from '../node/home-config.ts'
 import { readIfThere } from '../node/private-file.ts'
@@ -29,7 +32,7 @@ import type { PoolLayout } from './pool-layout.ts'
 import { poolLayout } from './pool-layout.ts'
 import { claimMember, ensureMembers, tellMembers, unclaimedMembers, withAdmin } from './pool-members.ts'
 import type { TransportMode } from '../node/transport-mode.ts'
-import { existingProviders, providerCommand, providerToken } from './pool-providers.ts'
+import { existingProviders, joinedProviders, providerCommand, providerToken } from './pool-providers.ts'
 import type { ReadyLine } from './role-process.ts'
 import type { RunningProcess } from './run-file.ts'
 import { readRunFile, writeRunFile } from './run-file.ts'
@@ -68,7 +71,8 @@ export interface StartPoolOptions {
   /** Which ways its roles and members connect. */
   readonly transport?: TransportMode | undefined
   readonly signal: AbortSignal
-  readonly note: (text: string) => void
+  /** Hears why the tracker anchors nothing, and of `undefined` when that is over. */
+  readonly onLedgerProblem: (problem: string | undefined) => void
 }
 
 export interface RunningPool {
@@ -141,13 +145,17 @@ class Pool implements RunningPool {
     const line = await this.#startTracker()
     this.#checkStop()
     const { members } = this.#options
+    const joined = await joinedProviders(this.#layout)
+    await this.#tellMembers(this.#knownTracker())
+    await this.#startProviders(joined)
+    this.#checkStop()
     await ensureMembers(this.#layout, members, line['foundingToken'], {
       tracker: this.#knownTracker(),
       transport: this.#options.transport,
     })
     this.#checkStop()
     const ledger = this.#useLedger()
-    await this.#startProviders()
+    await this.#startProviders(await this.#furtherProviders(joined))
     await chain.ready
     await ledger
     this.#checkStop()
@@ -288,6 +296,9 @@ class Pool implements RunningPool {
         return { args: [...args, `--log-file=${log}`], log }
       },
       onReady: (line) => this.#trackerReady(line),
+      onNews: ({ [LEDGER_PROBLEM]: problem }) => {
+        if (problem !== undefined) this.#options.onLedgerProblem(problem === '' ? undefined : problem)
+      },
     })
     this.#roles.push(role)
     return role.start(START_ATTEMPTS)
@@ -307,10 +318,15 @@ class Pool implements RunningPool {
     await this.#note()
   }
 
-  async #startProviders(): Promise<void> {
+  /** Those that are wanted, or have a folder, and haven't joined. */
+  async #furtherProviders(joined: readonly number[]): Promise<number[]> {
     const numbers = new Set(await existingProviders(this.#layout))
     for (let number = 1; number <= this.#options.providers; number++) numbers.add(number)
-    for (const number of [...numbers].sort((a, b) => a - b)) {
+    return [...numbers].filter((number) => !joined.includes(number)).sort((a, b) => a - b)
+  }
+
+  async #startProviders(numbers: readonly number[]): Promise<void> {
+    const started = numbers.map((number) => {
       const role = new SupervisedRole({
         role: 'provider',
         id: String(number),
@@ -324,8 +340,9 @@ class Pool implements RunningPool {
       })
       this.#providers.push(role)
       this.#roles.push(role)
-    }
-    await Promise.all(this.#providers.map((role) => role.start(START_ATTEMPTS)))
+      return role.start(START_ATTEMPTS)
+    })
+    await Promise.all(started)
   }
 
   #tellMembers(tracker: HomeConfig['tracker']): Promise<void> {

@@ -20,6 +20,8 @@ export interface RoleOptions {
   readonly logger: Logger
   /** The role is ready, for the first time or again. */
   readonly onReady: (line: ReadyLine) => void | Promise<void>
+  /** What it printed since. */
+  readonly onNews?: (line: ReadyLine) => void
 }
 
 export class SupervisedRole {
@@ -74,13 +76,14 @@ export class SupervisedRole {
     if (this.#stop.signal.aborted) throw new CancelledError('stopped before the role was started')
     const begun = performance.now()
     let ready = false
-    const child: RoleProcess = new RoleProcess(command, () => {
+    const onExit = () => {
       if (this.#process === child) this.#process = undefined
       if (!ready || this.#stop.signal.aborted) return
       logger.warn({ name }, 'a role died')
       const again = performance.now() - begun >= GOOD_RUN_MS ? 0 : failures + 1
       if (this.#options.restart) this.#restarting = this.#restart(again)
-    })
+    }
+    const child: RoleProcess = new RoleProcess(command, onExit, (line) => this.#options.onNews?.(line))
     this.#process = child
     this.#line = await child.ready
     ready = true

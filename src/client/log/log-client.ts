@@ -310,8 +310,14 @@ export class LogClient {
       const { head } = await this.tracker.call(logHead, { from: before?.checkpoint.size, covers })
       const view = await this.#accept(before, head, begin)
       if (view !== undefined && this.#isEnough(view, covers, begin)) return view
-      await this.parts.clock.sleep(AGAIN_MS)
+      await this.#waitAgain()
     }
+  }
+
+  /** Between two questions for a head; what the tracker doesn't have any more isn't waited for. */
+  async #waitAgain(): Promise<void> {
+    await requireKept(this)
+    await this.parts.clock.sleep(AGAIN_MS)
   }
 
   /** What isn't covered in time is the caller's to decide; once witnesses lag, nobody waits for each answer. */
@@ -351,7 +357,7 @@ export class LogClient {
         const proven = await judged(this, served, () => verifyPart(primitives, view.map, part, answer))
         return { view, ...proven, answer }
       }
-      await this.parts.clock.sleep(AGAIN_MS)
+      await this.#waitAgain()
     }
   }
 

@@ -2,8 +2,9 @@
  * Sends one stripe: places it, hands every shard to its provider, places anew what fails, and reports what is durable.
  * Invariants:
  * - a stripe is sealed only with at least the happy threshold of shards acknowledged, each by another provider.
- * - it waits up to `TARGET_WAIT_MS` for all n shards once it is happy, and fails when nothing got on for as long: bytes that went out
- *   count, as on a slow line all shards arrive at about the same time, late.
+ * - it waits up to `waitMs` for all n shards once it is happy, and fails when nothing got on for as long: no shard was
+ *   stored, and no byte went out that its provider was not sent before. So a slow line fails nothing, and one that is sent the same
+ *   again and again does.
  */
 import { equalBytes, toHex } from '../../core/open/bytes.ts'
 import {
@@ -24,7 +25,7 @@ import { happyThreshold, stripeId } from '../../core/open/stripe.ts'
 import type { Client } from '../client.ts'
 import { throwIfCancelled } from '../concurrency.ts'
 
-/** How long a put waits for the last shards of a stripe, or for a provider to come back. */
+/** How long a put waits for the last shards of a stripe, or for a provider to come back, unless it is told. */
 export const TARGET_WAIT_MS = 10_000
 const RETRY_MS = 500
 const WATCH_MS = 100
@@ -38,6 +39,7 @@ export interface StripeToSend {
   readonly blobs: readonly BlobPlace[]
   /** An earlier run planned this very stripe: ask what is there before sending. */
   readonly resumed: boolean
+  readonly waitMs: number
 }
 
 export interface StripeEvents {
@@ -77,6 +79,8 @@ export async function sendStripe(
   let lastProgress = clock.monotonic()
   let happySince: number | undefined
   let lastError: unknown
+  /** Most bytes of a shard that were sent to a provider. */
+  const reached = new Map<string, number>()
   const stop = new AbortController()
   const cancel = () => stop.abort()
   signal?.addEventListener('abort', cancel, { once: true })
@@ -84,8 +88,8 @@ export async function sendStripe(
   const gaveUp = () => {
     const now = clock.monotonic()
     if (stop.signal.aborted) return true
-    if (happySince !== undefined) return now - happySince >= TARGET_WAIT_MS
-    return now - lastProgress >= TARGET_WAIT_MS
+    if (happySince !== undefined) return now - happySince >= job.waitMs
+    return now - lastProgress >= job.waitMs
   }
   const markStored = (index: number, provider: Uint8Array) => {
     for (const [other, holder] of stored)
@@ -97,12 +101,11 @@ export async function sendStripe(
     events.onStored(stored.size)
   }
 
-  const sending: StripeEvents = {
-    ...events,
-    onSent(bytes) {
-      lastProgress = clock.monotonic()
-      events.onSent(bytes)
-    },
+  const markSent = (index: number, provider: Uint8Array, bytes: number) => {
+    const key = `${index} ${toHex(provider)}`
+    if (bytes <= (reached.get(key) ?? 0)) return
+    reached.set(key, bytes)
+    lastProgress = clock.monotonic()
   }
 
   async function settleShard(index: number): Promise<void> {
@@ -111,15 +114,21 @@ export async function sendStripe(
     let denied: Uint8Array | undefined
     while (!stop.signal.aborted) {
       if (target !== undefined) {
+        const { provider } = target
+        let sent = 0
+        const onSent = (bytes: number) => {
+          events.onSent(bytes - sent)
+          sent = bytes
+          markSent(index, provider, bytes)
+        }
         try {
-          await sendShard(client, job, index, target, sending, stop.signal)
-          markStored(index, target.provider)
+          await sendShard(client, job, index, target, onSent, stop.signal)
+          markStored(index, provider)
           return
         } catch (error) {
           if (!(error instanceof AllmendError) || error instanceof CancelledError) throw error
           lastError = error
           // A ticket may just have run out: a new one for the same provider comes with the next placement, once.
-          const { provider } = target
           if (error instanceof DeniedError && (denied === undefined || !equalBytes(denied, provider)))
             denied = provider
           else failed.push(provider)
@@ -174,7 +183,7 @@ async function place(
   job: StripeToSend,
   signal: AbortSignal | undefined,
 ): Promise<Map<number, Target>> {
-  const until = client.clock.monotonic() + TARGET_WAIT_MS
+  const until = client.clock.monotonic() + job.waitMs
   for (;;) {
     try {
       const answer = await client.tracker.call(placeStripe, { space: job.space, stripe: job.stripe })
@@ -213,7 +222,7 @@ async function sendShard(
   job: StripeToSend,
   index: number,
   { provider, ticket }: Target,
-  events: StripeEvents,
+  onSent: (bytes: number) => void,
   signal: AbortSignal,
 ): Promise<void> {
   const [shard] = job.stripe.shards[index]!
@@ -230,7 +239,6 @@ async function sendShard(
     )
     if (value.present[0] === true) return
   }
-  let reported = 0
   await client.providers.call(
     provider,
     ticket,
@@ -240,10 +248,7 @@ async function sendShard(
     {
       signal,
       timeoutMs: SHARD_TIMEOUT_MS,
-      onSent(bytes) {
-        events.onSent(bytes - reported)
-        reported = bytes
-      },
+      onSent,
     },
   )
 }

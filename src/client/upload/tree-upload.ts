@@ -65,7 +65,7 @@ export class TreeUpload {
     this.#job = job
     this.#progress = new UploadProgress(() => this.#report())
     const { space } = destination.folder
-    this.#uploader = new Uploader(client, space, job, this.#progress, parameters.signal)
+    this.#uploader = new Uploader(client, space, job, this.#progress, parameters)
     this.#sealer = new FileSealer(client, space, this.#uploader)
     this.#queue = new CommitQueue(client, space)
   }

@@ -18,6 +18,7 @@ import type { Scheme, Stripe } from '../../core/open/stripe.ts'
 import { MAX_SHARD_BYTES, stripeId } from '../../core/open/stripe.ts'
 import type { JournalJob, PlannedStripe } from '../../ports/put-journal.ts'
 import type { Client } from '../client.ts'
+import type { PutParameters } from '../put-parameters.ts'
 import { Semaphore, throwIfCancelled } from '../concurrency.ts'
 import type { Space } from '../tree/space.ts'
 import type { StripeOutcome } from './stripe-sender.ts'
@@ -63,6 +64,7 @@ export class Uploader {
   readonly #job: JournalJob
   readonly #progress: UploadProgress
   readonly #signal: AbortSignal | undefined
+  readonly #waitMs: number
   readonly #slots = new Semaphore(MAX_STRIPES)
   /** Blobs under way: who waits for them. */
   readonly #waiting = new Map<string, (() => void)[]>()
@@ -79,13 +81,14 @@ export class Uploader {
     space: Space,
     job: JournalJob,
     progress: UploadProgress,
-    signal: AbortSignal | undefined,
+    { signal, waitMs = TARGET_WAIT_MS }: Pick<PutParameters, 'signal' | 'waitMs'>,
   ) {
     this.#client = client
     this.#space = space
     this.#job = job
     this.#progress = progress
     this.#signal = signal
+    this.#waitMs = waitMs
     for (const plan of job.planned) {
       const ids = plan.shards.flat()
       const entry: Plan = { plan, blobs: new Map(), wanted: ids.length }
@@ -176,8 +179,10 @@ export class Uploader {
   /** The scheme for the providers that are up now; waits a while for more when there are too few. */
   async #scheme(): Promise<Scheme> {
     const { clock } = this.#client
-    const until = clock.monotonic() + TARGET_WAIT_MS
+    const until = clock.monotonic() + this.#waitMs
     for (;;) {
+      // Of a full pool the stripe that found it so tells more than the number of providers.
+      this.#check()
       const { count, up, known } = await this.#usable()
       const scheme = schemeFor(count)
       if (scheme !== undefined) return scheme
@@ -276,7 +281,7 @@ export class Uploader {
     try {
       outcome = await sendStripe(
         this.#client,
-        { space: this.#space.id, stripe, shards, blobs: places, resumed },
+        { space: this.#space.id, stripe, shards, blobs: places, resumed, waitMs: this.#waitMs },
         {
           onSent: (bytes) => {
             this.#progress.wire += bytes

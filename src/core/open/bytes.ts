@@ -19,9 +19,30 @@ export function fromHex(text: string): Uint8Array | undefined {
 
 /** The bytes as the key of a Map, in the same order; quicker to make than hexadecimal, and nothing to show. */
 export function nameOf(bytes: Uint8Array): string {
-  // As many arguments as every engine takes.
-  if (bytes.length <= 1_024) return String.fromCharCode.apply(undefined, bytes as unknown as number[])
-  return toHex(bytes)
+  let name = ''
+  let at = 0
+  // Said one by one, as `apply` would first make an array of numbers, four times as long as the name.
+  for (; at + 16 <= bytes.length; at += 16)
+    name += String.fromCharCode(
+      bytes[at]!,
+      bytes[at + 1]!,
+      bytes[at + 2]!,
+      bytes[at + 3]!,
+      bytes[at + 4]!,
+      bytes[at + 5]!,
+      bytes[at + 6]!,
+      bytes[at + 7]!,
+      bytes[at + 8]!,
+      bytes[at + 9]!,
+      bytes[at + 10]!,
+      bytes[at + 11]!,
+      bytes[at + 12]!,
+      bytes[at + 13]!,
+      bytes[at + 14]!,
+      bytes[at + 15]!,
+    )
+  for (; at < bytes.length; at++) name += String.fromCharCode(bytes[at]!)
+  return name
 }
 
 export function concatBytes(...parts: readonly Uint8Array[]): Uint8Array {

@@ -1,16 +1,26 @@
 /**
  * One place where untrusted structure is read: deterministic CBOR (RFC 8949 section 4.2.1) with integer map keys, described
  * by fields that check type, range and size as they read. Invariants:
- * - decode accepts exactly the bytes that encode would produce for the value: it re-encodes and compares.
+ * - decode accepts exactly the bytes that encode would produce for the value: `checkCbor` tells before anything is decoded.
  * - depth is bounded before anything recursive runs; sizes are bounded by the field descriptions.
  * - no floats, tags, indefinite lengths, undefined, or unknown map keys.
  */
 import { decode as cborDecode, encode as cborEncode, rfc8949EncodeOptions } from 'cborg'
-import { equalBytes, fromUtf8, utf8 } from './bytes.ts'
+import { fromUtf8, utf8 } from './bytes.ts'
+import { checkCbor } from './check-cbor.ts'
 import { MalformedError } from './errors.ts'
 
-/** Nesting of arrays and maps in any object or message. */
-export const MAX_DEPTH = 6
+/** `checkCbor` has refused all of this; the library is told as well. */
+const DECODE_OPTIONS = {
+  useMaps: true,
+  strict: true,
+  rejectDuplicateMapKeys: true,
+  allowIndefinite: false,
+  allowUndefined: false,
+  allowInfinity: false,
+  allowNaN: false,
+  allowBigInt: false,
+}
 
 export interface Field<T> {
   /** The value in terms of CBOR: number, boolean, string, Uint8Array, array, Map. */
@@ -202,61 +212,10 @@ export function encodeCbor(value: unknown): Uint8Array {
 }
 
 function decodeCbor(encoded: Uint8Array, name: string): unknown {
-  checkDepth(encoded, name)
-  let value: unknown
-  let canonical: Uint8Array
+  checkCbor(encoded, name)
   try {
-    value = cborDecode(encoded, {
-      useMaps: true,
-      strict: true,
-      rejectDuplicateMapKeys: true,
-      allowIndefinite: false,
-      allowUndefined: false,
-      allowInfinity: false,
-      allowNaN: false,
-      allowBigInt: false,
-    })
-    // Strict cborg still takes maps in the wrong order and half floats; keys that no map of ours has, it can't sort.
-    canonical = encodeCbor(value)
+    return cborDecode(encoded, DECODE_OPTIONS)
   } catch (error) {
     throw new MalformedError(`${name}: not CBOR`, { name }, { cause: error })
   }
-  if (!equalBytes(canonical, encoded))
-    throw new MalformedError(`${name}: not in deterministic encoding`, { name })
-  return value
-}
-
-/** Walks the headers without recursion and refuses nesting beyond MAX_DEPTH, and lengths beyond the input. */
-function checkDepth(encoded: Uint8Array, name: string): void {
-  const left: number[] = []
-  let at = 0
-  do {
-    const initial = encoded[at++]
-    if (initial === undefined) throw new MalformedError(`${name}: cut short`, { name })
-    const major = initial >> 5
-    const info = initial & 31
-    let argument = info
-    if (info >= 24) {
-      if (info > 27) throw new MalformedError(`${name}: indefinite or reserved length`, { name })
-      const width = 1 << (info - 24)
-      if (at + width > encoded.length) throw new MalformedError(`${name}: cut short`, { name })
-      argument = 0
-      for (let i = 0; i < width; i++) argument = argument * 256 + encoded[at++]!
-    }
-    if (major === 2 || major === 3) {
-      if (argument > encoded.length - at) throw new MalformedError(`${name}: cut short`, { name })
-      at += argument
-    }
-    let opened = 0
-    if (major === 4) opened = argument
-    if (major === 5) opened = argument * 2
-    if (opened > encoded.length - at) throw new MalformedError(`${name}: cut short`, { name })
-    if (major === 6) throw new MalformedError(`${name}: tags aren't allowed`, { name })
-    if ((major === 4 || major === 5) && left.length >= MAX_DEPTH)
-      throw new MalformedError(`${name}: nested deeper than ${MAX_DEPTH}`, { name })
-    if (left.length > 0) left[left.length - 1]!--
-    if (opened > 0) left.push(opened)
-    while (left.length > 0 && left.at(-1) === 0) left.pop()
-  } while (left.length > 0)
-  if (at !== encoded.length) throw new MalformedError(`${name}: bytes after the end`, { name })
 }

@@ -14,7 +14,7 @@ export class BufferedStorage implements LogStorageWriter {
   readonly #store: LogStore
   #rows = new Map<string, RowWrite>()
   #tiles: Tile[] = []
-  #pages: MapPageWrite[] = []
+  #pages = new Map<string, MapPageWrite>()
   #saved: SavedLog | undefined
 
   constructor(store: LogStore) {
@@ -26,7 +26,7 @@ export class BufferedStorage implements LogStorageWriter {
     this.#store.write((storage) => {
       storage.putRows([...this.#rows.values()])
       storage.putTiles(this.#tiles)
-      storage.putPages(this.#pages)
+      storage.putPages([...this.#pages.values()])
       if (this.#saved !== undefined) storage.putSaved(this.#saved)
       if (checkpoint === undefined) return
       storage.putCheckpoint(checkpoint.size, checkpoint.note)
@@ -39,7 +39,7 @@ export class BufferedStorage implements LogStorageWriter {
   forget(): void {
     this.#rows = new Map()
     this.#tiles = []
-    this.#pages = []
+    this.#pages = new Map()
     this.#saved = undefined
   }
 
@@ -60,7 +60,8 @@ export class BufferedStorage implements LogStorageWriter {
     return own?.hashes ?? this.#store.read((storage) => storage.tile(level, index))
   }
   page(prefix: Uint8Array): Uint8Array | undefined {
-    return this.#store.read((storage) => storage.page(prefix))
+    const own = this.#pages.get(nameOf(prefix))
+    return own === undefined ? this.#store.read((storage) => storage.page(prefix)) : own.bytes
   }
   row(key: Uint8Array): Uint8Array | undefined {
     return this.#rows.get(nameOf(key))?.value ?? this.#store.read((storage) => storage.row(key))
@@ -81,7 +82,7 @@ export class BufferedStorage implements LogStorageWriter {
     this.#tiles.push(...tiles)
   }
   putPages(pages: readonly MapPageWrite[]): void {
-    this.#pages.push(...pages)
+    for (const page of pages) this.#pages.set(nameOf(page.prefix), page)
   }
   putSaved(saved: SavedLog): void {
     this.#saved = saved

@@ -27,8 +27,8 @@ import { BufferedStorage } from './buffered-storage.ts'
 /** No table of rows has this number: the seed of the cosigning key lies beside what it has signed. */
 const SEED_ROW = Uint8Array.of(255)
 const SEED_BYTES = 32
-/** Nodes of the map that stay in memory between heads, 10 MB: a provider has 150 MB for all that it does. */
-const MAX_RESIDENT = 32_768
+/** Nodes of the map that stay in memory, 3 MB: a provider has 150 MB for all that it does. */
+const MAX_RESIDENT = 8_192
 /** Nor this: the proof of a fork, from which on nothing is signed. */
 const FORK_ROW = Uint8Array.of(254)
 const NO_KEY = new Uint8Array(0)

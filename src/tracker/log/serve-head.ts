@@ -33,7 +33,7 @@ export async function currentHead(
     const left = until - clock.monotonic()
     if (left <= 0 || !(await changedWithin(state, left, signal))) break
   }
-  if (log.served === undefined) throw new BusyError('the witnesses have not confirmed the newest head yet')
+  if (log.served === undefined) throw unconfirmed(state)
   return log.served
 }
 
@@ -63,10 +63,22 @@ function isOld(state: TrackerState, { time }: SealedHead): boolean {
 }
 
 /** Whether enough operators' witnesses are up; where they aren't, nobody waits for them. */
-function isQuorumUp({ log, presence }: TrackerState): boolean {
+function isQuorumUp(state: TrackerState): boolean {
+  const { up, needed } = witnessesUp(state)
+  return up >= needed
+}
+
+/** How many operators' witnesses are up, and how many it takes. */
+function witnessesUp({ log, presence }: TrackerState): { readonly up: number; readonly needed: number } {
   const { witnesses, tracker } = log.witnesses()
   const up = witnesses.filter(({ provider }) => presence.isUp(provider.id))
-  return quorumOf(up, tracker).operators >= quorumOf(witnesses, tracker).needed
+  return { up: quorumOf(up, tracker).operators, needed: quorumOf(witnesses, tracker).needed }
+}
+
+function unconfirmed(state: TrackerState): BusyError {
+  const { up, needed } = witnessesUp(state)
+  const lack = up < needed ? `: providers of ${up} operators are up, and it takes ${needed}` : ''
+  return new BusyError(`the witnesses have not confirmed the newest head yet${lack}`, { up, needed })
 }
 
 /** Whether the head changed before so many milliseconds were over. */

@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
-import type { ProviderShare } from '../../../client/log/provider-shares.ts'
+import type { LedgerAmounts, ProviderShare, ReportedAmounts } from '../../../client/log/provider-shares.ts'
 import { providerShares } from '../../../client/log/provider-shares.ts'
+import { formatAge } from '../age.ts'
 import { askChain } from '../ask-chain.ts'
 import { formatBytes } from '../byte-size.ts'
 import type { ChainUrlOption } from '../chain-options.ts'
@@ -21,31 +22,58 @@ export function registerProviders(program: Command, run: RunCommand): void {
           const held = await askChain(context, client, url, (ledger) => ledger.providers())
           return { shares: await providerShares(client, held), chainAsked: held !== undefined }
         }, options)
-        output.result({ source: chainAsked ? 'chain' : 'tracker', providers: shares }, shareLines(shares))
+        output.result(
+          { source: chainAsked ? 'chain' : 'tracker', providers: shares },
+          shareLines(shares, chainAsked),
+        )
       }),
     )
 }
 
 const percent = (share: number) => `${(share * 100).toFixed(1)} %`
 
-function shareLines(shares: readonly ProviderShare[]): string[] {
+const HEADINGS = [
+  'provider',
+  'state',
+  'reported used',
+  'of',
+  'ago',
+  'in ledger used',
+  'of',
+  'ago',
+  'weight',
+  'expected',
+  'actual',
+]
+
+function shareLines(shares: readonly ProviderShare[], chainAsked: boolean): string[] {
   const rows = [
-    ['provider', 'state', 'used', 'capacity', 'weight', 'expected', 'actual'],
-    ...shares.map(({ name, state, used, capacity, weight, expected, actual }) => [
+    HEADINGS,
+    ...shares.map(({ name, state, reported, ledger, weight, expected, actual }) => [
       printable(name),
       state,
-      formatBytes(used),
-      formatBytes(capacity),
+      ...amounts(reported),
+      ...amounts(ledger),
       String(weight),
       percent(expected),
       percent(actual),
     ]),
   ]
-  const widths = rows[0]!.map((_, i) => Math.max(...rows.map((row) => row[i]!.length)))
-  return rows.map((row) =>
+  const widths = HEADINGS.map((_, i) => Math.max(...rows.map((row) => row[i]!.length)))
+  const table = rows.map((row) =>
     row
       .map((cell, i) => cell.padEnd(widths[i]!))
       .join('  ')
       .trimEnd(),
   )
+  const remark = chainAsked
+    ? 'The ledger takes a report in when the capacity changed, use by more than 2 % of that, or the weight by more than 2 %.'
+    : 'Weights are by what providers report.'
+  return [...table, remark]
+}
+
+/** What is used, of how much, and how old that is. */
+function amounts(of: ReportedAmounts | LedgerAmounts | undefined): string[] {
+  if (of === undefined) return ['-', '-', '-']
+  return [formatBytes(of.used), formatBytes(of.capacity), of.ago === undefined ? '-' : formatAge(of.ago)]
 }

@@ -10,6 +10,11 @@ import type { BarState } from '../progress-bar.ts'
 import { createProgressBar } from '../progress-bar.ts'
 import { failureLines } from '../failure-lines.ts'
 import { printable } from '../printable.ts'
+import { wholeNumber } from '../whole-number.ts'
+
+interface Options {
+  readonly wait?: number
+}
 
 export function registerPut(program: Command, run: RunCommand): void {
   program
@@ -20,14 +25,26 @@ export function registerPut(program: Command, run: RunCommand): void {
         'an interrupted put goes on where it was when the same command is run again.',
     )
     .argument('<paths...>', 'local files and folders, then the remote path, such as /home/')
+    .option(
+      '--wait <seconds>',
+      'how long to wait for providers that are missing before it goes on with fewer, or gives up; by default 10',
+      wholeNumber,
+    )
     .action(
-      run(async ({ output, withClient, signal, setExitCode }, paths: string[]) => {
+      run(async ({ output, withClient, signal, setExitCode }, paths: string[], options: Options) => {
+        const wait = options.wait === undefined ? {} : { waitMs: options.wait * 1_000 }
         const sources = paths.slice(0, -1)
         const target = paths.at(-1)!
         const bar = createProgressBar(output.json)
         try {
           const result = await withClient((client) =>
-            put(client, { sources, target, signal, onProgress: (progress) => bar.show(barState(progress)) }),
+            put(client, {
+              ...wait,
+              sources,
+              target,
+              signal,
+              onProgress: (progress) => bar.show(barState(progress)),
+            }),
           )
           bar.end()
           for (const line of failureLines('left out', result.problems)) output.note(line)

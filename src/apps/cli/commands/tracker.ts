@@ -16,6 +16,7 @@ import {
   chainNode,
 } from '../chain-options.ts'
 import type { RunCommand } from '../context.ts'
+import { LEDGER_PROBLEM, tellOfLedger } from '../ledger-news.ts'
 import { roleLogger } from '../role-logger.ts'
 import { runRole } from '../run-role.ts'
 import { countingNumber } from '../whole-number.ts'
@@ -68,7 +69,7 @@ export function registerTracker(program: Command, run: RunCommand): void {
     .action(
       run(async (context, options: StartOptions) => {
         const source = await chainSource(options)
-        await runRole(context, 'tracker', async () => {
+        await runRole(context, 'tracker', async (tell) => {
           const logger = roleLogger('tracker', options.logFile)
           const running = await startTracker({
             folder: options.dir,
@@ -79,6 +80,11 @@ export function registerTracker(program: Command, run: RunCommand): void {
             ...(context.transport === undefined ? {} : { transport: context.transport }),
             ...(options.bootstrap === undefined ? {} : { bootstrap: options.bootstrap }),
             ...(options.node === undefined ? {} : { nodes: options.node }),
+            onLedgerProblem: (problem) =>
+              tell({
+                line: { [LEDGER_PROBLEM]: problem ?? '' },
+                show: (output) => tellOfLedger(output, problem),
+              }),
             logger,
           })
           const { address, peerId, poolId, foundingToken } = running

@@ -8,6 +8,7 @@ import type { AnchorOptions, ChainNodeOptions } from '../chain-options.ts'
 import { ANCHOR_EVERY, ANCHOR_SECONDS, CHAIN_KEY_FILE, CHAIN_URL, chainNode } from '../chain-options.ts'
 import type { ChainNode } from '../../tracker/ledger-record.ts'
 import type { RunCommand } from '../context.ts'
+import { tellOfLedger } from '../ledger-news.ts'
 import { OFFLINE_AFTER } from '../offline-option.ts'
 import { upText } from '../up-text.ts'
 import { countingNumber, wholeNumber } from '../whole-number.ts'
@@ -77,7 +78,7 @@ export function registerUp(program: Command, run: RunCommand): void {
           ...(anchorSeconds === undefined ? {} : { anchorSeconds }),
           transport,
           signal,
-          note: (text) => output.note(text),
+          onLedgerProblem: (problem) => tellOfLedger(output, problem),
         })
         try {
           output.result({ processes: pool.processes() }, upText(pool, options.dir))

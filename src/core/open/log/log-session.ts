@@ -6,7 +6,7 @@
  * - a tracker keeps leaves, so it saves the map now and then; a witness keeps none and saves at every head.
  */
 import { AllmendError, FolderError, ForkedError, InternalError, UntrustedError } from '../errors.ts'
-import { equalBytes, nameOf } from '../bytes.ts'
+import { compareBytes, equalBytes, nameOf } from '../bytes.ts'
 import { ZERO_ID } from '../objects/suite.ts'
 import type { Primitives } from '../primitives.ts'
 import type { Anchor, LogEntry, Touch } from './entry.ts'
@@ -21,6 +21,7 @@ import {
 } from './entry.ts'
 import type { LogStorageWriter } from './log-storage.ts'
 import { LogTree } from './log-tree.ts'
+import type { MapLeaf } from './map-node.ts'
 import type { MapSnapshot, MapUpdate } from './map-tree.ts'
 import { MapTree } from './map-tree.ts'
 import type { MapTouch, ReplayObject, Replayed } from './replay/replay-entry.ts'
@@ -30,6 +31,8 @@ import { keyedRows } from './replay/rows.ts'
 
 /** Updates of the map after which it is saved: its top pages change with each head, so seldom is cheaper. */
 const SAVE_AFTER_UPDATES = 16_384
+/** Updates of the map after which a witness looks whether it holds too much of it. */
+const PART_UPDATES = 512
 
 export interface Logged {
   readonly entry: LogEntry
@@ -150,7 +153,7 @@ export class LogSession {
   }
 
   #log({ kind, time, body, signatures }: Submission, replayed: Replayed | undefined): Logged {
-    const touched = this.#touches(replayed?.touched ?? [])
+    const touched = this.#touches(replayed?.touched ?? [], (key) => this.map.get(key))
     const logged = this.#encode({ kind, time, body, signatures }, touched)
     this.#storage.putLeaf(this.size, { leaf: logged.leaf, touches: encodeTouches(touched) })
     this.#append(logged, replayed)
@@ -185,7 +188,7 @@ export class LogSession {
     const isHeads = entry.kind === ENTRY_KIND.heads
     const replayed = isHeads ? undefined : this.#replayOrVoid({ ...entry, changes } as ReplayObject)
     if (isHeads) this.#followHeads(entry, changes)
-    const touched = this.#touches(replayed?.touched ?? [])
+    const touched = this.#touches(replayed?.touched ?? [], (key) => this.map.peek(key))
     if (!equalBytes(touchedRoot(this.#primitives.sha256, touched), entry.touched))
       throw new UntrustedError('what an entry touches does not follow from the log', { index: entry.index })
     const hash = entryHash(this.#primitives.sha256, leaf)
@@ -203,7 +206,7 @@ export class LogSession {
     if (entry.signatures.length > 0 || changes.length > 0)
       throw new UntrustedError('a heads entry has neither signatures nor changes', { index: entry.index })
     const { map } = headsCodec.decode(entry.body)
-    this.#settle()
+    this.#settleInParts()
     if (!equalBytes(map, this.map.root))
       throw new UntrustedError('the map does not follow from the log', { index: entry.index })
   }
@@ -230,9 +233,9 @@ export class LogSession {
   }
 
   /** What stands at these keys now, which is what the entry's touches name. */
-  #touches(touched: readonly MapTouch[]): Touch[] {
+  #touches(touched: readonly MapTouch[], inMap: (key: Uint8Array) => MapLeaf | undefined): Touch[] {
     return touched.map(({ key, name, isRemoved }) => {
-      const before = this.#waiting.get(name) ?? this.map.get(key)
+      const before = this.#waiting.get(name) ?? inMap(key)
       return before?.value === undefined
         ? [key, 0, ZERO_ID, isRemoved]
         : [key, before.index, before.value, isRemoved]
@@ -271,6 +274,21 @@ export class LogSession {
   #settle(): void {
     this.map.update([...this.#waiting.values()])
     this.#waiting = new Map()
+  }
+
+  /**
+   * The same where the head saves the map anyway: in the order of keys, so that pages which are done with are stored, and let go,
+   * before others are read. A batch for a large map touches more pages than a witness has memory for.
+   */
+  #settleInParts(): void {
+    const updates = [...this.#waiting.values()].sort((a, b) => compareBytes(a.key, b.key))
+    this.#waiting = new Map()
+    for (let from = 0; from < updates.length; from += PART_UPDATES) {
+      this.map.update(updates.slice(from, from + PART_UPDATES))
+      if (!this.map.isFull) continue
+      this.#storage.putPages(this.map.unsaved().pages)
+      this.map.saved()
+    }
   }
 
   #save(isMap: boolean): void {

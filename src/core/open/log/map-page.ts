@@ -8,7 +8,7 @@
  */
 import { FolderError } from '../errors.ts'
 import type { HashFunction } from '../merkle.ts'
-import { MAP_HASH_BYTES } from './map-hash.ts'
+import { MAP_HASH_BYTES, bitAt } from './map-hash.ts'
 import { MAP_KEY_BYTES } from './map-key.ts'
 import type { MapBranch, MapLeaf, MapNode, MapReference } from './map-node.ts'
 import { BRANCH, LEAF, REFERENCE, hashOf, pathOf } from './map-node.ts'
@@ -93,67 +93,105 @@ function damaged(): never {
 /** What `encodeTop` wrote; throws FolderError for anything else. */
 export function decodeTop(bytes: Uint8Array): MapNode | undefined {
   if (bytes.length === 0) return undefined
-  const { node, end } = readNode(bytes, 0, 0)
-  if (end !== bytes.length || node.kind === BRANCH) damaged()
-  return node
+  const { node } = decodeNodes(bytes)
+  return node.kind === BRANCH ? damaged() : node
 }
 
 /** The topmost branch of a page, and how many nodes it has; throws FolderError for bytes that `encodePage` doesn't write. */
 export function decodePage(bytes: Uint8Array, reference: MapReference): { top: MapBranch; nodes: number } {
-  const { node, end, count } = readNode(bytes, 0, 0)
-  if (end !== bytes.length || node.kind !== BRANCH || node.depth !== reference.depth) damaged()
+  const { node, count } = decodeNodes(bytes)
+  if (node.kind !== BRANCH || node.depth !== reference.depth) damaged()
   // Its place in the map; the hash is held against the reference by the caller.
   const shared = Math.floor(node.depth / 8)
   for (let i = 0; i < shared; i++) if (node.path[i] !== reference.path[i]) damaged()
   return { top: node, nodes: count }
 }
 
-function readNode(
+/**
+ * What a page says of a key without decoding the rest: the only leaf or reference that can lead to it. `reference` names the page;
+ * throws FolderError where it is another one.
+ */
+export function findInPage(
   bytes: Uint8Array,
-  at: number,
-  level: number,
-): { node: MapNode; end: number; count: number } {
-  // A page is 8 branches high.
-  if (level > PAGE_BITS) damaged()
-  const kind = bytes[at]
-  if (kind === LEAF) {
-    const end = at + LEAF_BYTES
-    if (end > bytes.length) damaged()
+  { depth, hash }: MapReference,
+  key: Uint8Array,
+): MapLeaf | MapReference {
+  const isNamed = bytes[0] === BRANCH && bytes[1] === depth && hash.every((byte, i) => bytes[2 + i] === byte)
+  if (!isNamed) damaged()
+  let at = 0
+  while (bytes[at] === BRANCH) {
+    const isRight = bitAt(key, bytes[at + 1]!) === 1
+    at += BRANCH_BYTES
+    if (isRight) at = endOfNode(bytes, at)
+  }
+  const { node } = decodeNodes(bytes.subarray(at, endOfNode(bytes, at)))
+  return node.kind === BRANCH ? damaged() : node
+}
+
+/** Where the node that begins here ends, with all below it. */
+function endOfNode(bytes: Uint8Array, start: number): number {
+  let at = start
+  for (let left = 1; left > 0; left--) {
+    const kind = bytes[at]
+    if (kind === LEAF) at += LEAF_BYTES
+    else if (kind === BRANCH || kind === REFERENCE) {
+      const depth = bytes[at + 1] ?? 0
+      at += BRANCH_BYTES
+      if (kind === BRANCH) left += 2
+      else at += Math.ceil(depth / 8)
+    } else damaged()
+  }
+  return at > bytes.length ? damaged() : at
+}
+
+/** All nodes that these bytes are. */
+function decodeNodes(bytes: Uint8Array): { readonly node: MapNode; readonly count: number } {
+  let at = 0
+  let count = 0
+  /** By index: leaves that one entry touched share its hash, instead of half of their memory for copies of it. */
+  const values = new Map<number, Uint8Array>()
+  const take = (length: number): number => {
+    const start = at
+    at += length
+    if (at > bytes.length) damaged()
+    return start
+  }
+  const valueAt = (start: number, index: number): Uint8Array => {
+    const known = values.get(index)
+    if (known?.every((byte, i) => bytes[start + i] === byte) === true) return known
+    const value = bytes.slice(start, start + MAP_HASH_BYTES)
+    values.set(index, value)
+    return value
+  }
+  const readLeaf = (): MapLeaf => {
+    const key = take(LEAF_BYTES) + 1
     let index = 0
-    for (let i = end - INDEX_BYTES; i < end; i++) index = index * 256 + bytes[i]!
-    const value = at + 1 + MAP_KEY_BYTES
-    const node: MapLeaf = {
-      kind,
-      key: bytes.slice(at + 1, value),
-      value: bytes.slice(value, value + MAP_HASH_BYTES),
-      index,
+    for (let i = at - INDEX_BYTES; i < at; i++) index = index * 256 + bytes[i]!
+    const value = key + MAP_KEY_BYTES
+    return { kind: LEAF, key: bytes.slice(key, value), value: valueAt(value, index), index }
+  }
+  const read = (level: number): MapNode => {
+    // A page is 8 branches high.
+    if (level > PAGE_BITS) damaged()
+    count++
+    const kind = bytes[at]
+    if (kind === LEAF) return readLeaf()
+    const start = take(BRANCH_BYTES)
+    const depth = bytes[start + 1]!
+    const hash = bytes.slice(start + 2, at)
+    if (kind === REFERENCE) {
+      const path = new Uint8Array(MAP_KEY_BYTES)
+      const prefix = take(Math.ceil(depth / 8))
+      for (let i = prefix; i < at; i++) path[i - prefix] = bytes[i]!
+      return { kind, depth, path, hash }
     }
-    return { node, end, count: 1 }
+    if (kind !== BRANCH) damaged()
+    const left = read(level + 1)
+    const right = read(level + 1)
+    for (const node of [left, right]) if (node.kind !== LEAF && node.depth <= depth) damaged()
+    return { kind, depth, path: pathOf(left), left, right, hash, isSaved: true, epoch: 0 }
   }
-  if (at + BRANCH_BYTES > bytes.length) damaged()
-  const depth = bytes[at + 1]!
-  const hash = bytes.slice(at + 2, at + BRANCH_BYTES)
-  if (kind === REFERENCE) {
-    const length = Math.ceil(depth / 8)
-    const end = at + BRANCH_BYTES + length
-    if (end > bytes.length) damaged()
-    const path = new Uint8Array(MAP_KEY_BYTES)
-    path.set(bytes.subarray(end - length, end))
-    return { node: { kind, depth, path, hash }, end, count: 1 }
-  }
-  if (kind !== BRANCH) damaged()
-  const left = readNode(bytes, at + BRANCH_BYTES, level + 1)
-  const right = readNode(bytes, left.end, level + 1)
-  for (const { node } of [left, right]) if (node.kind !== LEAF && node.depth <= depth) damaged()
-  const node: MapBranch = {
-    kind,
-    depth,
-    path: pathOf(left.node),
-    left: left.node,
-    right: right.node,
-    hash,
-    isSaved: true,
-    epoch: 0,
-  }
-  return { node, end: right.end, count: 1 + left.count + right.count }
+  const node = read(0)
+  if (at !== bytes.length) damaged()
+  return { node, count }
 }

@@ -3,14 +3,16 @@
  * - `update` makes a new tree beside the old one: a snapshot taken before is whole again by `restore`.
  * - stored pages are those of one tree: what `unsaved` gives is made durable in one transaction, then `saved` is called. Several
  *   batches may go by in between, since the top pages change with each; after a crash the entries since then are applied again.
+ *   Or several saves may go by in one transaction that reads what it wrote: `restore` undoes them with it.
  * - a page that isn't the one its reference names is damage (FolderError), never served.
  */
-import { equalBytes, toHex } from '../bytes.ts'
+import { equalBytes, nameOf, toHex } from '../bytes.ts'
+import { FolderError } from '../errors.ts'
 import type { HashFunction } from '../merkle.ts'
 import { EMPTY_MAP_ROOT, bitAt, sharedBits } from './map-hash.ts'
 import type { MapBranch, MapLeaf, MapNode, MapReference } from './map-node.ts'
 import { BRANCH, LEAF, REFERENCE, hashOf, pathOf } from './map-node.ts'
-import { decodeTop, encodePage, encodeTop, isInPage, pageOf } from './map-page.ts'
+import { decodeTop, encodePage, encodeTop, findInPage, isInPage, pageOf } from './map-page.ts'
 import type { MapPageReader, MapReader } from './map-view.ts'
 import { MapView, leafAt, loadBranch } from './map-view.ts'
 
@@ -64,6 +66,8 @@ export class MapTree implements MapReader {
   readonly #views = new Set<MapView>()
   /** Pages from which branches vanished since the last save, by prefix. */
   #vanished = new Map<string, Uint8Array>()
+  /** The page that was looked into last, by the length of its prefix: on the way to the next key most are the same. */
+  #recent: { readonly name: string; readonly bytes: Uint8Array }[] = []
 
   /** `top` is the stored top of the map, no bytes for the empty one. */
   constructor(hash: HashFunction, pages: MapPageReader, top: Uint8Array, maxResident = MAX_RESIDENT) {
@@ -86,6 +90,17 @@ export class MapTree implements MapReader {
     return leafAt(this, key)
   }
 
+  /** The same, keeping nothing of it in memory but the pages on the way: for many keys in their order. */
+  peek(key: Uint8Array): MapLeaf | undefined {
+    let node = this.#top
+    while (node !== undefined && node.kind !== LEAF) {
+      if (sharedBits(node.path, key) < node.depth) return undefined
+      if (node.kind === REFERENCE) node = findInPage(this.#recentPage(node), node, key)
+      else node = bitAt(key, node.depth) === 0 ? node.left : node.right
+    }
+    return node !== undefined && equalBytes(node.key, key) ? node : undefined
+  }
+
   /** The left (0) or right (1) child of a branch, read from its page where necessary. */
   child(node: MapBranch | MapReference, side: 0 | 1): MapNode {
     const branch = this.#load(node)
@@ -103,6 +118,11 @@ export class MapTree implements MapReader {
     const view = new MapView(this.#hash, this.#pages, this.#top, (released) => this.#views.delete(released))
     this.#views.add(view)
     return view
+  }
+
+  /** Whether there are more nodes in memory than there should be: to be saved soon. */
+  get isFull(): boolean {
+    return this.#resident > this.#maxResident
   }
 
   /** Updates since the last save: what would have to be applied again, and what memory holds on to. */
@@ -136,15 +156,14 @@ export class MapTree implements MapReader {
     return { top: encodeTop(this.#hash, this.#top), pages }
   }
 
-  /** To be called once what `unsaved` gave is durable: memory may be let go from then on. */
+  /** To be called once what `unsaved` gave is stored: memory may be let go from then on. */
   saved(): void {
     this.#updates = 0
     this.#vanished = new Map()
+    this.#recent = []
     if (this.#top === undefined) return
     markSaved(this.#top)
-    if (this.#resident <= this.#maxResident) return
-    this.#resident = 0
-    this.#top = this.#prune(this.#top)
+    this.#letGo()
   }
 
   snapshot(): MapSnapshot {
@@ -153,12 +172,30 @@ export class MapTree implements MapReader {
     return state as unknown as MapSnapshot
   }
 
-  /** Forgets all updates since; for a transaction that failed. None may have been saved in between. */
+  /** Forgets all updates since; for a transaction that failed, with what was saved in it. */
   restore(taken: MapSnapshot): void {
     const { top, updates, vanished } = taken as unknown as State
     this.#top = top
     this.#updates = updates
     this.#vanished = new Map(vanished)
+    this.#recent = []
+  }
+
+  #recentPage(node: MapReference): Uint8Array {
+    const prefix = pageOf(node)
+    const name = nameOf(prefix)
+    const recent = this.#recent[prefix.length]
+    if (recent?.name === name) return recent.bytes
+    const bytes = this.#pages.page(prefix)
+    if (bytes === undefined) throw new FolderError('a page of the map is missing', { prefix })
+    this.#recent[prefix.length] = { name, bytes }
+    return bytes
+  }
+
+  #letGo(): void {
+    if (this.#top === undefined || !this.isFull) return
+    this.#resident = 0
+    this.#top = this.#prune(this.#top)
   }
 
   #load(node: MapBranch | MapReference): MapBranch {

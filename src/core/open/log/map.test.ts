@@ -90,8 +90,11 @@ describe('map', () => {
             expect(toHex(tree.root)).toBe(toHex(naiveMapRoot([...model.values()])))
             if (then !== 'go on') pages.save(tree)
             if (then === 'reopen') tree = new MapTree(hash, pages, pages.top, 0)
-            for (const leaf of model.values())
-              expect(toHex(tree.get(leaf.key)!.value)).toBe(toHex(leaf.value))
+            for (const { key } of [...batch, ...model.values()]) {
+              const wanted = model.get(toHex(key))?.value
+              expect(tree.peek(key)?.value).toEqual(wanted)
+              expect(tree.get(key)?.value).toEqual(wanted)
+            }
           }
           pages.save(tree)
           // One map has one stored form, whatever way led to it.
@@ -109,6 +112,58 @@ describe('map', () => {
         },
       ),
       { numRuns: 100 },
+    )
+  })
+
+  it('a batch that is saved in parts, and let go in between, can be undone, and is stored like any other', () => {
+    fc.assert(
+      fc.property(
+        fc.array(
+          fc.tuple(fc.array(update, { maxLength: 16 }), fc.integer({ min: 1, max: 5 }), fc.boolean()),
+          {
+            maxLength: 12,
+          },
+        ),
+        (batches) => {
+          const pages = new Pages()
+          // As a transaction has it: what it stores it reads, until it is undone.
+          let own = new Map<string, Uint8Array | undefined>()
+          const page = (prefix: Uint8Array) =>
+            own.has(toHex(prefix)) ? own.get(toHex(prefix)) : pages.page(prefix)
+          const tree = new MapTree(hash, { page }, pages.top, 0)
+          const model = new Map<string, NaiveLeaf>()
+          for (const [batch, size, isUndone] of batches) {
+            const [before, root] = [tree.snapshot(), toHex(tree.root)]
+            for (let from = 0; from < batch.length; from += size) {
+              tree.update(batch.slice(from, from + size))
+              for (const { prefix, bytes } of tree.unsaved().pages) own.set(toHex(prefix), bytes)
+              tree.saved()
+            }
+            if (isUndone) {
+              tree.restore(before)
+              own = new Map()
+              expect(toHex(tree.root)).toBe(root)
+            } else applied(model, batch)
+            expect(toHex(tree.root)).toBe(toHex(naiveMapRoot([...model.values()])))
+            for (const { key } of [...batch, ...model.values()]) {
+              const wanted = model.get(toHex(key))?.value
+              expect(tree.peek(key)?.value).toEqual(wanted)
+              expect(tree.get(key)?.value).toEqual(wanted)
+            }
+            for (const [prefix, bytes] of own)
+              if (bytes === undefined) pages.kept.delete(prefix)
+              else pages.kept.set(prefix, bytes)
+            own = new Map()
+          }
+          const fresh = new Pages()
+          const again = new MapTree(hash, fresh, fresh.top)
+          again.update([...model.values()].map((leaf) => ({ ...leaf, index: tree.get(leaf.key)!.index })))
+          fresh.save(again)
+          const stored = ({ kept }: Pages) => [...kept].map(([k, v]) => k + toHex(v)).sort()
+          expect(stored(pages)).toEqual(stored(fresh))
+        },
+      ),
+      { numRuns: 200 },
     )
   })
 

@@ -162,7 +162,7 @@ export const reportProvider = method(
           capacity: [0, uint(MAX_WEIGHT)],
           used: [1, uint(MAX_WEIGHT)],
           seq: [2, uint(MAX_WEIGHT)],
-          signature: [3, bytes(65)],
+          signature: [3, bytes(64)],
         }),
       ),
     ],
@@ -189,6 +189,8 @@ export const providerView = struct({
   shards: [8, uint()],
   up: [9, bool()],
   pid: [10, optional(uint())],
+  /** Milliseconds since it reported; absent where it hasn't since the tracker's start, and the amounts are the tracker's own count. */
+  reportedAgo: [11, optional(uint())],
 })
 export type ProviderView = ValueOf<typeof providerView>
 

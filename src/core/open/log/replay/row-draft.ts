@@ -5,34 +5,31 @@ import { encodeRow, rowKey } from './rows.ts'
 /** Rows as an entry makes them, over those before it; nothing reaches these while the entry may still fail. */
 export class RowDraft implements RowReader {
   readonly #below: RowReader
-  readonly #rows = new Map<string, { table: Table; key: Uint8Array; value: Rows[Table] | undefined }>()
-  readonly #written = new Set<string>()
+  /** What was put, by the key that it is stored under. */
+  readonly #rows = new Map<string, { readonly table: Table; readonly key: Uint8Array; value: Rows[Table] }>()
 
   constructor(below: RowReader) {
     this.#below = below
   }
 
   get<T extends Table>(table: T, key: Uint8Array): Rows[T] | undefined {
-    const name = table + nameOf(key)
-    let row = this.#rows.get(name)
-    if (row === undefined) {
-      row = { table, key, value: this.#below.get(table, key) }
-      this.#rows.set(name, row)
-    }
-    return row.value as Rows[T] | undefined
+    const own = this.#rows.get(nameOf(rowKey(table, key)))
+    return own === undefined ? this.#below.get(table, key) : (own.value as Rows[T])
   }
 
   put<T extends Table>(table: T, key: Uint8Array, value: Rows[T]): void {
-    const name = table + nameOf(key)
-    this.#rows.set(name, { table, key, value })
-    this.#written.add(name)
+    const stored = rowKey(table, key)
+    const name = nameOf(stored)
+    const own = this.#rows.get(name)
+    if (own === undefined) this.#rows.set(name, { table, key: stored, value })
+    else own.value = value
   }
 
   /** What was put, as it is to be stored. */
   writes(): RowWrite[] {
-    return [...this.#written].map((name) => {
-      const { table, key, value } = this.#rows.get(name)!
-      return { key: rowKey(table, key), value: encodeRow(table, value!) }
-    })
+    return Array.from(this.#rows.values(), ({ table, key, value }) => ({
+      key,
+      value: encodeRow(table, value),
+    }))
   }
 }
