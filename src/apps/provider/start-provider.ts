@@ -36,6 +36,8 @@ export interface StartProviderOptions {
   readonly listen?: string
   /** Up to 64 bytes; by default the machine's name. */
   readonly name?: string
+  /** Hears when a large part of the log begins to be replayed, and when that is over. */
+  readonly onReplay?: (isReplaying: boolean) => void
   readonly logger: Logger
 }
 
@@ -118,6 +120,7 @@ export async function startProvider(options: StartProviderOptions): Promise<Runn
       netKey: transport.publicKey,
       pool: settings.pool,
       logKey,
+      ...(options.onReplay === undefined ? {} : { onReplay: options.onReplay }),
       signReport: (domain, body) => createReportSigner(domain).signReport(folder.reporterKey, body),
     })
     maxBodyBytes = provider.maxBodyBytes
