@@ -48,6 +48,8 @@ export interface ProviderOptions {
   readonly logKey: Uint8Array
   /** Signs capacity reports for the pool's ledger. */
   readonly signReport?: LedgerReportsParts['sign']
+  /** Hears when a large part of the log begins to be replayed, and when that is over: no other work leaves so much garbage. */
+  readonly onReplay?: (isReplaying: boolean) => void
 }
 
 export interface Provider {
@@ -62,7 +64,7 @@ export interface Provider {
 
 /** A provider over a store: routes to serve, and the loops that keep it alive in its pool. */
 export function createProvider(options: ProviderOptions): Provider {
-  const { primitives, clock, store, spaces, logger, netKey, pool, logKey, signReport } = options
+  const { primitives, clock, store, spaces, logger, netKey, pool, logKey, signReport, onReplay } = options
   const id = peerId(primitives, netKey)
   let cosigning: Witness | undefined
   const state: ProviderState = {
@@ -105,7 +107,7 @@ export function createProvider(options: ProviderOptions): Provider {
         keepReporting(state, { ...reporting, onFirstReport }, signal),
         keepScrubbing(state, signal),
         keepCompacting(state, signal),
-        witness && keepWitnessing(state, { witness, known: known.promise, dial, activity }, signal),
+        witness && keepWitnessing(state, { witness, known: known.promise, dial, activity, onReplay }, signal),
       ])
     },
   }

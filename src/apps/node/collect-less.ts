@@ -6,6 +6,8 @@ export const COMMAND_HEAP_GROWTH = 900
 export const ROLE_HEAP_GROWTH = 300
 /** A provider has 150 MB, and a heap of 15: not twice. From 60 on downwards large puts cost it half as much CPU again. */
 export const PROVIDER_HEAP_GROWTH = 80
+/** While a provider replays much of the log, where most of what is garbage has lived for long. */
+export const REPLAY_HEAP_GROWTH = 20
 
 /**
  * Lets the heap grow by `percent` of what lives between collections. V8 counts our large buffers, which we free ourselves, against

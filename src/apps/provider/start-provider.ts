@@ -44,6 +44,8 @@ export interface StartProviderOptions {
   readonly offlineAfterMs?: number
   /** Which ways it takes connections, and makes them. */
   readonly transport?: TransportMode
+  /** Hears when a large part of the log begins to be replayed, and when that is over. */
+  readonly onReplay?: (isReplaying: boolean) => void
   readonly logger: Logger
 }
 
@@ -140,6 +142,7 @@ export async function startProvider(options: StartProviderOptions): Promise<Runn
       netKey: transport.publicKey,
       pool: settings.pool,
       logKey,
+      ...(options.onReplay === undefined ? {} : { onReplay: options.onReplay }),
       signReport: (domain, body) => createReportSigner(domain).signReport(folder.reporterKey, body),
     })
     maxBodyBytes = provider.maxBodyBytes

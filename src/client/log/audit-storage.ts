@@ -37,7 +37,7 @@ export class AuditStorage implements LogStorageWriter {
     return undefined
   }
   putLeaf(): void {}
-  putRows(rows: readonly RowWrite[]): void {
+  putRows(rows: Iterable<RowWrite>): void {
     for (const { key, value } of rows) this.#bytes.set(`r${toHex(key)}`, value)
   }
   putTiles(tiles: readonly Tile[]): void {

@@ -45,6 +45,13 @@ export function nameOf(bytes: Uint8Array): string {
   return name
 }
 
+/** The bytes that `nameOf` made this of. */
+export function bytesOfName(name: string): Uint8Array {
+  const out = new Uint8Array(name.length)
+  for (let i = 0; i < out.length; i++) out[i] = name.charCodeAt(i)
+  return out
+}
+
 export function concatBytes(...parts: readonly Uint8Array[]): Uint8Array {
   let length = 0
   for (const part of parts) length += part.length

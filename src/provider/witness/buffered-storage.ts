@@ -1,4 +1,4 @@
-import { nameOf } from '../../core/open/bytes.ts'
+import { bytesOfName, nameOf } from '../../core/open/bytes.ts'
 import type { LogStorageWriter, SavedLog } from '../../core/open/log/log-storage.ts'
 import type { MapPageWrite } from '../../core/open/log/map-tree.ts'
 import type { RowWrite } from '../../core/open/log/replay/rows.ts'
@@ -12,7 +12,8 @@ import type { LogStore } from '../../ports/log-store.ts'
  */
 export class BufferedStorage implements LogStorageWriter {
   readonly #store: LogStore
-  #rows = new Map<string, RowWrite>()
+  /** Names of values by names of keys: two strings take a third of what two arrays do, and there is a row for each file. */
+  #rows = new Map<string, string>()
   #tiles: Tile[] = []
   #pages = new Map<string, MapPageWrite>()
   #saved: SavedLog | undefined
@@ -24,7 +25,7 @@ export class BufferedStorage implements LogStorageWriter {
   /** Writes it all, and the checkpoint that ends it if there is one. */
   flush(checkpoint?: { readonly size: number; readonly note: Uint8Array }): void {
     this.#store.write((storage) => {
-      storage.putRows([...this.#rows.values()])
+      storage.putRows(rowsOf(this.#rows))
       storage.putTiles(this.#tiles)
       storage.putPages([...this.#pages.values()])
       if (this.#saved !== undefined) storage.putSaved(this.#saved)
@@ -64,7 +65,8 @@ export class BufferedStorage implements LogStorageWriter {
     return own === undefined ? this.#store.read((storage) => storage.page(prefix)) : own.bytes
   }
   row(key: Uint8Array): Uint8Array | undefined {
-    return this.#rows.get(nameOf(key))?.value ?? this.#store.read((storage) => storage.row(key))
+    const own = this.#rows.get(nameOf(key))
+    return own === undefined ? this.#store.read((storage) => storage.row(key)) : bytesOfName(own)
   }
   checkpoint(): Uint8Array | undefined {
     return this.#store.read((storage) => storage.checkpoint())
@@ -75,8 +77,8 @@ export class BufferedStorage implements LogStorageWriter {
   putLeaf(): void {
     throw new InternalError('a witness keeps no entries')
   }
-  putRows(rows: readonly RowWrite[]): void {
-    for (const row of rows) this.#rows.set(nameOf(row.key), row)
+  putRows(rows: Iterable<RowWrite>): void {
+    for (const { key, value } of rows) this.#rows.set(nameOf(key), nameOf(value))
   }
   putTiles(tiles: readonly Tile[]): void {
     this.#tiles.push(...tiles)
@@ -93,4 +95,8 @@ export class BufferedStorage implements LogStorageWriter {
   dropCheckpointsBefore(): void {
     throw new InternalError('checkpoints are dropped with the flush')
   }
+}
+
+function* rowsOf(rows: ReadonlyMap<string, string>): Generator<RowWrite> {
+  for (const [key, value] of rows) yield { key: bytesOfName(key), value: bytesOfName(value) }
 }

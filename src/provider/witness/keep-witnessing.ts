@@ -37,6 +37,7 @@ const LAST_RETRY_MS = 30_000
 
 interface State extends Pick<ProviderState, 'clock' | 'events'> {
   readonly activity?: WitnessingOptions['activity'] | undefined
+  readonly onReplay?: WitnessingOptions['onReplay']
 }
 
 export interface WitnessingOptions {
@@ -46,6 +47,8 @@ export interface WitnessingOptions {
   readonly dial: (signal: AbortSignal) => Promise<Connection>
   /** What a large batch waits behind; nothing by default. */
   readonly activity?: Pick<Activity, 'quiet'>
+  /** Hears before and after a large batch. */
+  readonly onReplay?: ((isReplaying: boolean) => void) | undefined
 }
 
 /** Cosigns each checkpoint of the pool until `signal` aborts; never throws. */
@@ -54,7 +57,7 @@ export async function keepWitnessing(
   options: WitnessingOptions,
   signal: AbortSignal,
 ): Promise<void> {
-  const { witness, activity } = options
+  const { witness, activity, onReplay } = options
   const { clock, events } = state
   await Promise.race([options.known, aborted(signal)])
   if (witness.fork !== undefined) {
@@ -69,7 +72,7 @@ export async function keepWitnessing(
       const tracker = connection
       let signed: Signed | undefined
       while (!signal.aborted) {
-        signed = await witnessNext({ clock, events, activity }, witness, tracker, signed, signal)
+        signed = await witnessNext({ clock, events, activity, onReplay }, witness, tracker, signed, signal)
         retryMs = FIRST_RETRY_MS
       }
     } catch (error) {
@@ -108,11 +111,16 @@ export async function witnessNext(
   const checkpoint = witness.open(note)
   if (signed?.size === checkpoint.size && !again) return signed
   // A head that somebody waits for goes before what else this provider does.
-  const { activity, clock, events } = state
-  const following = isAwaited === true ? { clock, events } : { clock, events, activity }
-  const last = await followTo(following, witness, tracker, checkpoint, signal)
-  const seconds = Math.floor(state.clock.now() / 1_000)
-  const { signature } = witness.sign(note, last, seconds)
+  const { activity, clock, events, onReplay } = state
+  const following = isAwaited === true ? { clock, events, onReplay } : { clock, events, onReplay, activity }
+  let signature: Uint8Array
+  try {
+    const last = await followTo(following, witness, tracker, checkpoint, signal)
+    const seconds = Math.floor(clock.now() / 1_000)
+    signature = witness.sign(note, last, seconds).signature
+  } finally {
+    onReplay?.(false)
+  }
   try {
     await call(tracker, cosignCheckpoint, { size: checkpoint.size, signature }, undefined, wait)
     events.checkpointSigned(checkpoint.size)
@@ -147,8 +155,10 @@ async function followTo(
     const { value } = await call(tracker, logEntries, request, undefined, { signal })
     if (value.entries.length === 0)
       throw new UntrustedError('the log serves fewer entries than its checkpoint has', { from })
-    if (bytesOf(value.entries) >= MUCH_BYTES)
+    if (bytesOf(value.entries) >= MUCH_BYTES) {
       await state.activity?.quiet(QUIET_MS, latest - state.clock.monotonic(), signal)
+      state.onReplay?.(true)
+    }
     for (const entry of value.entries) {
       if (witness.size === checkpoint.size - 1) return entry
       witness.follow(entry)

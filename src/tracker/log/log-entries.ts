@@ -2,8 +2,8 @@ import type { Context } from '../../ports/rpc.ts'
 import { requireInsider } from '../callers.ts'
 import type { TrackerState } from '../tracker-state.ts'
 
-/** An operation of 4 MiB fits with its entry. */
-const MAX_ANSWER_BYTES = 4 * 1024 * 1024
+/** Whoever replays has little memory. A larger operation comes alone. */
+const MAX_ANSWER_BYTES = 1024 * 1024
 
 /** Entries from an index on, with their changes if asked; at least one where there is one. */
 export function logEntries(

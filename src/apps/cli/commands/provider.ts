@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { toHex } from '../../../core/open/bytes.ts'
 import { inviteProvider } from '../../../client/membership/invite-provider.ts'
+import { PROVIDER_HEAP_GROWTH, REPLAY_HEAP_GROWTH, collectLess } from '../../node/collect-less.ts'
 import { startProvider } from '../../provider/start-provider.ts'
 import { formatBytes, parseByteSize } from '../byte-size.ts'
 import type { RunCommand } from '../context.ts'
@@ -59,6 +60,7 @@ export function registerProvider(program: Command, run: RunCommand): void {
             ...(options.name === undefined ? {} : { name: options.name }),
             ...(context.transport === undefined ? {} : { transport: context.transport }),
             ...(options.offlineAfter === undefined ? {} : { offlineAfterMs: options.offlineAfter * 1_000 }),
+            onReplay: (isReplaying) => collectLess(isReplaying ? REPLAY_HEAP_GROWTH : PROVIDER_HEAP_GROWTH),
             logger: roleLogger('provider', options.logFile),
           })
           return {

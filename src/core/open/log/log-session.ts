@@ -6,7 +6,7 @@
  * - a tracker keeps leaves, so it saves the map now and then; a witness keeps none and saves at every head.
  */
 import { AllmendError, FolderError, ForkedError, InternalError, UntrustedError } from '../errors.ts'
-import { compareBytes, equalBytes, nameOf } from '../bytes.ts'
+import { bytesOfName, equalBytes, nameOf } from '../bytes.ts'
 import { ZERO_ID } from '../objects/suite.ts'
 import type { Primitives } from '../primitives.ts'
 import type { Anchor, LogEntry, Touch } from './entry.ts'
@@ -45,16 +45,19 @@ export interface Logged {
 /** An object as it comes in; its time is raised to the newest entry's when it lies before it. */
 export type Submission = ReplayObject
 
+/** An update of the map without its key, which its name says: a batch may touch tens of thousands. */
+type Waiting = Omit<MapUpdate, 'key'>
+
 interface Mark {
   readonly size: number
   readonly time: number
   readonly isSealed: boolean
   readonly map: MapSnapshot
   /** What waited then; a head begins another map, and leaves this one as it is. */
-  readonly waiting: Map<string, MapUpdate>
+  readonly waiting: Map<string, Waiting>
   /** Names in there that were touched since, and what stood under them: undefined for nothing. */
   readonly names: string[]
-  readonly before: (MapUpdate | undefined)[]
+  readonly before: (Waiting | undefined)[]
   isSaved: { tree: boolean; map: boolean }
 }
 
@@ -64,8 +67,8 @@ export class LogSession {
   readonly #rows: RowReader
   readonly tree: LogTree
   readonly map: MapTree
-  /** Touched since the last head, by key. */
-  #waiting = new Map<string, MapUpdate>()
+  /** Touched since the last head, by the names of the keys. */
+  #waiting = new Map<string, Waiting>()
   #time: number
   #isSealed = false
   #mark: Mark | undefined
@@ -260,19 +263,19 @@ export class LogSession {
     if (replayed !== undefined) this.#storage.putRows(replayed.rows)
   }
 
-  #wait(touched: readonly MapTouch[], hash: Uint8Array, index: number): void {
+  #wait(touched: readonly Pick<MapTouch, 'name' | 'isRemoved'>[], hash: Uint8Array, index: number): void {
     const waiting = this.#waiting
     const mark = this.#mark?.waiting === waiting ? this.#mark : undefined
-    for (const { key, name, isRemoved } of touched) {
+    for (const { name, isRemoved } of touched) {
       mark?.names.push(name)
       mark?.before.push(waiting.get(name))
-      waiting.set(name, { key, value: isRemoved ? undefined : hash, index })
+      waiting.set(name, { value: isRemoved ? undefined : hash, index })
     }
   }
 
   /** The map takes in what waited. */
   #settle(): void {
-    this.map.update([...this.#waiting.values()])
+    this.map.update(Array.from(this.#waiting, updateOf))
     this.#waiting = new Map()
   }
 
@@ -281,10 +284,13 @@ export class LogSession {
    * before others are read. A batch for a large map touches more pages than a witness has memory for.
    */
   #settleInParts(): void {
-    const updates = [...this.#waiting.values()].sort((a, b) => compareBytes(a.key, b.key))
+    const waiting = this.#waiting
     this.#waiting = new Map()
-    for (let from = 0; from < updates.length; from += PART_UPDATES) {
-      this.map.update(updates.slice(from, from + PART_UPDATES))
+    // Names sort as the keys do.
+    const names = [...waiting.keys()].sort()
+    for (let from = 0; from < names.length; from += PART_UPDATES) {
+      const part = names.slice(from, from + PART_UPDATES)
+      this.map.update(part.map((name) => updateOf([name, waiting.get(name)!])))
       if (!this.map.isFull) continue
       this.#storage.putPages(this.map.unsaved().pages)
       this.map.saved()
@@ -322,7 +328,7 @@ export class LogSession {
     this.#isSealed = entry.kind === ENTRY_KIND.heads
     const touched = touchesCodec.decode(stored.touches)
     this.#wait(
-      touched.map(([key, , , isRemoved]) => ({ key, name: nameOf(key), isRemoved })),
+      touched.map(([key, , , isRemoved]) => ({ name: nameOf(key), isRemoved })),
       hash,
       index,
     )
@@ -336,4 +342,8 @@ export class LogSession {
     if (this.#mark === undefined) throw new InternalError('entries are logged within a transaction')
     return this.#mark
   }
+}
+
+function updateOf([name, { value, index }]: readonly [string, Waiting]): MapUpdate {
+  return { key: bytesOfName(name), value, index }
 }

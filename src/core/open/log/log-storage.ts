@@ -39,7 +39,7 @@ export interface LogStorageReader extends TileReader, MapPageReader {
 export interface LogStorageWriter extends LogStorageReader {
   /** Appends a leaf; throws ConflictError unless its index is the next. */
   putLeaf(index: number, stored: StoredLeaf): void
-  putRows(rows: readonly RowWrite[]): void
+  putRows(rows: Iterable<RowWrite>): void
   /** Adds or replaces: a tile at the edge grows. */
   putTiles(tiles: readonly Tile[]): void
   /** Replaces, or drops pages without bytes. */
