@@ -42,6 +42,8 @@ export interface PoolNetworkOptions extends Pick<SessionHostOptions, 'limits' | 
   readonly bootstrapHost?: string
   /** Whose announcements this node stores for others; by default those of everybody, until the pool has said who belongs to it. */
   readonly admits?: (key: Uint8Array) => boolean
+  /** Raw keys of the pool's relays; by default those of the book. */
+  readonly relays?: () => readonly Uint8Array[]
 }
 
 export interface PoolNetwork {
@@ -117,7 +119,7 @@ async function startNode(
   book: NetworkBook,
 ): Promise<{ readonly node: UdpNode; readonly reachable: boolean | undefined }> {
   const { seed, listen, lastPort, tracker, bootstrap: further = [], bootstrapHost } = options
-  const { admits = (key: Uint8Array) => book.mayAnnounce(key) } = options
+  const { admits = (key: Uint8Array) => book.mayAnnounce(key), relays = () => book.relays } = options
   const { createUdpNode } = await import('../../adapters/udp/udp-node.ts')
   const at = listen === undefined ? undefined : splitHost(listen)
   const named = tracker === undefined ? [] : hintsOfAddress(parsePeerAddress(tracker))
@@ -140,7 +142,7 @@ async function startNode(
       ...(bootstrapHost === undefined ? {} : { bootstrapHost }),
       ...(reachable === undefined ? {} : { reachable }),
       admits,
-      relays: () => book.relays,
+      relays,
     })
   const wanted = at !== undefined && at.port !== 0 ? at.port : undefined
   const node = await start(wanted ?? lastPort ?? 0).catch((error: unknown) => {
