@@ -251,6 +251,11 @@ export class AutoTransport implements Transport {
     return this.#memory.known(peerId)
   }
 
+  /** Makes the UDP side where it isn't there yet, for what else stands on its node; throws UnreachableError where there can be none. */
+  async startUdp(): Promise<void> {
+    await this.#startUdp()
+  }
+
   #startUdp(): Promise<UdpWay> {
     if (this.#makeUdp === undefined) throw new UnreachableError('this node has no UDP')
     if (this.#udp === undefined) {

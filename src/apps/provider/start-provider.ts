@@ -10,6 +10,7 @@ import type { Logger } from '../../ports/logger.ts'
 import { router } from '../../ports/rpc.ts'
 import type { RequestHandler } from '../../ports/transport.ts'
 import { createProvider } from '../../provider/create-provider.ts'
+import { keepAnnouncing } from '../../provider/keep-announcing.ts'
 import { openDiskShardStore } from '../../adapters/disk/disk-shard-store.ts'
 import { addressOfKey, createReportSigner } from '../../adapters/evm/report-signer.ts'
 import { nodeClock } from '../../adapters/native/node-clock.ts'
@@ -17,6 +18,7 @@ import { nodePrimitives } from '../../adapters/native/node-primitives.ts'
 import { nodeRandom } from '../../adapters/native/node-random.ts'
 import { keepNetwork } from '../node/keep-network.ts'
 import { NodeRelay } from '../node/node-relay.ts'
+import { poolDiscovery } from '../node/pool-discovery.ts'
 import { openPoolNetwork } from '../node/pool-network.ts'
 import type { TransportMode } from '../node/transport-mode.ts'
 import { enterPool } from './enter-pool.ts'
@@ -177,9 +179,25 @@ export async function startProvider(options: StartProviderOptions): Promise<Runn
           abort.signal,
         ),
       )
+    const announcing =
+      network.node() !== undefined &&
+      keepAnnouncing(
+        {
+          primitives: nodePrimitives,
+          clock: nodeClock,
+          random: nodeRandom,
+          discovery: poolDiscovery(network),
+          pool: settings.pool,
+          stripes: () => spaces.stripes(),
+          providers: () => network.book.providers,
+          onFailure: ({ code, message }) => logger.debug({ code, why: message }, 'not announced'),
+        },
+        abort.signal,
+      )
     undo.push(async () => {
       abort.abort()
       await running
+      await announcing
       reported.resolve()
       await networking
       await relay.close()
