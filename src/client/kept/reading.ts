@@ -152,13 +152,20 @@ export class Reading {
   /** What people should know about what was read, if anything. */
   async notice(): Promise<string | undefined> {
     const time = this.#time
-    if (time === undefined) return undefined
+    if (time === undefined) return this.#problem()
     const pinned = time.isBehind ? (await this.#log.pins()).head : undefined
     const seen =
       pinned === undefined
         ? ''
         : `; it has seen the log go on until ${iso(pinned.isWitnessed ? pinned.confirmed.time : pinned.seen)}`
     return `The tracker can't be reached: this is as of ${iso(time.asOf)}, when this device verified it last${seen}.`
+  }
+
+  /** Why this home doesn't keep what was read; who is too busy now will keep it the next time. */
+  #problem(): string | undefined {
+    const problem = this.kept?.records.problem
+    if (problem === undefined || problem.policy === 'retry') return undefined
+    return `What was read isn't kept for times without the tracker: ${problem.message}.`
   }
 
   /** Waits for what is being kept. */
