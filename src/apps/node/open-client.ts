@@ -73,6 +73,7 @@ export async function clientOf(
     seed: contents.device.netSeed,
     mode,
     file: home.network,
+    pool: contents.pool,
     tracker: config.tracker.address,
   })
   const client = createClient({

@@ -18,6 +18,7 @@ import type { SessionHostOptions } from '../../adapters/wire/session-host.ts'
 import { UnreachableError } from '../../core/open/errors.ts'
 import { hintsOfAddress, parsePeerAddress } from '../../core/open/peer-address.ts'
 import type { NatMirrors } from './nat-mirrors.ts'
+import { Lan } from './lan.ts'
 import { NetworkBook } from './network-book.ts'
 import type { TransportMode } from './transport-mode.ts'
 
@@ -30,6 +31,8 @@ export interface PoolNetworkOptions extends Pick<SessionHostOptions, 'limits' | 
   readonly mode: TransportMode
   /** Where what is learned is kept; without one it is forgotten at the end. */
   readonly file?: string
+  /** Where peers that aren't reached are looked for in the LAN; nowhere without it. */
+  readonly pool?: Uint8Array
   /** The tracker's address, whose hints are bootstrap nodes. */
   readonly tracker?: string
   /** Further bootstrap nodes, `host:port` each. */
@@ -51,6 +54,8 @@ export interface PoolNetwork {
   readonly transport: AutoTransport
   readonly book: NetworkBook
   readonly mode: TransportMode
+  /** The LAN, in which nodes tell of themselves. */
+  readonly lan: Lan
   /** The DHT node, where one was needed so far. */
   readonly node: () => UdpNode | undefined
   /** Others reach this node's UDP port without its help, as far as it knows. */
@@ -58,7 +63,8 @@ export interface PoolNetwork {
 }
 
 export async function openPoolNetwork(options: PoolNetworkOptions): Promise<PoolNetwork> {
-  const { seed, mode, limits, onFault } = options
+  const { seed, mode, pool, limits, onFault } = options
+  const lan = new Lan()
   const book = await NetworkBook.open(options.file)
   const memory = new PathMemory(systemClock)
   const { paths, ago } = book.paths
@@ -93,12 +99,19 @@ export async function openPoolNetwork(options: PoolNetworkOptions): Promise<Pool
     memory,
     ...(mode === 'udp' ? {} : { tls }),
     ...(mode === 'tls' ? {} : { udp: startUdp }),
-    onClosed: () => book.keepPaths(memory.keep()),
+    ...(pool === undefined
+      ? {}
+      : { elsewhere: (peer: Uint8Array, address: string) => lan.addressOf(pool, peer, address) }),
+    onClosed: async () => {
+      await lan.close()
+      await book.keepPaths(memory.keep())
+    },
   })
   return {
     transport,
     book,
     mode,
+    lan,
     node: () => node,
     isReachable,
   }

@@ -91,6 +91,7 @@ export async function startProvider(options: StartProviderOptions): Promise<Runn
       seed: folder.netSeed,
       mode: options.transport ?? 'auto',
       file: folder.network,
+      pool: wanted.settings.pool,
       tracker: wanted.settings.tracker.address,
       listen: options.listen ?? ANYWHERE,
       lastPort: folder.settings()?.udpPort,
@@ -112,6 +113,11 @@ export async function startProvider(options: StartProviderOptions): Promise<Runn
     if (transport.udpProblem !== undefined)
       logger.warn({ why: transport.udpProblem.message }, 'this provider takes connections over TLS alone')
     const udpPort = network.node()?.bound.port
+    network.lan.tell(wanted.settings.pool, {
+      key: transport.publicKey,
+      address: listener.address,
+      udp: udpPort,
+    })
 
     const witness = openWitness(folder.witness, wanted.settings.pool, logger)
     undo.push(() => witness?.close())

@@ -177,6 +177,10 @@ export async function startTracker(options: StartTrackerOptions): Promise<Runnin
         'this tracker takes connections over TLS alone',
       )
     const udpPort = network.node()?.bound.port
+    const { publicKey } = network.transport
+    void pool.promise.then((founded) =>
+      network.lan.tell(founded, { key: publicKey, address: listener.address, udp: udpPort }),
+    )
     await folder.savePlace({
       ...place,
       address: boundAddress(listener.address, at, udpPort),
