@@ -96,7 +96,15 @@ export class SqliteReadCache implements ReadCache {
   #remove(): void {
     this.#tables?.close()
     this.#tables = undefined
-    for (const ending of ['', '-wal', '-shm']) rmSync(this.#path + ending, { force: true })
+    try {
+      for (const ending of ['', '-wal', '-shm']) rmSync(this.#path + ending, { force: true })
+    } catch (cause) {
+      throw new UnusableFile(
+        "this home's cache is damaged and can't be removed",
+        { path: this.#path },
+        { cause },
+      )
+    }
   }
 }
 

@@ -151,6 +151,7 @@ export class Reading {
 
   /** What people should know about what was read, if anything. */
   async notice(): Promise<string | undefined> {
+    await this.#settled()
     const time = this.#time
     if (time === undefined) return this.#problem()
     const pinned = time.isBehind ? (await this.#log.pins()).head : undefined
@@ -170,11 +171,16 @@ export class Reading {
 
   /** Waits for what is being kept. */
   async close(): Promise<void> {
-    await Promise.all(this.#work)
+    await this.#settled()
     // Where nothing kept could be used, the cache may be damaged: who only reads leaves it as it is.
     if (this.#isNews && this.#time !== undefined)
       this.kept?.records.save([this.kept.records.name('away')], Uint8Array.of(1))
     await this.kept?.records.close()
+  }
+
+  async #settled(): Promise<void> {
+    await Promise.all(this.#work)
+    await this.kept?.records.flush()
   }
 
   async #record<T>(kept: Kept, name: Uint8Array, verify: (answers: Answers) => Promise<T>): Promise<T> {
