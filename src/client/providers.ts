@@ -17,6 +17,8 @@ const SHUN_MS = 10_000
 /** How old the list of providers may be before a new stripe is planned on it, ms. */
 const LIST_AGE_MS = 1_000
 const DIAL_TIMEOUT_MS = 3_000
+/** A dead peer is noticed after 2.5 s; when nobody else answered in most of that time, it isn't the peer, ms. */
+const QUIET_MS = 2_000
 
 /** What lets its holder do something at a provider: the tracker's ticket, or one for the time without it. */
 export type Pass = Signed | { readonly offline: Signed }
@@ -37,6 +39,8 @@ export class Providers {
   readonly #shunned = new Map<string, number>()
   #known = new Map<string, ProviderView>()
   #hasNews = false
+  /** When a provider answered last; undefined where none ever has. */
+  #answeredAt: number | undefined
   #listedAt = Number.NEGATIVE_INFINITY
   #listing: Promise<readonly ProviderView[]> | undefined
 
@@ -119,12 +123,13 @@ export class Providers {
     const ask = async (): Promise<Answer<Response>> => {
       const connection = await this.#connect(provider)
       await this.#present(connection, pass)
-      return call(connection, method, request, body, options)
+      const answer = await call(connection, method, request, body, options)
+      this.#answeredAt = this.#clock.monotonic()
+      return answer
     }
     try {
       return await ask().catch((error: unknown) => {
-        // This machine moved; the provider is where it was.
-        if (error instanceof UnreachableError && error.facts['networkChanged'] === true) return ask()
+        if (error instanceof UnreachableError && this.#isOurs(error)) return ask()
         throw error
       })
     } catch (error) {
@@ -135,6 +140,12 @@ export class Providers {
         this.shun(provider)
       throw error
     }
+  }
+
+  /** Whether this machine rather than a provider was cut off: it moved, or nobody at all has answered for a while. */
+  #isOurs(error: UnreachableError): boolean {
+    if (error.facts['networkChanged'] === true) return true
+    return this.#answeredAt !== undefined && this.#clock.monotonic() - this.#answeredAt > QUIET_MS
   }
 
   async close(): Promise<void> {

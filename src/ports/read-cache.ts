@@ -20,7 +20,7 @@ export interface CacheUsage {
 
 export interface ReadCache {
   get(name: Uint8Array): Promise<Uint8Array | undefined>
-  /** Replaces what had these names; throws BusyError while another process writes, CapacityError. A record larger than the limit isn't kept. */
+  /** Replaces what had these names; throws BusyError while another process writes, CapacityError, FolderError. A record larger than the limit isn't kept. */
   put(records: readonly CacheRecord[]): Promise<void>
   usage(): Promise<CacheUsage>
   close(): Promise<void>

@@ -45,9 +45,18 @@ export class NetworkDirectory {
     this.#told.set(toHex(peerId), { ...self, at: this.#clock.monotonic() })
   }
 
+  /** Keys of the relays that told of themselves within the last minutes. */
+  relays(): Uint8Array[] {
+    return [...this.#told.values()].filter((told) => this.#isFresh(told)).flatMap(({ relay }) => relay ?? [])
+  }
+
   /** What a node said of itself within the last minutes. */
   told(peerId: Uint8Array): NetworkSelf | undefined {
     const told = this.#told.get(toHex(peerId))
-    return told !== undefined && this.#clock.monotonic() - told.at < TELL_TIMEOUT_MS ? told : undefined
+    return told !== undefined && this.#isFresh(told) ? told : undefined
+  }
+
+  #isFresh({ at }: Told): boolean {
+    return this.#clock.monotonic() - at < TELL_TIMEOUT_MS
   }
 }

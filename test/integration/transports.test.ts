@@ -1,13 +1,15 @@
 /** A pool of real processes over each transport: what is put comes back after two providers were killed with -9. */
+import { once } from 'node:events'
 import { afterEach, describe, expect, test } from 'vitest'
 import type { PutResult } from '../../src/client/put.ts'
 import { differences, makeMixedTree, recordTree } from '../fixtures/mixed-tree.ts'
-import { ProcessPool } from '../fixtures/process-pool.ts'
+import { ProcessPool, until } from '../fixtures/process-pool.ts'
 import { randomFrom } from '../fixtures/seeded-random.ts'
 
 interface Shown {
   readonly providers: readonly {
     readonly name: string
+    readonly address: string
     readonly state: 'up' | 'down'
     readonly transport: string
     readonly relayed?: boolean
@@ -84,4 +86,38 @@ describe.each([
     }
     expect(findings.map(({ check }) => check)).toEqual(checks[transport])
   })
+})
+
+test('a provider joins by the address of any node: the tracker is found by its key', async () => {
+  pool = await ProcessPool.start({ providers: 2, transport: 'auto' })
+  const peers = documents<Peer>((await pool.run('peers', '--json')).stdout)
+  const [place] = peers.at(-1)!.address.split('+')
+  const { token } = await pool.json<{ token: string }>('provider', 'invite')
+  // TLS leads to another node there, which is not believed to be the tracker.
+  const elsewhere = token.replace(/^[^+]+/, place!)
+  expect(elsewhere).not.toBe(token)
+  const store = `--store=${pool.at('by hand')}`
+  const joining = pool.spawn([
+    'provider',
+    'start',
+    store,
+    `--join=${elsewhere}`,
+    '--capacity=1GB',
+    '--listen=127.0.0.1:0',
+    '--json',
+  ])
+  const joined = once(joining.child.stdout!, 'data').then(
+    ([line]) => JSON.parse(String(line)) as { address: string },
+  )
+  const { address } = await Promise.race([
+    joined,
+    joining.finished.then(({ stderr }) => Promise.reject(new Error(stderr))),
+  ])
+  const { providers } = await until(async () => {
+    const shown = await pool!.json<Shown>('status')
+    return shown.providers.filter(({ state }) => state === 'up').length === 3 ? shown : undefined
+  })
+  expect(providers.map(({ address }) => address)).toContain(address)
+  joining.child.kill('SIGTERM')
+  expect((await joining.finished).code).toBe(0)
 })

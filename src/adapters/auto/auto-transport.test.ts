@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
 import { afterEach, describe, expect, it } from 'vitest'
-import { UnreachableError } from '../../core/open/errors.ts'
+import { UnreachableError, UntrustedError } from '../../core/open/errors.ts'
 import { parsePeerAddress } from '../../core/open/peer-address.ts'
 import { transportConformance } from '../../ports/transport.conformance.ts'
 import type { Connection, Transport } from '../../ports/transport.ts'
@@ -164,5 +164,30 @@ describe('AutoTransport', () => {
     await connection.closed
     const open = later.closed.then(() => 'closed')
     expect(await Promise.race([open, Promise.resolve('open')])).toBe('open')
+  })
+
+  it('dials a peer that it misses at the address where it was found since, once', async () => {
+    const bob = await makeAuto('bob', '', 'tls')
+    const { address } = await listen(bob)
+    const other = await makeAuto('other', '', 'tls')
+    const there = [address, undefined, (await listen(other)).address]
+    const asked: string[] = []
+    const alice = new AutoTransport({
+      publicKey: new Uint8Array(32),
+      tls: await createTlsTransport({ seed: hash('sha256', 'alice', 'buffer') }),
+      elsewhere: async (_peerId, missed) => {
+        asked.push(missed)
+        return there.shift()
+      },
+    })
+    transports.push(alice)
+    const id = sha256PeerId(bob.publicKey)
+    const nobody = '127.0.0.1:1'
+    const connection = await alice.dial(nobody, id)
+    expect(connection.peerKey).toEqual(bob.publicKey)
+    await expect(alice.dial(nobody, id)).rejects.toThrow(UnreachableError)
+    // What is said of a LAN is a hint: the key decides.
+    await expect(alice.dial(nobody, id)).rejects.toThrow(UntrustedError)
+    expect(asked).toEqual([nobody, nobody, nobody])
   })
 })

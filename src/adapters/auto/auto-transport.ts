@@ -48,6 +48,8 @@ export interface AutoTransportOptions {
   readonly tls?: Transport
   /** Makes the UDP side, once; throws UnreachableError while that isn't possible, and is asked again then. */
   readonly udp?: () => Promise<UdpWay>
+  /** Another address of a peer that wasn't reached at this one. */
+  readonly elsewhere?: (peerId: Uint8Array, address: string) => Promise<string | undefined>
   /** What an earlier process knew of the ways. */
   readonly memory?: PathMemory
   /** Called once all is closed. */
@@ -68,6 +70,7 @@ export class AutoTransport implements Transport {
   readonly #makeUdp: (() => Promise<UdpWay>) | undefined
   readonly #clock: WireClock
   readonly #onClosed: (() => Promise<void>) | undefined
+  readonly #elsewhere: AutoTransportOptions['elsewhere']
   readonly #memory: PathMemory
   readonly #live = new Set<AutoConnection>()
   #udp: Promise<UdpWay> | undefined
@@ -77,7 +80,8 @@ export class AutoTransport implements Transport {
   #closed = false
 
   constructor(options: AutoTransportOptions) {
-    const { publicKey, tls, udp, memory, onClosed, clock = systemClock } = options
+    const { publicKey, tls, udp, memory, elsewhere, onClosed, clock = systemClock } = options
+    this.#elsewhere = elsewhere
     this.publicKey = publicKey
     this.#tls = tls
     this.#makeUdp = udp
@@ -137,6 +141,17 @@ export class AutoTransport implements Transport {
   }
 
   async dial(address: string, peerId: Uint8Array, options: DialOptions = {}): Promise<Connection> {
+    try {
+      return await this.#dial(address, peerId, options)
+    } catch (error) {
+      if (!(error instanceof UnreachableError) || this.#closed) throw error
+      const other = await this.#elsewhere?.(peerId, address)
+      if (other === undefined || other === address) throw error
+      return this.#dial(other, peerId, options)
+    }
+  }
+
+  async #dial(address: string, peerId: Uint8Array, options: DialOptions): Promise<Connection> {
     const parts = parsePeerAddress(address)
     const key = keyOfAddress(parts)
     const { signal, timeoutMs = DIAL_TIMEOUT_MS } = options
@@ -249,6 +264,11 @@ export class AutoTransport implements Transport {
   /** What is known of the way to a peer that was used last. */
   known(peerId: Uint8Array): KnownPath | undefined {
     return this.#memory.known(peerId)
+  }
+
+  /** Makes the UDP side where it isn't there yet, for what else stands on its node; throws UnreachableError where there can be none. */
+  async startUdp(): Promise<void> {
+    await this.#startUdp()
   }
 
   #startUdp(): Promise<UdpWay> {

@@ -2,7 +2,7 @@ import * as fs from 'node:fs'
 import * as os from 'node:os'
 import * as path from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { UntrustedError } from '../../core/open/errors.ts'
+import { FolderError, UntrustedError } from '../../core/open/errors.ts'
 import { readCacheConformance } from '../../ports/read-cache.conformance.ts'
 import { SqliteReadCache } from './sqlite-read-cache.ts'
 
@@ -53,4 +53,12 @@ test('nothing is made before something is kept', async () => {
   const cache = new SqliteReadCache(file)
   await cache.close()
   expect(fs.existsSync(file)).toBe(false)
+})
+
+test('a place where no file can be made is told as such', async () => {
+  const cache = new SqliteReadCache(path.join(folder, 'no such folder', 'cache.db'))
+  const put = cache.put([{ names: [name(1)], value: new Uint8Array(1) }])
+  await expect(put).rejects.toThrow(FolderError)
+  await expect(cache.get(name(1))).rejects.toThrow(FolderError)
+  await cache.close()
 })

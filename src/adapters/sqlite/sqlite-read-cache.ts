@@ -4,7 +4,7 @@
  */
 import { rmSync } from 'node:fs'
 import type { DatabaseSync } from 'node:sqlite'
-import { FolderError, UntrustedError } from '../../core/open/errors.ts'
+import { AllmendError, FolderError, UntrustedError } from '../../core/open/errors.ts'
 import type { CacheRecord, CacheUsage, ReadCache } from '../../ports/read-cache.ts'
 import { CACHE_NAME_BYTES, MAX_CACHE_BYTES, recordBytes } from '../../ports/read-cache.ts'
 import type { DatabaseFormat } from './database.ts'
@@ -46,11 +46,11 @@ export class SqliteReadCache implements ReadCache {
     const kept = records.filter((record) => recordBytes(record) <= this.#maxBytes)
     if (kept.length === 0) return
     try {
-      this.#open().put(kept, this.#maxBytes)
+      this.#write(kept)
     } catch (error) {
-      if (!(error instanceof FolderError)) throw error
+      if (!(error instanceof FolderError) || error instanceof UnusableFile) throw error
       this.#remove()
-      this.#open().put(kept, this.#maxBytes)
+      this.#write(kept)
     }
   }
 
@@ -65,26 +65,51 @@ export class SqliteReadCache implements ReadCache {
 
   #read<T>(work: (tables: Tables) => T): T {
     try {
-      return work(this.#open())
+      return this.#use(work)
     } catch (cause) {
-      if (!(cause instanceof FolderError)) throw cause
+      if (!(cause instanceof FolderError) || cause instanceof UnusableFile) throw cause
       const why = `what this home had kept of the pool is damaged (${cause.message})`
       throw new UntrustedError(why, { path: this.#path }, { cause })
     }
   }
 
-  #open(): Tables {
-    this.#tables ??= new Tables(openDatabase(this.#path, READ_CACHE_DATABASE))
-    return this.#tables
+  #write(records: readonly CacheRecord[]): void {
+    this.#use((tables) => tables.put(records, this.#maxBytes))
+  }
+
+  #use<T>(work: (tables: Tables) => T): T {
+    try {
+      this.#tables ??= new Tables(openDatabase(this.#path, READ_CACHE_DATABASE))
+      return work(this.#tables)
+    } catch (error) {
+      // What the disk or the folder's rights are to blame for; the rest is typed already, or a bug.
+      if (error instanceof AllmendError || !(error instanceof Error && 'errcode' in error)) throw error
+      throw new UnusableFile(
+        `the file of this home's cache can't be used: ${error.message}`,
+        { path: this.#path },
+        { cause: error },
+      )
+    }
   }
 
   /** Other processes go on with the file that they have open, which is nobody's any more. */
   #remove(): void {
     this.#tables?.close()
     this.#tables = undefined
-    for (const ending of ['', '-wal', '-shm']) rmSync(this.#path + ending, { force: true })
+    try {
+      for (const ending of ['', '-wal', '-shm']) rmSync(this.#path + ending, { force: true })
+    } catch (cause) {
+      throw new UnusableFile(
+        "this home's cache is damaged and can't be removed",
+        { path: this.#path },
+        { cause },
+      )
+    }
   }
 }
+
+/** Not damaged: beginning anew would not help. */
+class UnusableFile extends FolderError {}
 
 class Tables {
   readonly #db: DatabaseSync

@@ -10,7 +10,7 @@ import { fromHex, toHex } from '../../core/open/bytes.ts'
 import { UsageError } from '../../core/open/errors.ts'
 import { hintsOfAddress, parsePeerAddress } from '../../core/open/peer-address.ts'
 import type { NetworkPeer } from '../../core/open/protocol/network-methods.ts'
-import { NAT_OPEN, NODE_TRACKER } from '../../core/open/protocol/network-methods.ts'
+import { NAT_OPEN, NODE_PROVIDER, NODE_TRACKER } from '../../core/open/protocol/network-methods.ts'
 import { readIfThere } from './private-file.ts'
 
 /** Bootstrap nodes: three would do, and as many again may be down. */
@@ -21,6 +21,8 @@ const MAX_FILE_BYTES = 1024 * 1024
 interface Contents {
   readonly nodes: readonly string[]
   readonly relays: readonly Uint8Array[]
+  /** Providers of the pool; 0 while that isn't known. */
+  readonly providers: number
   /** Unix ms: when the pool was asked for them. */
   readonly asked: number
   readonly paths: readonly KeptPath[]
@@ -28,7 +30,7 @@ interface Contents {
   readonly kept: number
 }
 
-const EMPTY: Contents = { nodes: [], relays: [], asked: 0, paths: [], kept: 0 }
+const EMPTY: Contents = { nodes: [], relays: [], providers: 0, asked: 0, paths: [], kept: 0 }
 
 /** The answer of the pool to `exchange-network`. */
 export interface NetworkNews {
@@ -67,6 +69,11 @@ export class NetworkBook {
     return this.#contents.relays
   }
 
+  /** How many providers the pool had when it was asked; 0 while that isn't known. */
+  get providers(): number {
+    return this.#contents.providers
+  }
+
   /** Of the newest answer in this process. */
   get version(): Uint8Array | undefined {
     return this.#version
@@ -102,6 +109,7 @@ export class NetworkBook {
         : {
             nodes: distinct(peers.filter(carriesDht).flatMap(hintsOf)).slice(0, MAX_NODES),
             relays: peers.flatMap(({ relay }) => relay ?? []).slice(0, MAX_RELAYS),
+            providers: peers.filter(({ role }) => role === NODE_PROVIDER).length,
           }
     await this.#save({ ...this.#contents, ...found, asked: this.#now() })
   }
@@ -172,6 +180,7 @@ function parseContents(text: string): Contents {
       .map((key) => (typeof key === 'string' ? fromHex(key) : undefined))
       .filter((key) => key?.length === 32)
       .slice(0, MAX_RELAYS) as Uint8Array[],
+    providers: Math.floor(time('providers')),
     asked: time('asked'),
     paths: list('paths').flatMap(keptPath),
     kept: time('kept'),

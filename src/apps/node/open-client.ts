@@ -18,6 +18,7 @@ import { withChain } from './chain-heads.ts'
 import type { HomeConfig } from './home-config.ts'
 import { HomeFolder } from './home-folder.ts'
 import { learnNetwork } from './learn-network.ts'
+import { poolDiscovery } from './pool-discovery.ts'
 import { openPoolNetwork } from './pool-network.ts'
 import type { TransportMode } from './transport-mode.ts'
 import { WorkerDataPath } from './worker-data-path.ts'
@@ -72,6 +73,7 @@ export async function clientOf(
     seed: contents.device.netSeed,
     mode,
     file: home.network,
+    pool: contents.pool,
     tracker: config.tracker.address,
   })
   const client = createClient({
@@ -95,6 +97,7 @@ export async function clientOf(
     journal: new NodePutJournal(home.journal),
     pins: new NodePinStore(home.pins),
     cache: new SqliteReadCache(home.cache),
+    discovery: mode === 'tls' ? undefined : poolDiscovery(network),
     withLedger:
       chainUrl === undefined ? undefined : (chain, use) => withChain(chainUrl, contents.pool, chain, use),
     ...(acceptStale ? { acceptStale } : {}),

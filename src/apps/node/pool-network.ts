@@ -18,6 +18,7 @@ import type { SessionHostOptions } from '../../adapters/wire/session-host.ts'
 import { UnreachableError } from '../../core/open/errors.ts'
 import { hintsOfAddress, parsePeerAddress } from '../../core/open/peer-address.ts'
 import type { NatMirrors } from './nat-mirrors.ts'
+import { Lan } from './lan.ts'
 import { NetworkBook } from './network-book.ts'
 import type { TransportMode } from './transport-mode.ts'
 
@@ -30,6 +31,8 @@ export interface PoolNetworkOptions extends Pick<SessionHostOptions, 'limits' | 
   readonly mode: TransportMode
   /** Where what is learned is kept; without one it is forgotten at the end. */
   readonly file?: string
+  /** Where peers that aren't reached are looked for in the LAN; nowhere without it. */
+  readonly pool?: Uint8Array
   /** The tracker's address, whose hints are bootstrap nodes. */
   readonly tracker?: string
   /** Further bootstrap nodes, `host:port` each. */
@@ -42,6 +45,8 @@ export interface PoolNetworkOptions extends Pick<SessionHostOptions, 'limits' | 
   readonly bootstrapHost?: string
   /** Whose announcements this node stores for others; by default those of everybody, until the pool has said who belongs to it. */
   readonly admits?: (key: Uint8Array) => boolean
+  /** Raw keys of the pool's relays; by default those of the book. */
+  readonly relays?: () => readonly Uint8Array[]
 }
 
 export interface PoolNetwork {
@@ -49,6 +54,8 @@ export interface PoolNetwork {
   readonly transport: AutoTransport
   readonly book: NetworkBook
   readonly mode: TransportMode
+  /** The LAN, in which nodes tell of themselves. */
+  readonly lan: Lan
   /** The DHT node, where one was needed so far. */
   readonly node: () => UdpNode | undefined
   /** Others reach this node's UDP port without its help, as far as it knows. */
@@ -56,7 +63,8 @@ export interface PoolNetwork {
 }
 
 export async function openPoolNetwork(options: PoolNetworkOptions): Promise<PoolNetwork> {
-  const { seed, mode, limits, onFault } = options
+  const { seed, mode, pool, limits, onFault } = options
+  const lan = new Lan()
   const book = await NetworkBook.open(options.file)
   const memory = new PathMemory(systemClock)
   const { paths, ago } = book.paths
@@ -91,12 +99,19 @@ export async function openPoolNetwork(options: PoolNetworkOptions): Promise<Pool
     memory,
     ...(mode === 'udp' ? {} : { tls }),
     ...(mode === 'tls' ? {} : { udp: startUdp }),
-    onClosed: () => book.keepPaths(memory.keep()),
+    ...(pool === undefined
+      ? {}
+      : { elsewhere: (peer: Uint8Array, address: string) => lan.addressOf(pool, peer, address) }),
+    onClosed: async () => {
+      await lan.close()
+      await book.keepPaths(memory.keep())
+    },
   })
   return {
     transport,
     book,
     mode,
+    lan,
     node: () => node,
     isReachable,
   }
@@ -117,7 +132,7 @@ async function startNode(
   book: NetworkBook,
 ): Promise<{ readonly node: UdpNode; readonly reachable: boolean | undefined }> {
   const { seed, listen, lastPort, tracker, bootstrap: further = [], bootstrapHost } = options
-  const { admits = (key: Uint8Array) => book.mayAnnounce(key) } = options
+  const { admits = (key: Uint8Array) => book.mayAnnounce(key), relays = () => book.relays } = options
   const { createUdpNode } = await import('../../adapters/udp/udp-node.ts')
   const at = listen === undefined ? undefined : splitHost(listen)
   const named = tracker === undefined ? [] : hintsOfAddress(parsePeerAddress(tracker))
@@ -140,7 +155,7 @@ async function startNode(
       ...(bootstrapHost === undefined ? {} : { bootstrapHost }),
       ...(reachable === undefined ? {} : { reachable }),
       admits,
-      relays: () => book.relays,
+      relays,
     })
   const wanted = at !== undefined && at.port !== 0 ? at.port : undefined
   const node = await start(wanted ?? lastPort ?? 0).catch((error: unknown) => {

@@ -10,6 +10,7 @@ import type { Logger } from '../../ports/logger.ts'
 import { router } from '../../ports/rpc.ts'
 import type { RequestHandler } from '../../ports/transport.ts'
 import { createProvider } from '../../provider/create-provider.ts'
+import { keepAnnouncing } from '../../provider/keep-announcing.ts'
 import { openDiskShardStore } from '../../adapters/disk/disk-shard-store.ts'
 import { addressOfKey, createReportSigner } from '../../adapters/evm/report-signer.ts'
 import { nodeClock } from '../../adapters/native/node-clock.ts'
@@ -17,6 +18,7 @@ import { nodePrimitives } from '../../adapters/native/node-primitives.ts'
 import { nodeRandom } from '../../adapters/native/node-random.ts'
 import { keepNetwork } from '../node/keep-network.ts'
 import { NodeRelay } from '../node/node-relay.ts'
+import { poolDiscovery } from '../node/pool-discovery.ts'
 import { openPoolNetwork } from '../node/pool-network.ts'
 import type { TransportMode } from '../node/transport-mode.ts'
 import { enterPool } from './enter-pool.ts'
@@ -91,6 +93,7 @@ export async function startProvider(options: StartProviderOptions): Promise<Runn
       seed: folder.netSeed,
       mode: options.transport ?? 'auto',
       file: folder.network,
+      pool: wanted.settings.pool,
       tracker: wanted.settings.tracker.address,
       listen: options.listen ?? ANYWHERE,
       lastPort: folder.settings()?.udpPort,
@@ -112,6 +115,11 @@ export async function startProvider(options: StartProviderOptions): Promise<Runn
     if (transport.udpProblem !== undefined)
       logger.warn({ why: transport.udpProblem.message }, 'this provider takes connections over TLS alone')
     const udpPort = network.node()?.bound.port
+    network.lan.tell(wanted.settings.pool, {
+      key: transport.publicKey,
+      address: listener.address,
+      udp: udpPort,
+    })
 
     const witness = openWitness(folder.witness, wanted.settings.pool, logger)
     undo.push(() => witness?.close())
@@ -180,9 +188,25 @@ export async function startProvider(options: StartProviderOptions): Promise<Runn
           abort.signal,
         ),
       )
+    const announcing =
+      network.node() !== undefined &&
+      keepAnnouncing(
+        {
+          primitives: nodePrimitives,
+          clock: nodeClock,
+          random: nodeRandom,
+          discovery: poolDiscovery(network),
+          pool: settings.pool,
+          stripes: () => spaces.stripes(),
+          providers: () => network.book.providers,
+          onFailure: ({ code, message }) => logger.debug({ code, why: message }, 'not announced'),
+        },
+        abort.signal,
+      )
     undo.push(async () => {
       abort.abort()
       await running
+      await announcing
       reported.resolve()
       await networking
       await relay.close()

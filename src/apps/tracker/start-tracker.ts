@@ -109,6 +109,8 @@ export async function startTracker(options: StartTrackerOptions): Promise<Runnin
     const place = placeOf(folder.place, options)
     const at = hostPortOfAddress(options.listen ?? place.address ?? ANYWHERE) ?? ANYWHERE
     const { host } = parseAddress(at)
+    // The tracker that knows them isn't there yet.
+    let relaysOf = (): readonly Uint8Array[] => []
     const network = await openPoolNetwork({
       seed: folder.netSeed,
       mode: options.transport ?? 'auto',
@@ -117,6 +119,7 @@ export async function startTracker(options: StartTrackerOptions): Promise<Runnin
       lastPort: place.udpPort,
       bootstrap: place.bootstrap,
       admits: (key) => isKnown(store, place, key),
+      relays: () => relaysOf(),
       // The first node of its network, unless others are.
       ...(place.bootstrap.length > 0 ? {} : { bootstrapHost: isAnywhere(host) ? outsideHost() : host }),
       onFault: failed,
@@ -142,7 +145,8 @@ export async function startTracker(options: StartTrackerOptions): Promise<Runnin
       ...(foundingSecret === undefined ? {} : { foundingSecret }),
       ...(options.leaseMs === undefined ? {} : { leaseMs: options.leaseMs }),
     })
-    const { log, names, capacity } = tracker.state
+    const { log, names, capacity, network: directory } = tracker.state
+    relaysOf = () => directory.relays()
     const abort = new AbortController()
     const sealing = tracker.run(abort.signal)
     undo.push(async () => {
@@ -179,6 +183,10 @@ export async function startTracker(options: StartTrackerOptions): Promise<Runnin
         'this tracker takes connections over TLS alone',
       )
     const udpPort = network.node()?.bound.port
+    const { publicKey } = network.transport
+    void pool.promise.then((founded) =>
+      network.lan.tell(founded, { key: publicKey, address: listener.address, udp: udpPort }),
+    )
     await folder.savePlace({
       ...place,
       address: boundAddress(listener.address, at, udpPort),

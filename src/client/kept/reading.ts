@@ -151,8 +151,9 @@ export class Reading {
 
   /** What people should know about what was read, if anything. */
   async notice(): Promise<string | undefined> {
+    await this.#settled()
     const time = this.#time
-    if (time === undefined) return undefined
+    if (time === undefined) return this.#problem()
     const pinned = time.isBehind ? (await this.#log.pins()).head : undefined
     const seen =
       pinned === undefined
@@ -161,13 +162,25 @@ export class Reading {
     return `The tracker can't be reached: this is as of ${iso(time.asOf)}, when this device verified it last${seen}.`
   }
 
+  /** Why this home doesn't keep what was read; who is too busy now will keep it the next time. */
+  #problem(): string | undefined {
+    const problem = this.kept?.records.problem
+    if (problem === undefined || problem.policy === 'retry') return undefined
+    return `What was read isn't kept for times without the tracker: ${problem.message}.`
+  }
+
   /** Waits for what is being kept. */
   async close(): Promise<void> {
-    await Promise.all(this.#work)
+    await this.#settled()
     // Where nothing kept could be used, the cache may be damaged: who only reads leaves it as it is.
     if (this.#isNews && this.#time !== undefined)
       this.kept?.records.save([this.kept.records.name('away')], Uint8Array.of(1))
     await this.kept?.records.close()
+  }
+
+  async #settled(): Promise<void> {
+    await Promise.all(this.#work)
+    await this.kept?.records.flush()
   }
 
   async #record<T>(kept: Kept, name: Uint8Array, verify: (answers: Answers) => Promise<T>): Promise<T> {
