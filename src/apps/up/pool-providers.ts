@@ -10,6 +10,7 @@ import { nodePrimitives } from '../../adapters/native/node-primitives.ts'
 import { nodeRandom } from '../../adapters/native/node-random.ts'
 import type { HomeConfig } from '../node/home-config.ts'
 import { readIfThere, writePrivateFile } from '../node/private-file.ts'
+import type { ProviderSettings } from '../provider/provider-settings.ts'
 import { parseSettings } from '../provider/provider-settings.ts'
 import { withAdmin } from './pool-members.ts'
 import type { PoolLayout } from './pool-layout.ts'
@@ -38,6 +39,17 @@ export async function existingProviders(layout: PoolLayout): Promise<number[]> {
     .sort((a, b) => a - b)
 }
 
+/** Whether the pool knows this provider. */
+export async function hasJoined(layout: PoolLayout, number: number): Promise<boolean> {
+  return (await settingsIn(layout.provider(number)))?.logKey !== undefined
+}
+
+async function settingsIn(folder: string): Promise<ProviderSettings | undefined> {
+  const file = path.join(folder, 'provider.json')
+  const text = await readIfThere(file)
+  return text === undefined ? undefined : parseSettings(text.toString('utf8'), file)
+}
+
 /** The token for a provider's next start: an invite until it has joined, afterwards only where the tracker is. */
 export async function providerToken(
   layout: PoolLayout,
@@ -46,9 +58,7 @@ export async function providerToken(
 ): Promise<string> {
   const folder = layout.provider(number)
   await fs.mkdir(folder, { recursive: true, mode: 0o700 })
-  const file = path.join(folder, 'provider.json')
-  const text = await readIfThere(file)
-  const settings = text === undefined ? undefined : parseSettings(text.toString('utf8'), file)
+  const settings = await settingsIn(folder)
   if (settings?.logKey === undefined) {
     const operator = await operatorOf(folder)
     return withAdmin(layout, (admin) => inviteProvider(admin, { operator }))

@@ -29,7 +29,7 @@ import type { PoolLayout } from './pool-layout.ts'
 import { poolLayout } from './pool-layout.ts'
 import { claimMember, ensureMembers, tellMembers, unclaimedMembers, withAdmin } from './pool-members.ts'
 import type { TransportMode } from '../node/transport-mode.ts'
-import { existingProviders, providerCommand, providerToken } from './pool-providers.ts'
+import { existingProviders, hasJoined, providerCommand, providerToken } from './pool-providers.ts'
 import type { ReadyLine } from './role-process.ts'
 import type { RunningProcess } from './run-file.ts'
 import { readRunFile, writeRunFile } from './run-file.ts'
@@ -103,6 +103,8 @@ class Pool implements RunningPool {
   readonly #logger: Logger
   readonly #roles: SupervisedRole[] = []
   readonly #providers: SupervisedRole[] = []
+  /** Of providers that were started. */
+  readonly #numbers = new Set<number>()
   #chain: SupervisedRole | undefined
   #chainUrl: string | undefined
   #isStarted = false
@@ -141,13 +143,15 @@ class Pool implements RunningPool {
     const line = await this.#startTracker()
     this.#checkStop()
     const { members } = this.#options
+    if (line['foundingToken'] === undefined) await this.#startFormerProviders()
+    this.#checkStop()
     await ensureMembers(this.#layout, members, line['foundingToken'], {
       tracker: this.#knownTracker(),
       transport: this.#options.transport,
     })
     this.#checkStop()
     const ledger = this.#useLedger()
-    await this.#startProviders()
+    await this.#startAllProviders()
     await chain.ready
     await ledger
     this.#checkStop()
@@ -307,9 +311,21 @@ class Pool implements RunningPool {
     await this.#note()
   }
 
-  async #startProviders(): Promise<void> {
+  /** Those that have been in the pool before: a newcomer is admitted when their witnesses have confirmed what is newest. */
+  async #startFormerProviders(): Promise<void> {
+    const numbers = await existingProviders(this.#layout)
+    const joined = await Promise.all(numbers.map((number) => hasJoined(this.#layout, number)))
+    await this.#startProviders(numbers.filter((_, i) => joined[i] === true))
+  }
+
+  async #startAllProviders(): Promise<void> {
     const numbers = new Set(await existingProviders(this.#layout))
     for (let number = 1; number <= this.#options.providers; number++) numbers.add(number)
+    await this.#startProviders([...numbers].filter((number) => !this.#numbers.has(number)))
+  }
+
+  async #startProviders(numbers: readonly number[]): Promise<void> {
+    const roles: SupervisedRole[] = []
     for (const number of [...numbers].sort((a, b) => a - b)) {
       const role = new SupervisedRole({
         role: 'provider',
@@ -322,10 +338,12 @@ class Pool implements RunningPool {
         },
         onReady: () => this.#note(),
       })
+      roles.push(role)
+      this.#numbers.add(number)
       this.#providers.push(role)
       this.#roles.push(role)
     }
-    await Promise.all(this.#providers.map((role) => role.start(START_ATTEMPTS)))
+    await Promise.all(roles.map((role) => role.start(START_ATTEMPTS)))
   }
 
   #tellMembers(tracker: HomeConfig['tracker']): Promise<void> {
