@@ -4,7 +4,7 @@ import { MemoryRendezvous } from '../adapters/memory/memory-discovery.ts'
 import { nodePrimitives as primitives } from '../adapters/native/node-primitives.ts'
 import { toHex } from '../core/open/bytes.ts'
 import { MAX_PREFIX_BITS, nodesTopic, prefixBits, prefixOf, stripesTopic } from '../core/open/discovery.ts'
-import { UnreachableError } from '../core/open/errors.ts'
+import { CapacityError, UnreachableError } from '../core/open/errors.ts'
 import { RECORD_MS, RENEW_MS } from '../ports/discovery.ts'
 import type { Discovery } from '../ports/discovery.ts'
 import { ManualClock } from '../../test/fixtures/manual-clock.ts'
@@ -142,6 +142,25 @@ describe('announcing', () => {
       }),
       { numRuns: 10 },
     )
+  })
+
+  it('goes on when what is held cannot be told for once', async () => {
+    const stop = new AbortController()
+    const { parts, clock, failures, isFound } = setUp()
+    let isBroken = true
+    const stripes = () => {
+      if (isBroken) throw new CapacityError('the disk is full')
+      return [5]
+    }
+    const running = keepAnnouncing({ ...parts, stripes }, stop.signal)
+    await clock.sleeperAt(ROUND_MS)
+    isBroken = false
+    clock.advance(ROUND_MS)
+    await clock.sleeperAt(ROUND_MS)
+    stop.abort()
+    await running
+    expect(failures).toHaveLength(1)
+    expect(await isFound(5, 3)).toBe(true)
   })
 
   it('works on a network that fails, and ends when it is told', async () => {

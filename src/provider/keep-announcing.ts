@@ -38,11 +38,17 @@ export interface AnnouncingParts {
   readonly onFailure: (error: AllmendError) => void
 }
 
-/** Announces until `signal` aborts; never throws for a network that doesn't work. */
+/** Announces until `signal` aborts; never throws for a network or a store that doesn't work. */
 export async function keepAnnouncing(parts: AnnouncingParts, signal: AbortSignal): Promise<void> {
   const announcements = new Announcements(parts)
-  do await announcements.round(signal)
-  while (await slept(parts.clock, ROUND_MS, signal))
+  do {
+    try {
+      await announcements.round(signal)
+    } catch (error) {
+      if (!(error instanceof AllmendError)) throw error
+      parts.onFailure(error)
+    }
+  } while (await slept(parts.clock, ROUND_MS, signal))
 }
 
 interface Announced {

@@ -11,10 +11,10 @@ import { once } from 'node:events'
 
 export type RouterKind = 'cone' | 'symmetric'
 
-/** Why this machine can't hold a lab; undefined where it can. */
-export function labMissing(): string | undefined {
+/** Why this machine can't hold a lab; undefined where it can. Without homes it needs no `nft`. */
+export function labMissing(tools: readonly string[] = ['ip', 'nft']): string | undefined {
   if (process.getuid?.() !== 0) return 'network namespaces need root'
-  for (const tool of ['ip', 'nft']) {
+  for (const tool of tools) {
     try {
       execFileSync(tool, ['-V'], { stdio: 'ignore' })
     } catch {

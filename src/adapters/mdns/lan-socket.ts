@@ -13,8 +13,8 @@ const MAX_PACKET_BYTES = 1_500
 const MAX_PACKETS_PER_SECOND = 200
 /** Records of one packet that are looked at. */
 const MAX_RECORDS = 64
-/** Answers are for all: one a second is enough, however many ask. */
-const ANSWER_MS = 1_000
+/** Answers are for all: of those who ask within this time, ms, all but the first share the next one. */
+const ANSWER_MS = 250
 
 export interface LanSocketOptions {
   readonly port: number
@@ -30,7 +30,8 @@ export interface LanSocketOptions {
 export class LanSocket {
   readonly #mdns: MulticastDns
   readonly #options: LanSocketOptions
-  readonly #answered = new Map<string, number>()
+  /** Answers that are to come, or were a moment ago: what cancels the timer, by name. */
+  readonly #resting = new Map<string, { isAsked: boolean; readonly cancel: () => void }>()
 
   constructor(options: LanSocketOptions) {
     this.#options = options
@@ -62,6 +63,7 @@ export class LanSocket {
   }
 
   close(): Promise<void> {
+    for (const { cancel } of this.#resting.values()) cancel()
     return new Promise((resolve) => this.#mdns.destroy(resolve))
   }
 
@@ -73,14 +75,23 @@ export class LanSocket {
     for (const { name, type } of questions.slice(0, MAX_RECORDS)) {
       if (type !== 'TXT' && type !== 'ANY') continue
       const record = this.#options.answer(name)
-      if (record === undefined) continue
-      const now = systemClock.now()
-      if (now - (this.#answered.get(record.name) ?? Number.NEGATIVE_INFINITY) < ANSWER_MS) continue
-      // Names change with the day.
-      if (this.#answered.size > MAX_RECORDS) this.#answered.clear()
-      this.#answered.set(record.name, now)
-      this.tell(record)
+      if (record !== undefined) this.#answer(record)
     }
+  }
+
+  #answer(record: Resource): void {
+    const resting = this.#resting.get(record.name)
+    if (resting !== undefined) {
+      resting.isAsked = true
+      return
+    }
+    this.tell(record)
+    const cancel = systemClock.after(ANSWER_MS, () => {
+      const isAsked = this.#resting.get(record.name)?.isAsked === true
+      this.#resting.delete(record.name)
+      if (isAsked) this.#answer(record)
+    })
+    this.#resting.set(record.name, { isAsked: false, cancel })
   }
 }
 

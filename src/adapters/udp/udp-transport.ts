@@ -55,8 +55,10 @@ const ATTEMPT_MS = 6000
 const MAX_RELAY_ONLY = 1024
 /** Refused streams that may linger until the other side has read why. */
 const MAX_LINGERING = 16
-/** What announcing, or taking it back, may take before it goes on by itself: a LAN without its DHT must work too. */
+/** What announcing may take before it goes on by itself: a LAN without its DHT must work too. */
 const ANNOUNCE_WAIT_MS = 2000
+/** What taking it back may take: where all nodes end at once nobody is left to hear it. */
+const WITHDRAW_WAIT_MS = 500
 
 export type UdpTransportOptions = SessionHostOptions
 
@@ -120,7 +122,7 @@ export class UdpTransport implements Transport {
         const closing = server.close()
         gate.clear()
         await Promise.all([...owner].map((session) => session.close()))
-        await this.#atMost(ANNOUNCE_WAIT_MS, closing)
+        await this.#atMost(WITHDRAW_WAIT_MS, closing)
       },
     }
     this.#listener = listener

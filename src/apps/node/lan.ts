@@ -2,8 +2,7 @@
  * The pool's nodes in this LAN, as other places to look for a peer that isn't where it should be: without internet, or after a router has
  * given it another address. A client sends nothing before it misses somebody; on a machine whose pool is its own nobody sends anything.
  */
-import type { FoundNode, LanNodesOptions } from '../../adapters/mdns/lan-nodes.ts'
-import { LanNodes } from '../../adapters/mdns/lan-nodes.ts'
+import type { FoundNode, LanNodes, LanNodesOptions } from '../../adapters/mdns/lan-nodes.ts'
 import { nodePrimitives } from '../../adapters/native/node-primitives.ts'
 import { formatUdpAddress } from '../../adapters/udp/udp-address.ts'
 import { formatAddress, parseAddress } from '../../adapters/wire/address.ts'
@@ -26,7 +25,8 @@ export class Lan {
   readonly #options: Partial<LanNodesOptions>
   readonly #waiting = new Set<(node: FoundNode) => void>()
   readonly #stop = new AbortController()
-  #nodes: LanNodes | undefined
+  /** Loaded when it is needed, which is seldom. */
+  #nodes: Promise<LanNodes> | undefined
   /** Monotonic ms. */
   #openedAt = 0
 
@@ -38,7 +38,7 @@ export class Lan {
   tell(pool: Uint8Array, { key, address, udp }: LanSelf): void {
     if (isLoopback(address)) return
     const { tls } = parsePeerAddress(address)
-    void this.#nodes?.close()
+    void this.#nodes?.then((nodes) => nodes.close())
     this.#nodes = undefined
     this.#open(pool, {
       key,
@@ -52,8 +52,9 @@ export class Lan {
     if (isLoopback(address)) return undefined
     this.#open(pool, undefined)
     const isPeer = ({ key }: FoundNode) => equalBytes(sha256PeerId(key), peerId)
-    const here = this.#nodes?.list().find(isPeer)
-    const node = here ?? (await this.#firstOf(isPeer))
+    const search = this.#firstOf(isPeer)
+    const here = (await this.#nodes)?.list().find(isPeer)
+    const node = here ?? (await search)
     if (node === undefined) return undefined
     const { key, host, tls, udp } = node
     return formatPeerAddress({
@@ -64,13 +65,13 @@ export class Lan {
 
   async close(): Promise<void> {
     this.#stop.abort()
-    await this.#nodes?.close()
+    await (await this.#nodes)?.close()
   }
 
   #open(pool: Uint8Array, self: LanNodesOptions['self']): void {
     if (this.#nodes !== undefined || this.#stop.signal.aborted) return
     this.#openedAt = systemClock.now()
-    this.#nodes = new LanNodes({
+    const options: LanNodesOptions = {
       ...this.#options,
       primitives: nodePrimitives,
       pool,
@@ -79,7 +80,8 @@ export class Lan {
       onNode: (node) => {
         for (const tell of this.#waiting) tell(node)
       },
-    })
+    }
+    this.#nodes = import('../../adapters/mdns/lan-nodes.ts').then(({ LanNodes }) => new LanNodes(options))
   }
 
   /** The first node like this that tells of itself, within the time of the first search. */

@@ -1,5 +1,8 @@
 import type { RelayServer } from '../../adapters/udp/relay-server.ts'
+import { atMost } from './at-most.ts'
 import type { PoolNetwork } from './pool-network.ts'
+
+const CLOSE_MS = 500
 
 /** The relay that a reachable node is for its pool: begun once the node knows that others reach it. */
 export class NodeRelay {
@@ -34,8 +37,9 @@ export class NodeRelay {
       }))
   }
 
+  /** Ends it; nodes that are gone themselves are not waited for to take its announcement back. */
   async close(): Promise<void> {
     await this.#starting
-    await this.#server?.close()
+    if (this.#server !== undefined) await atMost(CLOSE_MS, this.#server.close())
   }
 }

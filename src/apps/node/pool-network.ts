@@ -19,6 +19,7 @@ import { UnreachableError } from '../../core/open/errors.ts'
 import { hintsOfAddress, parsePeerAddress } from '../../core/open/peer-address.ts'
 import type { NatMirrors } from './nat-mirrors.ts'
 import { Lan } from './lan.ts'
+import { atMost } from './at-most.ts'
 import { NetworkBook } from './network-book.ts'
 import type { TransportMode } from './transport-mode.ts'
 
@@ -163,6 +164,7 @@ async function startNode(
     if (wanted !== undefined || lastPort === undefined || !(error instanceof UnreachableError)) throw error
     return start(0)
   })
+  // A DHT that can't be reached is no failure of this node: it tries again by itself.
   if (isNode) await atMost(JOIN_MS, node.joined())
   return { node, reachable }
 }
@@ -192,13 +194,4 @@ async function freeUdpPort(host: string): Promise<number> {
   socket.close()
   await once(socket, 'close')
   return port
-}
-
-/** Waits for `work` so long; it goes on by itself. */
-async function atMost(ms: number, work: Promise<unknown>): Promise<void> {
-  const late = Promise.withResolvers<void>()
-  const cancel = systemClock.after(ms, late.resolve)
-  // A DHT that can't be reached is no failure of this node: it tries again by itself.
-  await Promise.race([work.catch(() => undefined), late.promise])
-  cancel()
 }

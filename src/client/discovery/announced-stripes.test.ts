@@ -180,7 +180,7 @@ describe('finding holders', () => {
           }
         },
       ),
-      { numRuns: Number(process.env['ALLMEND_FUZZ_RUNS'] ?? 10_000) / 100 },
+      { numRuns: Number(process.env['ALLMEND_FUZZ_RUNS'] ?? 10_000) / 10 },
     )
   })
 })

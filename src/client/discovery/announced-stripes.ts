@@ -43,23 +43,21 @@ export class AnnouncedStripes implements StripeFinder {
   async *find(stripe: Uint8Array, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
     const rest = new Map(this.#parts.providers().map((id) => [toHex(id), id]))
     for (const name of this.#records.keys()) if (!rest.has(name)) this.#records.delete(name)
-    const last: string[] = []
     const bits = prefixBits(rest.size)
     throwIfCancelled(signal)
     // Providers count by a newer list, or announce a former number of bits for a while.
     for (const step of [[bits], [bits - 1, bits + 1]]) {
       const announced = await this.#announced(step, stripe, signal)
-      for (const name of this.#likeliestFirst(announced.filter((name) => rest.has(name)))) {
-        const id = rest.get(name)!
-        if (this.#isDistrusted(name)) last.push(name)
-        else if (rest.delete(name)) yield id
+      for (const name of this.#likeliestFirst(announced)) {
+        const id = rest.get(name)
+        if (id === undefined || this.#isDistrusted(name)) continue
+        rest.delete(name)
+        yield id
       }
     }
-    for (const name of [
-      ...this.#likeliestFirst([...rest.keys()].filter((name) => !last.includes(name))),
-      ...last,
-    ])
-      yield rest.get(name)!
+    const [later, last] = [[] as string[], [] as string[]]
+    for (const name of rest.keys()) (this.#isDistrusted(name) ? last : later).push(name)
+    for (const name of [...this.#likeliestFirst(later), ...this.#likeliestFirst(last)]) yield rest.get(name)!
   }
 
   /** A miss counts only against who was announced: of others nobody said that they hold anything. */

@@ -17,7 +17,7 @@ import { array, bytesUpTo, codec, oneOf, struct, tuple, uint } from '../../core/
 import { MAX_OWN_ENTRIES, ownEntryField } from '../../ports/pin-store.ts'
 import type { MapQuestion } from '../log/map-query.ts'
 
-/** A folder of 30,000 files; a larger one isn't kept. */
+/** A folder of 12,000 files; a larger one isn't kept. */
 export const MAX_TRANSCRIPT_BYTES = 32 * 1024 * 1024
 /** Heads that change while one thing is read: then it is read again. */
 export const MAX_TRANSCRIPT_HEADS = 8
