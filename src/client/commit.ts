@@ -15,24 +15,27 @@ import type { PendingOperation } from '../ports/device-store.ts'
 import type { OwnPlace } from '../ports/pin-store.ts'
 import type { Client } from './client.ts'
 import { rememberOwnEntry } from './log/own-entries.ts'
+import type { NewChange } from './tree/node-changes.ts'
 
 export interface Committed {
   readonly index: number
   readonly body: Uint8Array
 }
 
+type Placed = Omit<NewChange, 'encoded'>
 type Answer = ReturnType<typeof commitOperation.response.decode>
 
 /** Commits encoded changes to a space (zeros and epoch 0 for a genesis); throws ConflictError when the tracker's state is newer. */
 export function commit(
   client: Client,
   space: { readonly id: Uint8Array; readonly epoch: number },
-  changes: readonly Uint8Array[],
+  changes: readonly NewChange[],
 ): Promise<Committed> {
   const { device, primitives, identity } = client
   return device.exclusive(async () => {
     const head = await client.log.writable()
     const previous = await settlePending(client)
+    const encoded = changes.map((change) => change.encoded)
     const counter = previous.counter + 1
     const [body, signature] = signObject(
       primitives,
@@ -51,13 +54,13 @@ export function commit(
         prevOp: previous.prevOp,
         head,
         via: [],
-        root: changesRoot(primitives, changes),
+        root: changesRoot(primitives, encoded),
       },
     )
-    const pending = { counter, body, signature, changes }
+    const pending = { counter, body, signature, changes: encoded }
     await device.savePending(pending)
     const answer = await handIn(client, pending)
-    await keep(client, pending, answer)
+    await keep(client, pending, answer, changes)
     return { index: answer.index, body }
   })
 }
@@ -76,7 +79,7 @@ async function settlePending(client: Client): Promise<{ counter: number; prevOp:
       // Refused: it was never acknowledged to anybody, and its counter is free again.
       if (!(error instanceof AllmendError) || error.policy === 'retry') throw error
     }
-    if (answer !== undefined) await keep(client, pending, answer)
+    if (answer !== undefined) await keep(client, pending, answer, pending.changes.map(readChange))
   }
   const { counter, prevOp } = await device.load()
   const atTracker = await tracker.call(deviceState, {})
@@ -110,12 +113,17 @@ async function handIn(client: Client, pending: PendingOperation): Promise<Answer
 }
 
 /** Takes the promise over; what is wrong with it is no refusal: the operation stays pending. */
-async function keep(client: Client, pending: PendingOperation, answer: Answer): Promise<void> {
+async function keep(
+  client: Client,
+  pending: PendingOperation,
+  answer: Answer,
+  changes: readonly Placed[],
+): Promise<void> {
   const { device, primitives } = client
   const operation = operationId(primitives, pending.body)
   await rememberOwnEntry(client.log, operation, answer.promise, {
     space: spaceOf(client, pending.body),
-    places: placesOf(client, pending.changes),
+    places: placesOf(client, changes),
   })
   await device.saveCommitted(pending.counter, operation)
 }
@@ -126,12 +134,16 @@ function spaceOf({ primitives }: Client, body: Uint8Array): Uint8Array {
 }
 
 /** Where the changed nodes stand afterwards; of one that was never read here only its version will show that it was kept. */
-function placesOf(client: Client, changes: readonly Uint8Array[]): OwnPlace[] {
-  return changes.flatMap((encoded) => {
-    const { node, keyRecord, kind } = changeCodec.decode(encoded)
-    const parent = keyRecord?.parent ?? client.trees.placeOf(node)
+function placesOf(client: Client, changes: readonly Placed[]): OwnPlace[] {
+  return changes.flatMap(({ node, kind, parent: placed }) => {
+    const parent = placed ?? client.trees.placeOf(node)
     return parent === undefined ? [] : [{ node, parent, isDeleted: kind === CHANGE_KIND.delete }]
   })
+}
+
+function readChange(encoded: Uint8Array): Placed {
+  const { node, kind, keyRecord } = changeCodec.decode(encoded)
+  return { node, kind, parent: keyRecord?.parent }
 }
 
 /** Forgets an operation if the tracker doesn't have it. What it answered is not enough: it might have logged it all the same. */

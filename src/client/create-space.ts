@@ -59,7 +59,7 @@ export async function createSpace(client: Client, { name }: { readonly name: str
     grant,
     folderMetadata(client, name),
   )
-  const { body } = await commit(client, { id: ZERO_ID, epoch: 0 }, [change.encoded])
+  const { body } = await commit(client, { id: ZERO_ID, epoch: 0 }, [change])
   client.trees.forget()
   return spaceIdOf(primitives, body)
 }

@@ -4,7 +4,7 @@ import type { Client } from './client.ts'
 import { commit } from './commit.ts'
 import { joinPath, splitPath } from './paths.ts'
 import { freshen } from './tree/freshen.ts'
-import type { Folder } from './tree/node-changes.ts'
+import type { Folder, NewChange } from './tree/node-changes.ts'
 import { createChange, folderOf } from './tree/node-changes.ts'
 
 export interface MakeFolderParameters {
@@ -46,12 +46,12 @@ export async function makeFolder(client: Client, parameters: MakeFolderParameter
       path,
     })
 
-  const changes: Uint8Array[] = []
+  const changes: NewChange[] = []
   let parent: Folder = folderOf(await freshen(client, above))
   for (const name of names.slice(depth)) {
-    const { encoded, node, gen, keys } = createChange(client, parent, folderMetadata(client, name))
-    changes.push(encoded)
-    parent = { space: parent.space, id: node, gen, keys }
+    const change = createChange(client, parent, folderMetadata(client, name))
+    changes.push(change)
+    parent = { space: parent.space, id: change.node, gen: change.gen, keys: change.keys }
   }
   await commit(client, above.space, changes)
   client.trees.forget()

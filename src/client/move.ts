@@ -66,6 +66,6 @@ export async function move(client: Client, { from, to }: MoveParameters): Promis
   const change = sameFolder
     ? metaChange(client, fresh, metadata)
     : moveChange(client, fresh, CHANGE_KIND.move, folderOf(freshDestination), metadata)
-  await commit(client, source.space, [change.encoded])
+  await commit(client, source.space, [change])
   client.trees.forget()
 }

@@ -169,14 +169,14 @@ describe('6: of two children of one name', () => {
     const metadata = { ...folder.metadata, name: 'twin' }
     const twins: { id: Uint8Array; index: number }[] = []
     for (const _ of ['first', 'second']) {
-      const { encoded, node } = createChange(alice, folderOf(folder), metadata)
-      twins.push({ id: node, index: (await commit(alice, folder.space, [encoded])).index })
+      const change = createChange(alice, folderOf(folder), metadata)
+      twins.push({ id: change.node, index: (await commit(alice, folder.space, [change])).index })
     }
     alice.trees.forget()
     // Both have newer changes than their creation.
     const { byName, conflicts } = await alice.trees.children(await alice.trees.resolve('/home/twins'))
     for (const node of [byName.get('twin')!, ...conflicts])
-      await commit(alice, folder.space, [metaChange(alice, node, { ...metadata, mode: 0o700 }).encoded])
+      await commit(alice, folder.space, [metaChange(alice, node, { ...metadata, mode: 0o700 })])
     const firstOf = async (): Promise<string> => {
       client.trees.forget()
       const found = await client.trees.resolve('/home/twins/twin')

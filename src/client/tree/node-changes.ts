@@ -26,9 +26,16 @@ export interface Content {
   readonly refs: Refs
 }
 
-export interface EncodedChange {
+/** A change ready to be committed, and what its author remembers it by until the log has shown it. */
+export interface NewChange {
   readonly encoded: Uint8Array
   readonly node: Uint8Array
+  readonly kind: Change['kind']
+  /** Where its key record places the node; undefined where it has none. */
+  readonly parent: Uint8Array | undefined
+}
+
+export interface EncodedChange extends NewChange {
   readonly gen: number
   readonly version: number
   readonly keys: NodeKeys
@@ -122,8 +129,9 @@ export function moveChange(
   })
 }
 
-export function deleteChange(node: RemoteNode): Uint8Array {
-  return changeCodec.encode({ ...nextWithContent(node), kind: CHANGE_KIND.delete, gen: node.gen })
+export function deleteChange(node: RemoteNode): NewChange {
+  const change = { ...nextWithContent(node), kind: CHANGE_KIND.delete, gen: node.gen }
+  return { encoded: changeCodec.encode(change), node: node.id, kind: change.kind, parent: undefined }
 }
 
 /** Where a node stands after one of these changes: what the next one builds on. */
@@ -179,5 +187,6 @@ function encode(
           refs: content.refs,
         }),
   })
-  return { encoded, node: change.node, gen: change.gen, version: change.version, keys }
+  const { node, kind, gen, version, keyRecord } = change
+  return { encoded, node, kind, parent: keyRecord?.parent, gen, version, keys }
 }

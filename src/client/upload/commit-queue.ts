@@ -6,6 +6,7 @@
 import { MAX_CHANGES } from '../../core/open/objects/operation.ts'
 import type { Client } from '../client.ts'
 import { commit } from '../commit.ts'
+import type { NewChange } from '../tree/node-changes.ts'
 import type { Space } from '../tree/space.ts'
 
 /** Bytes of changes in one operation: below its 4 MiB with room for its frame. */
@@ -17,7 +18,7 @@ const WORTHWHILE_BYTES = 1024 * 1024
 const COMMIT_EVERY_MS = 10_000
 
 export interface QueuedChange {
-  readonly encoded: Uint8Array
+  readonly change: NewChange
   /** Called when the change is committed. */
   readonly committed: () => void
 }
@@ -84,7 +85,7 @@ export class CommitQueue {
     if (this.#busy || this.#failure !== undefined) return
     const batch = this.#ready()
     if (batch.length === 0) return
-    const bytes = batch.reduce((sum, { encoded }) => sum + encoded.length, 0)
+    const bytes = batch.reduce((sum, { change }) => sum + change.encoded.length, 0)
     const due = this.#client.clock.monotonic() - this.#lastCommit >= COMMIT_EVERY_MS
     if (!all && !due && batch.length < WORTHWHILE_CHANGES && bytes < WORTHWHILE_BYTES) return
     this.#busy = true
@@ -94,11 +95,11 @@ export class CommitQueue {
   #ready(): QueuedChange[] {
     const batch: QueuedChange[] = []
     let bytes = 0
-    for (const { change } of this.#slots) {
-      if (change === undefined || batch.length >= MAX_CHANGES) break
-      bytes += change.encoded.length
+    for (const { change: queued } of this.#slots) {
+      if (queued === undefined || batch.length >= MAX_CHANGES) break
+      bytes += queued.change.encoded.length
       if (batch.length > 0 && bytes > MAX_OPERATION_CHANGES_BYTES) break
-      batch.push(change)
+      batch.push(queued)
     }
     return batch
   }
@@ -108,7 +109,7 @@ export class CommitQueue {
       await commit(
         this.#client,
         this.#space,
-        batch.map(({ encoded }) => encoded),
+        batch.map(({ change }) => change),
       )
       this.#slots.splice(0, batch.length)
       this.#lastCommit = this.#client.clock.monotonic()

@@ -9,7 +9,7 @@ import { allChunks } from '../fetch/all-chunks.ts'
 import { checkDistinct, checkName } from '../paths.ts'
 import type { PutParameters, PutProblem, PutProgress, PutResult } from '../put-parameters.ts'
 import { freshen } from '../tree/freshen.ts'
-import type { Folder } from '../tree/node-changes.ts'
+import type { NewChange, Folder } from '../tree/node-changes.ts'
 import { createChange, folderOf, metaChange, writeChange } from '../tree/node-changes.ts'
 import type { RemoteNode } from '../tree/remote-node.ts'
 import { CommitQueue } from './commit-queue.ts'
@@ -224,13 +224,13 @@ export class TreeUpload {
       const fresh = await freshen(this.#client, existing)
       const metadata = metadataOf(entry.stat, name)
       if (!sameMetadata(fresh.metadata, metadata)) {
-        const { encoded } = metaChange(this.#client, fresh, metadata)
-        this.#queue.reserve().put({ encoded, committed: () => undefined })
+        const change = metaChange(this.#client, fresh, metadata)
+        this.#queue.reserve().put({ change, committed: () => undefined })
       }
       return { folder: folderOf(fresh), before: fresh }
     }
     const change = createChange(this.#client, parent.folder, metadataOf(entry.stat, name))
-    this.#queue.reserve().put({ encoded: change.encoded, committed: () => undefined })
+    this.#queue.reserve().put({ change, committed: () => undefined })
     const { node, gen, keys } = change
     return { folder: { space: parent.folder.space, id: node, gen, keys }, before: undefined }
   }
@@ -248,7 +248,7 @@ export class TreeUpload {
       existing === undefined
         ? createChange(this.#client, parent.folder, metadata)
         : metaChange(this.#client, await freshen(this.#client, existing), metadata)
-    this.#queue.reserve().put({ encoded: change.encoded, committed: () => undefined })
+    this.#queue.reserve().put({ change, committed: () => undefined })
   }
 
   async #file(
@@ -278,7 +278,7 @@ export class TreeUpload {
         this.#count.unchanged++
         committed()
         slot.drop()
-      } else slot.put({ encoded: change, committed })
+      } else slot.put({ change, committed })
     }
     try {
       if (small !== undefined && isWhole(small, entry)) {
@@ -340,15 +340,15 @@ export class TreeUpload {
     existing: RemoteNode | undefined,
     metadata: Metadata,
     content: SealedContent,
-  ): Uint8Array | undefined {
+  ): NewChange | undefined {
     if (content !== 'unchanged')
       return existing === undefined
-        ? createChange(this.#client, parent.folder, metadata, content).encoded
-        : writeChange(this.#client, existing, metadata, content).encoded
+        ? createChange(this.#client, parent.folder, metadata, content)
+        : writeChange(this.#client, existing, metadata, content)
     // Only a file that was there can be unchanged.
     if (existing === undefined) throw new Error('a new file was taken for an old one')
     if (sameMetadata(existing.metadata, metadata)) return undefined
-    return metaChange(this.#client, existing, metadata).encoded
+    return metaChange(this.#client, existing, metadata)
   }
 }
 
