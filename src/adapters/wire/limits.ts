@@ -45,7 +45,7 @@ export const REQUEST_TIMEOUT_MS = 30_000
 export interface WireLimits {
   /** Request bodies of one peer, over all its connections, from grant until the handler is done. */
   readonly peerRequestBytes: number
-  /** Response bodies of one peer, from grant until delivery. */
+  /** Response bodies of one peer, from grant until delivery; what is accepted in advance leaves room for a largest body. */
   readonly peerResponseBytes: number
   /** Answers to one peer, from the start of the handler until they are sent. */
   readonly peerAnswerBytes: number
@@ -67,7 +67,7 @@ export interface WireLimits {
  */
 const DEFAULT_LIMITS: WireLimits = {
   peerRequestBytes: 12 * MIB,
-  peerResponseBytes: 16 * MIB,
+  peerResponseBytes: 24 * MIB,
   peerAnswerBytes: 16 * MIB,
   requestBytes: 48 * MIB,
   responseBytes: 64 * MIB,

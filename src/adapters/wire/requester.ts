@@ -138,7 +138,9 @@ export class Requester {
     this.#open.set(pending.id, pending)
     this.#openBytes += pending.cost
     const expected = Math.min(options.expectBodyBytes ?? 0, MAX_BODY_BYTES)
-    if (expected > 0) pending.memory = this.#memory.tryReserve(expected)
+    // Memory that waits for the peer's answer must not keep answers that wait for memory from draining, so room for the largest
+    // of those is always left: otherwise each side could hold what the other's progress needs.
+    if (expected > 0) pending.memory = this.#memory.tryReserve(expected, MAX_BODY_BYTES)
     if (pending.memory !== undefined) pending.accept = expected
     const inline = isInline(message.head.length, message.body.length)
     pending.state = inline ? 'sent' : 'ungranted'

@@ -156,6 +156,17 @@ describe('windows', () => {
     expect(most).toBeLessThanOrEqual(MAX_OPEN_REQUESTS)
   })
 
+  it('lets answers that wait for memory past memory that waits for answers', async () => {
+    const body = new Uint8Array(MAX_BODY_BYTES / 2)
+    const { near } = pair(() => Promise.resolve({ head: EMPTY, body }))
+    const ask = (expectBodyBytes: number): Promise<Message> =>
+      near.request(1, { head: EMPTY, body: EMPTY }, { expectBodyBytes })
+    const unannounced = Array.from({ length: 16 }, () => ask(0))
+    const announced = Array.from({ length: 16 }, () => ask(body.length))
+    const answers = await Promise.all([...unannounced, ...announced])
+    expect(answers.map((answer) => answer.body.length)).toEqual(answers.map(() => body.length))
+  })
+
   it('cancels while a body waits for its grant, and gives the memory back', async () => {
     const gate = Promise.withResolvers<void>()
     const { near, hosts } = pair(async (request) => {

@@ -92,12 +92,18 @@ export class ByteBudget {
     return held
   }
 
-  /** A granted reservation, or undefined where it would have to wait. */
-  tryReserve(bytes: number): Reservation | undefined {
+  /** A granted reservation, or undefined where it would have to wait, or would leave less than `spare` bytes for those who can. */
+  tryReserve(bytes: number, spare = 0): Reservation | undefined {
+    if (!this.#hasRoom(bytes + spare)) return undefined
     const held = this.reserve(bytes, () => {})
     if (held.granted) return held
     held.release()
     return undefined
+  }
+
+  #hasRoom(bytes: number): boolean {
+    if (this.#used + bytes > this.limit) return false
+    return this.parent === undefined || this.parent.#hasRoom(bytes)
   }
 
   /** For reservations only. */
