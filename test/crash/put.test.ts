@@ -102,6 +102,8 @@ it(`loses nothing through ${ROUNDS} kills in the middle of put (ALLMEND_SEED=${S
   let used = await settled((now) => now >= sentBytes)
   const storedRatio = used / sizeOf(calmTree)
 
+  // What was stored twice while nodes came and went is freed some time later, in the middle of another round.
+  let surplus = 0
   for (let round = 0; round < ROUNDS; round++) {
     const victim = VICTIMS[round % VICTIMS.length]!
     const name = `round-${round}`
@@ -144,10 +146,11 @@ it(`loses nothing through ${ROUNDS} kills in the middle of put (ALLMEND_SEED=${S
     expect(differences(known, stayed), `${told}: ${earlier}`).toEqual([])
     acknowledged.set(name, tree)
     fs.rmSync(source(name), { recursive: true })
-    expect(second.sentBytes, `${told}: sent again`).toBeLessThanOrEqual(after - arrived)
+    expect(second.sentBytes, `${told}: sent again`).toBeLessThanOrEqual(after - arrived + surplus)
     const total = after - used
     const most = mostStored(victim, expected)
     expect(total, `${told}: both puts together`).toBeLessThanOrEqual(most)
+    surplus = Math.max(0, surplus + total - expected)
     rounds.push(
       `${told}: exit ${code}, ${arrived - used} arrived, ${second.sentBytes} sent then, ${total} in all`,
     )
