@@ -104,6 +104,8 @@ it(`loses nothing through ${ROUNDS} kills in the middle of put (ALLMEND_SEED=${S
 
   // What was stored twice while nodes came and went is freed some time later, in the middle of another round.
   let surplus = 0
+  // What a provider's last report didn't tell yet shows in the next round.
+  let untold = 0
   for (let round = 0; round < ROUNDS; round++) {
     const victim = VICTIMS[round % VICTIMS.length]!
     const name = `round-${round}`
@@ -149,7 +151,8 @@ it(`loses nothing through ${ROUNDS} kills in the middle of put (ALLMEND_SEED=${S
     expect(second.sentBytes, `${told}: sent again`).toBeLessThanOrEqual(after - arrived + surplus)
     const total = after - used
     const most = mostStored(victim, expected)
-    expect(total, `${told}: both puts together`).toBeLessThanOrEqual(most)
+    expect(total, `${told}: both puts together`).toBeLessThanOrEqual(most + untold)
+    untold = Math.max(0, expected - total)
     surplus = Math.max(0, surplus + total - expected)
     rounds.push(
       `${told}: exit ${code}, ${arrived - used} arrived, ${second.sentBytes} sent then, ${total} in all`,
