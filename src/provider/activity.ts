@@ -1,6 +1,6 @@
 import type { Clock } from '../ports/clock.ts'
 import type { Route } from '../ports/rpc.ts'
-import { slept } from './slept.ts'
+import { slept } from '../ports/slept.ts'
 
 /** When this provider last served somebody: what can wait goes behind that. */
 export class Activity {

@@ -6,7 +6,7 @@
 import type { Connection } from '../ports/transport.ts'
 import type { ProviderState } from './provider-state.ts'
 import { report } from './report.ts'
-import { slept } from './slept.ts'
+import { slept } from '../ports/slept.ts'
 
 /** A provider counts as up while its last report is under 3 s old. */
 export const REPORT_INTERVAL_MS = 1_000

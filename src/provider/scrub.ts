@@ -5,7 +5,7 @@
  */
 import { DAMAGE_WRONG } from '../core/open/protocol/tracker-methods.ts'
 import type { ProviderState } from './provider-state.ts'
-import { slept } from './slept.ts'
+import { slept } from '../ports/slept.ts'
 
 /** 8 MiB/s reads 100 GB in four hours. */
 const SCRUB_BYTES = 4 * 1024 * 1024

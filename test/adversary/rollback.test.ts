@@ -2,13 +2,13 @@
 import * as fs from 'node:fs/promises'
 import * as path from 'node:path'
 import { afterEach, expect, test } from 'vitest'
-import { list } from '../../src/client/list.ts'
 import type { Client } from '../../src/client/client.ts'
 import { makeFolder } from '../../src/client/make-folder.ts'
 import { exitCodeOf } from '../../src/apps/cli/exit-codes.ts'
 import type { RunningTracker } from '../../src/apps/tracker/start-tracker.ts'
 import { startTracker } from '../../src/apps/tracker/start-tracker.ts'
-import { AllmendError, ForkedError } from '../../src/core/open/errors.ts'
+import { ForkedError } from '../../src/core/open/errors.ts'
+import { errorOf, names } from '../fixtures/log-victim.ts'
 import { silent } from '../fixtures/provider-pool.ts'
 import type { TestPool } from '../fixtures/test-pool.ts'
 import { startTestPool } from '../fixtures/test-pool.ts'
@@ -29,22 +29,6 @@ async function startOn(folder: string): Promise<RunningTracker> {
   return tracker
 }
 
-async function names(client: Client): Promise<string[]> {
-  const found: string[] = []
-  client.trees.forget()
-  for await (const { name } of list(client, { path: '/home' })) found.push(name)
-  return found.sort()
-}
-
-async function errorOf(work: Promise<unknown>): Promise<AllmendError> {
-  const error = await work.then(
-    () => undefined,
-    (thrown: unknown) => thrown,
-  )
-  expect(error).toBeInstanceOf(AllmendError)
-  return error as AllmendError
-}
-
 async function copyTracker(name: string): Promise<string> {
   const copy = path.join(pool.folder, name)
   await fs.cp(path.join(pool.folder, 'tracker'), copy, { recursive: true })
@@ -57,20 +41,20 @@ test.each([0, 4])(
     pool = await startTestPool({ providers })
     const { alice, tracker } = pool
     await makeFolder(alice, { path: '/home/monday' })
-    await names(alice)
+    await names(alice, '/home')
     await alice.close()
     await tracker.close()
     const yesterday = await copyTracker('yesterday')
     const today = await startOn(path.join(pool.folder, 'tracker'))
     const monday = await pool.client()
     await makeFolder(monday, { path: '/home/tuesday' })
-    expect(await names(monday)).toEqual(['monday', 'tuesday'])
+    expect(await names(monday, '/home')).toEqual(['monday', 'tuesday'])
     await monday.close()
     await today.close()
 
     const old = await startOn(yesterday)
     const reading = await pool.client()
-    const read = await errorOf(names(reading))
+    const read = await errorOf(names(reading, '/home'))
     expect(exitCodeOf(read)).toBe(7)
     expect((await fs.stat(read.facts['evidence'] as string)).size).toBeGreaterThan(100)
     await reading.close()
@@ -83,13 +67,13 @@ test.each([0, 4])(
     await startOn(path.join(pool.folder, 'tracker'))
     const again = await pool.client()
     await makeFolder(again, { path: '/home/wednesday' })
-    expect(await names(again)).toEqual(['monday', 'tuesday', 'wednesday'])
+    expect(await names(again, '/home')).toEqual(['monday', 'tuesday', 'wednesday'])
   },
 )
 
 test('yesterday’s copy, met by a device that has seen no head of what it wrote last: the promise alone tells', async () => {
   pool = await startTestPool({ providers: 4 })
-  await names(pool.alice)
+  await names(pool.alice, '/home')
   await pool.alice.close()
   await pool.tracker.close()
   const yesterday = await copyTracker('yesterday')
@@ -103,7 +87,11 @@ test('yesterday’s copy, met by a device that has seen no head of what it wrote
   await today.close()
 
   await startOn(yesterday)
-  for (const work of [names, (client: Client) => makeFolder(client, { path: '/home/tuesday' })]) {
+  const works = [
+    (client: Client) => names(client, '/home'),
+    (client: Client) => makeFolder(client, { path: '/home/tuesday' }),
+  ]
+  for (const work of works) {
     const client = await pool.client()
     const error = await errorOf(work(client))
     expect(exitCodeOf(error)).toBe(7)
@@ -115,8 +103,8 @@ test('yesterday’s copy, met by a device that has seen no head of what it wrote
 test('two copies that go separate ways: who has seen one and meets the other freezes, with proof', async () => {
   pool = await startTestPool({ providers: 0 })
   const other = await pool.device('laptop')
-  await names(pool.alice)
-  await names(other)
+  await names(pool.alice, '/home')
+  await names(other, '/home')
   await pool.alice.close()
   await other.close()
   await pool.tracker.close()
@@ -125,7 +113,7 @@ test('two copies that go separate ways: who has seen one and meets the other fre
   const one = await startOn(path.join(pool.folder, 'tracker'))
   const alice = await pool.client()
   await makeFolder(alice, { path: '/home/seen-by-alice' })
-  await names(alice)
+  await names(alice, '/home')
   const mine = (await alice.log.pins()).head!
   await alice.close()
   await one.close()
@@ -133,14 +121,14 @@ test('two copies that go separate ways: who has seen one and meets the other fre
   const two = await startOn(second)
   const laptop = await pool.reopen(other)
   for (const name of ['a', 'b', 'c']) await makeFolder(laptop, { path: `/home/seen-by-laptop-${name}` })
-  await names(laptop)
+  await names(laptop, '/home')
   // They compare heads by themselves …
   const met = await errorOf(laptop.log.meet(mine.note))
   expect(exitCodeOf(met)).toBe(7)
   await laptop.close()
   // … or one of them comes to the other's tracker.
   const moved = await pool.client()
-  const error = await errorOf(names(moved))
+  const error = await errorOf(names(moved, '/home'))
   expect(exitCodeOf(error)).toBe(7)
   expect(error).toBeInstanceOf(ForkedError)
   expect(await errorOf(makeFolder(moved, { path: '/home/x' }))).toBeInstanceOf(ForkedError)

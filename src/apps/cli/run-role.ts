@@ -6,6 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { PROVIDER_HEAP_GROWTH, ROLE_HEAP_GROWTH, collectLess } from '../node/collect-less.ts'
 import type { CommandContext } from './context.ts'
 import type { Output } from './output.ts'
+import { aborted } from '../../ports/aborted.ts'
 
 /** Set by the supervisor in its children's environment. */
 export const SUPERVISED = 'ALLMEND_SUPERVISED'
@@ -55,11 +56,6 @@ export async function runRole(
   } finally {
     await started.close()
   }
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve()
-  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
 }
 
 /** Ctrl-C in a terminal reaches the whole group; the supervisor decides, and then closes the pipe or sends SIGTERM. */

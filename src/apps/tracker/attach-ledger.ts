@@ -12,8 +12,10 @@ import type { Ledger } from '../../ports/ledger.ts'
 import type { Logger } from '../../ports/logger.ts'
 import type { CapacityRelay } from '../../tracker/capacity/capacity-relay.ts'
 import type { NameRelay } from '../../tracker/log/name-relay.ts'
-import { aborted, pause as sleep } from '../../tracker/log/pause.ts'
+import { aborted } from '../../ports/aborted.ts'
+import { slept } from '../../ports/slept.ts'
 import type { LedgerAccess, TrackerLedger } from '../../tracker/log/tracker-ledger.ts'
+import { trackerLedger } from '../../tracker/log/tracker-ledger.ts'
 import type { TrackerLog } from '../../tracker/log/tracker-log.ts'
 
 /** Opens the ledger of a pool; throws what keeps it from that. */
@@ -80,17 +82,11 @@ async function run(
   if (ledger === undefined) return
   const anchoring = anchor(options, ledger)
   access.problem = undefined
-  access.ledger = {
-    binding: ledger.binding,
-    nameContract: ledger.nameContract,
-    status: () => ledger.status(),
-    headAt: (index) => ledger.headAt(index),
-    anchoring: () => {
-      // What follows heads may be waiting for a chain that hangs.
-      anchoring.noteSize(options.log.served?.checkpoint.size ?? 0)
-      return anchoring.status()
-    },
-  }
+  access.ledger = trackerLedger(ledger, () => {
+    // What follows heads may be waiting for a chain that hangs.
+    anchoring.noteSize(options.log.served?.checkpoint.size ?? 0)
+    return anchoring.status()
+  })
   const relaying = Promise.all([options.names.run(ledger, signal), options.capacity.run(ledger, signal)])
   try {
     await follow(options, anchoring, signal)
@@ -128,7 +124,7 @@ async function openAgain(
       }
       logger.warn({ why: String(error), retryMs: pause }, 'the ledger cannot be opened')
     }
-    await sleep(clock, pause, signal)
+    await slept(clock, pause, signal)
   }
   return undefined
 }

@@ -17,7 +17,8 @@ import { call } from '../../ports/rpc.ts'
 import type { Connection } from '../../ports/transport.ts'
 import type { Activity } from '../activity.ts'
 import type { ProviderState } from '../provider-state.ts'
-import { slept } from '../slept.ts'
+import { aborted } from '../../ports/aborted.ts'
+import { slept } from '../../ports/slept.ts'
 import { stopAtFork } from './stop-at-fork.ts'
 import type { Witness } from './witness.ts'
 
@@ -177,11 +178,4 @@ function bytesOf(entries: readonly ServedEntry[]): number {
   for (const { leaf, changes } of entries)
     bytes += changes.reduce((sum, change) => sum + change.length, leaf.length)
   return bytes
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve()
-    else signal.addEventListener('abort', () => resolve(), { once: true })
-  })
 }

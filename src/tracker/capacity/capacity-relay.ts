@@ -21,7 +21,7 @@ import type {
   ProviderAssessment,
 } from '../../ports/ledger-providers.ts'
 import type { TrackerStore } from '../../ports/tracker-store.ts'
-import { pause } from '../log/pause.ts'
+import { slept } from '../../ports/slept.ts'
 import type { TrackerEvents } from '../tracker-events.ts'
 import type { CapacityDesk } from './capacity-desk.ts'
 import type { DrawSources } from './draw-sources.ts'
@@ -107,7 +107,7 @@ export class CapacityRelay {
         this.#failure = undefined
         pauseMs = FIRST_PAUSE_MS
         if (wrote) this.#held = undefined
-        else await pause(clock, ROUND_MS, signal)
+        else await slept(clock, ROUND_MS, signal)
       } catch (error) {
         // The tracker is being stopped.
         if (error instanceof CancelledError) return
@@ -115,7 +115,7 @@ export class CapacityRelay {
         this.#failure = error instanceof AllmendError ? error.message : 'a fault of this tracker'
         // A write may have taken effect.
         readAt = Number.NEGATIVE_INFINITY
-        await pause(clock, pauseMs, signal)
+        await slept(clock, pauseMs, signal)
         pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)
       }
   }

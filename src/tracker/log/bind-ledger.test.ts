@@ -12,6 +12,7 @@ import { ledgerBindingCodec } from '../../core/open/objects/ledger-binding.ts'
 import type { Signed } from '../../core/open/objects/signed.ts'
 import { signObject } from '../../core/open/objects/signed.ts'
 import { bindLedger } from '../../core/open/protocol/log-methods.ts'
+import { trackerLedger } from './tracker-ledger.ts'
 
 const { ledger } = createMemoryLedger({ primitives: p })
 let pool: TrackerPool
@@ -23,13 +24,7 @@ beforeEach(async () => {
   bob = await pool.join(alice, 'bob')
   pool.ledger = {
     problem: undefined,
-    ledger: {
-      binding: ledger.binding,
-      nameContract: ledger.nameContract,
-      status: () => ledger.status(),
-      headAt: (index) => ledger.headAt(index),
-      anchoring: () => ({ anchored: undefined, lag: 0, lagMs: 0, problem: undefined }),
-    },
+    ledger: trackerLedger(ledger, () => ({ anchored: undefined, lag: 0, lagMs: 0, problem: undefined })),
   }
 })
 afterEach(() => pool.close())

@@ -10,6 +10,7 @@ import { toHex } from '../../core/open/bytes.ts'
 import { ConflictError, DeniedError, UnreachableError } from '../../core/open/errors.ts'
 import { claimName, ledgerStatus } from '../../core/open/protocol/log-methods.ts'
 import type { NameLedger } from './name-relay.ts'
+import { trackerLedger } from './tracker-ledger.ts'
 
 let pool: TrackerPool
 let chain: MemoryLedgerPool
@@ -26,13 +27,7 @@ beforeEach(async () => {
   const { ledger } = chain
   pool.ledger = {
     problem: undefined,
-    ledger: {
-      binding: ledger.binding,
-      nameContract: ledger.nameContract,
-      status: () => ledger.status(),
-      headAt: (index) => ledger.headAt(index),
-      anchoring: () => ({ anchored: undefined, lag: 0, lagMs: 0, problem: undefined }),
-    },
+    ledger: trackerLedger(ledger, () => ({ anchored: undefined, lag: 0, lagMs: 0, problem: undefined })),
   }
 })
 afterEach(async () => {

@@ -13,7 +13,8 @@ import type { LedgerNameWriter } from '../../ports/ledger-names.ts'
 import type { TrackerStore } from '../../ports/tracker-store.ts'
 import type { NameClaimRow } from '../../ports/tracker-store-members.ts'
 import type { TrackerEvents } from '../tracker-events.ts'
-import { aborted, pause } from './pause.ts'
+import { aborted } from '../../ports/aborted.ts'
+import { slept } from '../../ports/slept.ts'
 
 /** Transactions under way at once: a network with slow finality takes them into one block. */
 const AT_ONCE = 16
@@ -76,11 +77,11 @@ export class NameRelay {
         await Promise.all(due.map((claim) => this.#relay(ledger, claim)))
         if (due.length === AT_ONCE) continue
         const next = store.read(({ members }) => members.nextClaimTime())
-        await (next === undefined ? aborted(until) : pause(clock, Math.max(0, next - clock.now()), until))
+        await (next === undefined ? aborted(until) : slept(clock, Math.max(0, next - clock.now()), until))
       } catch (error) {
         // The store's: a full disk may have room again.
         events.relayFailed(error)
-        await pause(clock, RETRY_MS, until)
+        await slept(clock, RETRY_MS, until)
       }
     }
   }

@@ -1,9 +1,10 @@
-import { BusyError, CancelledError, NotFoundError } from '../../core/open/errors.ts'
+import { BusyError, NotFoundError } from '../../core/open/errors.ts'
 import { encodeCheckpoint } from '../../core/open/log/checkpoint.ts'
 import { FRESH_SECONDS, quorumOf } from '../../core/open/log/quorum.ts'
 import type { ServedHead } from '../../core/open/log/verify-head.ts'
 import type { TrackerState } from '../tracker-state.ts'
 import type { SealedHead } from './tracker-log.ts'
+import { slept } from '../../ports/slept.ts'
 
 /** How long a caller waits for witnesses before it gets what there is, ms. */
 const MAX_WAIT_MS = 5_000
@@ -88,15 +89,9 @@ export async function changedWithin(
   signal: AbortSignal,
 ): Promise<boolean> {
   const over = new AbortController()
-  const slept = clock.sleep(ms, AbortSignal.any([signal, over.signal])).then(
-    () => false,
-    (error: unknown) => {
-      if (error instanceof CancelledError) return false
-      throw error
-    },
-  )
+  const passed = slept(clock, ms, AbortSignal.any([signal, over.signal])).then(() => false)
   try {
-    return await Promise.race([log.headChanged().then(() => true), slept])
+    return await Promise.race([log.headChanged().then(() => true), passed])
   } finally {
     over.abort()
   }

@@ -1,6 +1,6 @@
 /** The ledger as the tracker shows it; wired by the app, absent where a pool has none. Nothing here is waited for by a commit. */
 import type { LedgerBinding, LedgerStatus } from '../../ports/ledger-chain.ts'
-import type { AnchoredHead } from '../../ports/ledger.ts'
+import type { AnchoredHead, Ledger } from '../../ports/ledger.ts'
 
 export interface AnchoringView {
   readonly anchored: AnchoredHead | undefined
@@ -17,6 +17,21 @@ export interface TrackerLedger {
   status(): Promise<LedgerStatus>
   headAt(index: number): Promise<AnchoredHead | undefined>
   anchoring(): AnchoringView
+}
+
+/** What the tracker shows of a ledger, and of how anchoring in it stands. */
+export function trackerLedger(
+  ledger: Pick<Ledger, 'binding' | 'nameContract' | 'status' | 'headAt'>,
+  anchoring: () => AnchoringView,
+): TrackerLedger {
+  const { binding, nameContract } = ledger
+  return {
+    binding,
+    nameContract,
+    status: () => ledger.status(),
+    headAt: (index) => ledger.headAt(index),
+    anchoring,
+  }
 }
 
 /** The ledger once it is open, and why it isn't. */

@@ -1,5 +1,5 @@
 import { CancelledError } from '../core/open/errors.ts'
-import type { Clock } from '../ports/clock.ts'
+import type { Clock } from './clock.ts'
 
 /** Sleeps; false when the signal ended the sleep. */
 export async function slept(clock: Clock, ms: number, signal: AbortSignal): Promise<boolean> {
