@@ -14,7 +14,7 @@ import type { Clock } from '../ports/clock.ts'
 import type { Discovery } from '../ports/discovery.ts'
 import { RENEW_MS } from '../ports/discovery.ts'
 import type { Random } from '../ports/random.ts'
-import { slept } from './slept.ts'
+import { slept } from '../ports/slept.ts'
 
 /** How soon after it was stored a stripe can be found; and how often one prefix may come and go. */
 export const ROUND_MS = 30_000
