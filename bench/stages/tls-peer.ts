@@ -2,14 +2,16 @@
 import { createTlsTransport } from '../../src/adapters/tls/tls-transport.ts'
 const BENCH_GET = 2
 
-const body = new Uint8Array(4 * 1024 * 1024).fill(7)
+const BODY_BYTES = 4 * 1024 * 1024
 const empty = new Uint8Array(0)
 
 const transport = await createTlsTransport({ seed: new Uint8Array(32).fill(2) })
 const listener = await transport.listen({
   address: '127.0.0.1:0',
   freeBodies: true,
-  handler: (request) => Promise.resolve({ head: empty, body: request.method === BENCH_GET ? body : empty }),
+  // Answers are freed once sent, so each has bytes of its own.
+  handler: ({ method }) =>
+    Promise.resolve({ head: empty, body: method === BENCH_GET ? Buffer.allocUnsafeSlow(BODY_BYTES) : empty }),
 })
 process.on('message', () => process.send?.({ cpu: process.cpuUsage(), rss: process.resourceUsage().maxRSS }))
 process.on('disconnect', () => void transport.close())

@@ -32,7 +32,7 @@ export async function* cat(client: Client, parameters: CatParameters): AsyncGene
   const { path, offset = 0, length = Number.MAX_SAFE_INTEGER, signal } = parameters
   if (!Number.isSafeInteger(offset) || offset < 0 || !Number.isSafeInteger(length) || length < 0)
     throw new UsageError('offset and length are whole numbers from 0', {})
-  const node = await client.trees.resolve(path)
+  const node = await client.trees.orKept().resolve(path)
   const manifest = openContent(client, node)
   if (manifest === undefined)
     throw new NotFoundError(`${path} is a ${node.metadata.kind}, not a file`, { path })

@@ -8,9 +8,14 @@ import type { WithLedger } from '../ports/ledger.ts'
 import type { LocalFiles } from '../ports/local-files.ts'
 import type { PinStore } from '../ports/pin-store.ts'
 import type { PutJournal } from '../ports/put-journal.ts'
+import type { ReadCache } from '../ports/read-cache.ts'
+import type { StripeFinder } from '../ports/stripe-finder.ts'
+import type { Discovery } from '../ports/discovery.ts'
 import type { Random } from '../ports/random.ts'
 import type { Transport } from '../ports/transport.ts'
 import type { DataPath } from './data-path.ts'
+import { AnnouncedStripes } from './discovery/announced-stripes.ts'
+import { Reading } from './kept/reading.ts'
 import { HeardHeads } from './log/heard-heads.ts'
 import { LogClient } from './log/log-client.ts'
 import { Providers } from './providers.ts'
@@ -46,6 +51,10 @@ export interface ClientParts {
   readonly pins: PinStore
   /** Asks the pool's chain itself; absent where this device knows no node of it. */
   readonly withLedger?: WithLedger | undefined
+  /** Keeps what is read, for times without the tracker; absent where nothing is kept. */
+  readonly cache?: ReadCache | undefined
+  /** The pool's nodes by topic, for times without the tracker; absent where only known providers can be asked. */
+  readonly discovery?: Discovery | undefined
   /** Reads go on though no quorum has confirmed the log for a day. */
   readonly acceptStale?: boolean
 }
@@ -57,7 +66,11 @@ export interface Client extends Omit<ClientParts, 'tracker'> {
   /** What providers say of the log. */
   readonly heard: HeardHeads
   readonly providers: Providers
+  /** Finds holders of a stripe without the tracker. */
+  readonly finder: StripeFinder
   readonly trees: Trees
+  /** What is read, and what is kept of it. */
+  readonly reading: Reading
   /** Ends connections and workers; the operations under way fail as unreachable. */
   close(): Promise<void>
 }
@@ -66,6 +79,7 @@ export function createClient(parts: ClientParts): Client {
   const tracker = new Tracker(parts)
   const log = new LogClient(parts, tracker)
   const heard = new HeardHeads(log)
+  const reading = new Reading(parts, parts.cache, tracker, log)
   const providers = new Providers(parts.transport, parts.clock, tracker, (head) => heard.hear(head))
   const client: Client = {
     ...parts,
@@ -73,9 +87,18 @@ export function createClient(parts: ClientParts): Client {
     log,
     heard,
     providers,
-    trees: new Trees(parts, tracker, log),
+    finder: new AnnouncedStripes({
+      primitives: parts.primitives,
+      discovery: parts.discovery,
+      pool: parts.identity.pool,
+      providers: () => providers.ids,
+    }),
+    reading,
+    trees: new Trees(parts, reading),
     async close() {
       await log.versions.save()
+      await reading.kept?.places.saveProviders(providers.news())
+      await reading.close()
       await tracker.close()
       await heard.idle()
       await providers.close()

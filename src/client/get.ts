@@ -91,8 +91,9 @@ interface Piece {
 export async function get(client: Client, parameters: GetParameters): Promise<GetResult> {
   const { sources } = parameters
   if (sources.length === 0) throw new UsageError('name at least one remote file or folder')
+  const trees = client.trees.orKept()
   const nodes: { node: RemoteNode; path: string }[] = []
-  for (const path of sources) nodes.push({ node: await client.trees.resolve(path), path })
+  for (const path of sources) nodes.push({ node: await trees.resolve(path), path })
   checkDistinct(nodes.map(({ node }) => node.metadata.name))
   const { folder, name } = await targetOf(client.files, parameters.target, nodes.length)
   const named = nodes.map(({ node, path }) => ({
@@ -100,7 +101,7 @@ export async function get(client: Client, parameters: GetParameters): Promise<Ge
     path: path.replace(/\/+$/, ''),
     name: name ?? node.metadata.name,
   }))
-  return fetchNodes(client, client.trees, named, folder, parameters)
+  return fetchNodes(client, trees, named, folder, parameters)
 }
 
 /** A node, its remote path for people, and the name that it gets here. */

@@ -4,6 +4,7 @@ import { splitPath } from './paths.ts'
 import type { RemoteEntry } from './remote-entry.ts'
 import { remoteEntry } from './remote-entry.ts'
 import type { RemoteNode } from './tree/remote-node.ts'
+import type { Trees } from './tree/trees.ts'
 
 export interface ListParameters {
   /** A folder lists its content, anything else itself; `/` lists the spaces. */
@@ -23,26 +24,27 @@ export async function* list(
   client: Client,
   { path, recursive = false }: ListParameters,
 ): AsyncGenerator<RemoteEntry> {
+  const trees = client.trees.orKept()
   const names = splitPath(path)
   if (names.length === 0) {
-    for (const [name, root] of await client.trees.roots()) {
+    for (const [name, root] of await trees.roots()) {
       yield remoteEntry(root, [name])
-      if (recursive) yield* content(client, root, [name], true)
+      if (recursive) yield* content(trees, root, [name], true)
     }
     return
   }
-  const node = await client.trees.resolve(path)
-  if (node.metadata.kind === 'folder') yield* content(client, node, names, recursive)
+  const node = await trees.resolve(path)
+  if (node.metadata.kind === 'folder') yield* content(trees, node, names, recursive)
   else yield remoteEntry(node, names)
 }
 
 async function* content(
-  client: Client,
+  trees: Trees,
   folder: RemoteNode,
   names: readonly string[],
   recursive: boolean,
 ): AsyncGenerator<RemoteEntry> {
-  const { byName, conflicts } = await client.trees.children(folder)
+  const { byName, conflicts } = await trees.children(folder)
   const all = [
     ...[...byName.values()].map((node) => ({ node, conflict: false })),
     ...conflicts.map((node) => ({ node, conflict: true })),
@@ -51,6 +53,6 @@ async function* content(
   for (const { node, conflict } of all) {
     const path = [...names, node.metadata.name]
     yield remoteEntry(node, path, conflict)
-    if (recursive && !conflict && node.metadata.kind === 'folder') yield* content(client, node, path, true)
+    if (recursive && !conflict && node.metadata.kind === 'folder') yield* content(trees, node, path, true)
   }
 }

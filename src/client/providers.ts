@@ -3,7 +3,7 @@ import { AllmendError, NotFoundError, UnreachableError } from '../core/open/erro
 import type { Head } from '../core/open/objects/operation.ts'
 import type { Signed } from '../core/open/objects/signed.ts'
 import type { Method } from '../core/open/protocol/method.ts'
-import { presentTicket } from '../core/open/protocol/provider-methods.ts'
+import { presentOfflineTicket, presentTicket } from '../core/open/protocol/provider-methods.ts'
 import type { ProviderView } from '../core/open/protocol/tracker-methods.ts'
 import { listProviders } from '../core/open/protocol/tracker-methods.ts'
 import type { Clock } from '../ports/clock.ts'
@@ -17,6 +17,11 @@ const SHUN_MS = 10_000
 /** How old the list of providers may be before a new stripe is planned on it, ms. */
 const LIST_AGE_MS = 1_000
 const DIAL_TIMEOUT_MS = 3_000
+/** A dead peer is noticed after 2.5 s; when nobody else answered in most of that time, it isn't the peer, ms. */
+const QUIET_MS = 2_000
+
+/** What lets its holder do something at a provider: the tracker's ticket, or one for the time without it. */
+export type Pass = Signed | { readonly offline: Signed }
 
 /**
  * Connections to providers by id, dialled when needed and kept. Invariant: a ticket is presented on a connection before
@@ -27,12 +32,15 @@ export class Providers {
   readonly #clock: Clock
   readonly #tracker: Tracker
   readonly #connections = new Map<string, Promise<Connection>>()
-  readonly #presented = new WeakMap<Connection, WeakMap<Signed, Promise<unknown>>>()
+  readonly #presented = new WeakMap<Connection, WeakMap<Pass, Promise<unknown>>>()
   readonly #onHead: (head: Head) => void
   /** Connections on which nothing was presented yet. */
   readonly #isNew = new WeakSet<Connection>()
   readonly #shunned = new Map<string, number>()
   #known = new Map<string, ProviderView>()
+  #hasNews = false
+  /** When a provider answered last; undefined where none ever has. */
+  #answeredAt: number | undefined
   #listedAt = Number.NEGATIVE_INFINITY
   #listing: Promise<readonly ProviderView[]> | undefined
 
@@ -50,6 +58,7 @@ export class Providers {
     this.#listing ??= this.#tracker.call(listProviders, {}).then(
       ({ providers }) => {
         this.#known = new Map(providers.map((provider) => [toHex(provider.id), provider]))
+        this.#hasNews = true
         this.#listedAt = this.#clock.monotonic()
         this.#listing = undefined
         return providers
@@ -65,6 +74,27 @@ export class Providers {
   /** Takes in what another answer said about providers. */
   learn(providers: readonly ProviderView[]): void {
     for (const provider of providers) this.#known.set(toHex(provider.id), provider)
+    this.#hasNews ||= providers.length > 0
+  }
+
+  /** Where providers were when they were heard of last: for those that nothing newer is known of. */
+  remember(providers: readonly ProviderView[]): void {
+    for (const provider of providers) {
+      const id = toHex(provider.id)
+      if (!this.#known.has(id)) this.#known.set(id, provider)
+    }
+  }
+
+  /** Providers that the tracker has told of since; each asks once. */
+  news(): readonly ProviderView[] {
+    const news = this.#hasNews ? [...this.#known.values()] : []
+    this.#hasNews = false
+    return news
+  }
+
+  /** Ids of all providers that are known. */
+  get ids(): readonly Uint8Array[] {
+    return [...this.#known.values()].map(({ id }) => id)
   }
 
   nameOf(provider: Uint8Array): string {
@@ -81,19 +111,27 @@ export class Providers {
     this.#shunned.set(toHex(provider), this.#clock.monotonic() + SHUN_MS)
   }
 
-  /** One request to a provider that stands on `ticket`. A failure to reach it shuns the provider for a while. */
+  /** One request to a provider that stands on `pass`. A failure to reach it shuns the provider for a while. */
   async call<Request, Response>(
     provider: Uint8Array,
-    ticket: Signed,
+    pass: Pass,
     method: Method<Request, Response>,
     request: Request,
     body?: Uint8Array,
     options?: RequestOptions,
   ): Promise<Answer<Response>> {
-    try {
+    const ask = async (): Promise<Answer<Response>> => {
       const connection = await this.#connect(provider)
-      await this.#present(connection, ticket)
-      return await call(connection, method, request, body, options)
+      await this.#present(connection, pass)
+      const answer = await call(connection, method, request, body, options)
+      this.#answeredAt = this.#clock.monotonic()
+      return answer
+    }
+    try {
+      return await ask().catch((error: unknown) => {
+        if (error instanceof UnreachableError && this.#isOurs(error)) return ask()
+        throw error
+      })
     } catch (error) {
       if (
         error instanceof UnreachableError ||
@@ -104,16 +142,27 @@ export class Providers {
     }
   }
 
+  /** Whether this machine rather than a provider was cut off: it moved, or nobody at all has answered for a while. */
+  #isOurs(error: UnreachableError): boolean {
+    if (error.facts['networkChanged'] === true) return true
+    return this.#answeredAt !== undefined && this.#clock.monotonic() - this.#answeredAt > QUIET_MS
+  }
+
   async close(): Promise<void> {
     const connections = [...this.#connections.values()]
     this.#connections.clear()
     await Promise.all(connections.map(async (dialled) => (await dialled.catch(() => undefined))?.close()))
   }
 
-  #connect(provider: Uint8Array): Promise<Connection> {
+  async #connect(provider: Uint8Array): Promise<Connection> {
     const id = toHex(provider)
     const existing = this.#connections.get(id)
-    if (existing !== undefined) return existing
+    if (existing !== undefined) {
+      const connection = await existing
+      if (connection.retiring !== true) return connection
+      if (this.#connections.get(id) === existing) this.#connections.delete(id)
+      return this.#connect(provider)
+    }
     const dialled = this.#dial(id, provider)
     this.#connections.set(id, dialled)
     const forget = () => {
@@ -132,22 +181,28 @@ export class Providers {
     return connection
   }
 
-  #present(connection: Connection, ticket: Signed): Promise<unknown> {
+  #present(connection: Connection, pass: Pass): Promise<unknown> {
     let presented = this.#presented.get(connection)
     if (presented === undefined) {
       presented = new WeakMap()
       this.#presented.set(connection, presented)
     }
-    let done = presented.get(ticket)
+    let done = presented.get(pass)
     if (done === undefined) {
-      const isFirst = this.#isNew.delete(connection)
-      done = call(connection, presentTicket, { ticket }).then(({ value: { head } }) => {
-        if (isFirst && head !== undefined) this.#onHead(head)
-      })
-      presented.set(ticket, done)
+      done =
+        'offline' in pass
+          ? call(connection, presentOfflineTicket, { ticket: pass.offline })
+          : this.#presentTicket(connection, pass)
+      presented.set(pass, done)
       const known = presented
-      done.catch(() => known.delete(ticket))
+      done.catch(() => known.delete(pass))
     }
     return done
+  }
+
+  async #presentTicket(connection: Connection, ticket: Signed): Promise<void> {
+    const isFirst = this.#isNew.delete(connection)
+    const { head } = (await call(connection, presentTicket, { ticket })).value
+    if (isFirst && head !== undefined) this.#onHead(head)
   }
 }

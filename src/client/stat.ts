@@ -12,5 +12,5 @@ import { remoteEntry } from './remote-entry.ts'
  * @throws NotFoundError
  */
 export async function stat(client: Client, { path }: { readonly path: string }): Promise<RemoteEntry> {
-  return remoteEntry(await client.trees.resolve(path), splitPath(path))
+  return remoteEntry(await client.trees.orKept().resolve(path), splitPath(path))
 }

@@ -11,6 +11,8 @@ export interface PoolStatus {
     readonly name: string
     readonly state: 'up' | 'down'
     readonly pid?: number
+    /** Where it takes connections, and which ways: `tls`, `udp` or `tls+udp`. */
+    readonly address: string
     readonly transport: string
     /** Bytes. */
     readonly capacity: number
@@ -69,11 +71,12 @@ export async function status(client: Client): Promise<PoolStatus> {
   const { healthy, degraded, atRisk, lost } = pool
   return {
     providers: providers
-      .map(({ id, name, up, pid, transport, capacity, used, shards }) => ({
+      .map(({ id, name, up, pid, address, transport, capacity, used, shards }) => ({
         id: toHex(id),
         name,
         state: up ? ('up' as const) : ('down' as const),
         ...(pid === undefined ? {} : { pid }),
+        address,
         transport,
         capacity,
         used,

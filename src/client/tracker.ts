@@ -2,11 +2,14 @@ import { BusyError, UnreachableError } from '../core/open/errors.ts'
 import type { Method } from '../core/open/protocol/method.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Random } from '../ports/random.ts'
+import type { Answer } from '../ports/rpc.ts'
 import { call } from '../ports/rpc.ts'
 import type { Connection, RequestOptions, Transport } from '../ports/transport.ts'
 
 /** How long a command waits for a tracker that is restarting before it gives up, ms. */
 const PATIENCE_MS = 20_000
+/** A tracker that was away a moment ago gets one more chance of so long, ms. */
+const AWAY_DIAL_MS = 2_000
 /** The first pause before the tracker is asked again; each further one is twice as long, up to the last, ms. */
 const FIRST_PAUSE_MS = 125
 const LAST_PAUSE_MS = 2_000
@@ -18,6 +21,9 @@ export interface TrackerParts {
   /** The tracker's `host:port` and peer id. */
   readonly tracker: { readonly address: string; readonly peerId: Uint8Array }
 }
+
+/** Who answers a tracker's methods: the tracker, or what was kept of its answers. */
+export type TrackerCalls = Pick<Tracker, 'call'>
 
 /**
  * The tracker as the client sees it: one connection that is dialled when needed and again when it broke. Every tracker
@@ -33,6 +39,8 @@ export class Tracker {
   #connection: Promise<Connection> | undefined
   /** Connections in a row that failed without an answer. */
   #failures = 0
+  /** Nobody waited in vain for it since it answered last. */
+  #isPatient = true
   #closed = false
 
   constructor({ transport, clock, random, tracker }: TrackerParts) {
@@ -43,18 +51,33 @@ export class Tracker {
     this.peerId = tracker.peerId
   }
 
+  /** The tracker is likely to be away: it is tried, and not waited for. */
+  expectAway(): void {
+    this.#isPatient = false
+  }
+
   async call<Request, Response>(
     method: Method<Request, Response>,
     request: Request,
     options?: RequestOptions,
   ): Promise<Response> {
-    const deadline = this.#clock.monotonic() + PATIENCE_MS
+    return (await this.ask(method, request, options)).value
+  }
+
+  /** The answer with its bytes. */
+  async ask<Request, Response>(
+    method: Method<Request, Response>,
+    request: Request,
+    options?: RequestOptions,
+  ): Promise<Answer<Response>> {
+    const deadline = this.#clock.monotonic() + (this.#isPatient ? PATIENCE_MS : 0)
     for (let attempt = 1; ; attempt++) {
       const dialled = this.#connect()
       try {
-        const { value } = await call(await dialled, method, request, undefined, options)
+        const answer = await call(await dialled, method, request, undefined, options)
         this.#failures = 0
-        return value
+        this.#isPatient = true
+        return answer
       } catch (error) {
         // Other errors that time may cure are the caller's to wait for: he knows what for and how long.
         if (!(error instanceof UnreachableError || error instanceof BusyError) || this.#closed) throw error
@@ -62,6 +85,7 @@ export class Tracker {
         const left = deadline - this.#clock.monotonic()
         if (left <= 0) {
           if (!(error instanceof UnreachableError)) throw error
+          this.#isPatient = false
           throw new UnreachableError(
             `the tracker at ${this.address} can't be reached; nothing was lost: start it and run the command again`,
             { address: this.address },
@@ -88,7 +112,11 @@ export class Tracker {
 
   #connect(): Promise<Connection> {
     if (this.#connection === undefined) {
-      const dialled = this.#transport.dial(this.address, this.peerId, {})
+      const dialled = this.#transport.dial(
+        this.address,
+        this.peerId,
+        this.#isPatient ? {} : { timeoutMs: AWAY_DIAL_MS },
+      )
       this.#connection = dialled
       dialled.then(
         (connection) => connection.closed.then(() => this.#drop(dialled)),

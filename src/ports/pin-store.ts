@@ -8,6 +8,10 @@
 import type { Witness } from '../core/open/log/cosignature.ts'
 import { equalBytes, toHex } from '../core/open/bytes.ts'
 import { UntrustedError } from '../core/open/errors.ts'
+import { MAX_CHANGES } from '../core/open/objects/operation.ts'
+import { id, nodeId, signature } from '../core/open/objects/suite.ts'
+import type { ValueOf } from '../core/open/schema.ts'
+import { array, bool, struct, uint } from '../core/open/schema.ts'
 
 /** The largest checkpoint that was verified. */
 export interface PinnedHead {
@@ -27,27 +31,22 @@ export interface PinnedHead {
 }
 
 /** An operation of this device that the tracker promised to log, until log and map have shown it. */
-export interface OwnEntry {
+export const ownEntryField = struct({
   /** Id of the operation. */
-  readonly operation: Uint8Array
+  operation: [0, id],
   /** As promised: place, time (Unix milliseconds) and leaf hash of the entry, and the log key's signature. */
-  readonly index: number
-  readonly time: number
-  readonly hash: Uint8Array
-  readonly promise: Uint8Array
+  index: [1, uint()],
+  time: [2, uint()],
+  hash: [3, id],
+  promise: [4, signature],
   /** Our clock when it was acknowledged, Unix milliseconds. */
-  readonly acknowledged: number
-  readonly space: Uint8Array
-  /** The nodes that it changed, and where they stand since. */
-  readonly places: readonly OwnPlace[]
-}
-
-export interface OwnPlace {
-  readonly node: Uint8Array
-  /** Zeros for a space's root. */
-  readonly parent: Uint8Array
-  readonly isDeleted: boolean
-}
+  acknowledged: [5, uint()],
+  space: [6, id],
+  /** The nodes that it changed, and where they stand since; the parent is zeros for a space's root. */
+  places: [7, array(struct({ node: [0, nodeId], parent: [1, nodeId], isDeleted: [2, bool()] }), MAX_CHANGES)],
+})
+export type OwnEntry = ValueOf<typeof ownEntryField>
+export type OwnPlace = OwnEntry['places'][number]
 
 export interface PinnedChain {
   readonly chainId: number

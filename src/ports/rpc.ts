@@ -8,6 +8,8 @@ const EMPTY = new Uint8Array(0)
 
 export interface Answer<Response> {
   readonly value: Response
+  /** The bytes that `value` was read from. */
+  readonly structure: Uint8Array
   /** Bulk bytes, for methods that have them. */
   readonly body: Uint8Array
 }
@@ -34,7 +36,8 @@ export async function call<Request, Response>(
   options?: RequestOptions,
 ): Promise<Answer<Response>> {
   const message = await connection.request(method.id, pack(method.request.encode(request), body), options)
-  return { value: method.response.decode(structureOf(message)), body: message.body }
+  const structure = structureOf(message)
+  return { value: method.response.decode(structure), structure, body: message.body }
 }
 
 export interface Context {

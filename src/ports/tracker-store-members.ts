@@ -58,6 +58,8 @@ export interface MemberReader {
   devicesOf(member: Uint8Array): DeviceRow[]
   device(device: Uint8Array): DeviceRow | undefined
   deviceByNet(net: Uint8Array): DeviceRow | undefined
+  /** Net keys of devices whose certificates hold at `now` (Unix seconds), those enrolled last first, at most `limit`. */
+  netKeys(now: number, limit: number): Uint8Array[]
   /** Who came in with this invite. */
   admittedBy(invite: Uint8Array): Uint8Array | undefined
   waitingUnder(invite: Uint8Array): WaitingRow[]

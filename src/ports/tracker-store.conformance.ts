@@ -176,6 +176,10 @@ export function trackerStoreConformance(name: string, setup: TrackerStoreSetup):
       store.read(({ members }) => {
         expect(members.deviceByNet(fill(1))).toBeUndefined()
         expect(members.deviceByNet(fill(5))?.serial).toBe(2)
+        const { notAfter } = members.deviceByNet(fill(5))!
+        expect(members.netKeys(notAfter, 9)).toEqual([fill(5)])
+        expect(members.netKeys(notAfter + 1, 9)).toEqual([])
+        expect(members.netKeys(notAfter, 0)).toEqual([])
         expect(members.memberNamed('alice')?.id[0]).toBe(1)
         expect(members.admittedBy(fill(9))?.[0]).toBe(1)
       })

@@ -53,6 +53,8 @@ export interface Connection {
   request(method: number, message: Message, options?: RequestOptions): Promise<Message>
   /** Resolves (never rejects) when the connection is gone, with the reason if it was not `close()`. */
   readonly closed: Promise<AllmendError | undefined>
+  /** The transport knows a better way to this peer by now: dial again for what is asked next. It is closed when it has been idle. */
+  readonly retiring?: boolean
   close(): Promise<void>
 }
 
@@ -86,11 +88,11 @@ export interface Listener {
 }
 
 export interface Transport {
-  readonly kind: 'tls' | 'udp' | 'memory'
+  readonly kind: 'tls' | 'udp' | 'auto' | 'memory'
   /** This node's raw Ed25519 net key. */
   readonly publicKey: Uint8Array
   listen(options: ListenOptions): Promise<Listener>
-  /** Connects to `address` (`host:port`) and accepts only the peer with this id (H("peer", net key), 32 bytes). */
+  /** Connects to `address` (in a form that this kind knows) and accepts only the peer with this id (H("peer", net key), 32 bytes). */
   dial(address: string, peerId: Uint8Array, options?: DialOptions): Promise<Connection>
   /** Ends every listener and connection. */
   close(): Promise<void>

@@ -6,6 +6,7 @@ import { MAX_SHARD_BYTES } from '../core/open/stripe.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Logger } from '../ports/logger.ts'
 import type { Route } from '../ports/rpc.ts'
+import type { ShardSpaces } from '../ports/shard-spaces.ts'
 import type { ShardStore } from '../ports/shard-store.ts'
 import { Activity } from './activity.ts'
 import { keepCompacting } from './compact.ts'
@@ -13,6 +14,8 @@ import { createDamageList } from './damage-list.ts'
 import { createFreeGuard } from './free-guard.ts'
 import type { ReportingOptions } from './keep-reporting.ts'
 import { keepReporting } from './keep-reporting.ts'
+import { OfflineReads } from './offline-reads.ts'
+import { presentOfflineTicketRoute } from './present-offline-ticket.ts'
 import { presentTicketRoute } from './present-ticket.ts'
 import type { LedgerReportsParts } from './ledger-reports.ts'
 import { LedgerReports } from './ledger-reports.ts'
@@ -34,6 +37,9 @@ export interface ProviderOptions {
   readonly primitives: Primitives
   readonly clock: Clock
   readonly store: ShardStore
+  readonly spaces: ShardSpaces
+  /** Offline tickets count after so long without the tracker, ms; by default OFFLINE_AFTER_MS. */
+  readonly offlineAfterMs?: number | undefined
   readonly logger: Logger
   /** Raw Ed25519 net key. */
   readonly netKey: Uint8Array
@@ -58,7 +64,7 @@ export interface Provider {
 
 /** A provider over a store: routes to serve, and the loops that keep it alive in its pool. */
 export function createProvider(options: ProviderOptions): Provider {
-  const { primitives, clock, store, logger, netKey, pool, logKey, signReport, onReplay } = options
+  const { primitives, clock, store, spaces, logger, netKey, pool, logKey, signReport, onReplay } = options
   const id = peerId(primitives, netKey)
   let cosigning: Witness | undefined
   const state: ProviderState = {
@@ -70,6 +76,7 @@ export function createProvider(options: ProviderOptions): Provider {
     pool,
     logKey,
     tickets: createTicketBook(),
+    offline: new OfflineReads({ clock, spaces, afterMs: options.offlineAfterMs }),
     damage: createDamageList(),
     guard: createFreeGuard(),
     ledger: signReport === undefined ? undefined : new LedgerReports({ id, clock, sign: signReport }),
@@ -80,9 +87,13 @@ export function createProvider(options: ProviderOptions): Provider {
   const activity = new Activity(clock)
   return {
     state,
-    routes: [presentTicketRoute, putShardRoute, readShardRoute, statShardsRoute].map((make) =>
-      activity.watch(make(state)),
-    ),
+    routes: [
+      presentTicketRoute,
+      putShardRoute,
+      readShardRoute,
+      statShardsRoute,
+      presentOfflineTicketRoute,
+    ].map((make) => activity.watch(make(state))),
     maxBodyBytes: (method) => (method === putShard.id ? MAX_SHARD_BYTES : MAX_STRUCTURE_BODY_BYTES),
     async run(reporting, signal, witness) {
       cosigning = witness

@@ -10,6 +10,7 @@ export async function freeShards(state: ProviderState, shards: readonly Uint8Arr
   await state.guard.free(shards, async (freeable) => {
     if (freeable.length === 0) return
     await state.store.delete(freeable)
+    state.offline.gone(freeable)
     for (const shard of freeable) {
       state.damage.remove(shard)
       state.freed.set(toHex(shard), shard.slice())

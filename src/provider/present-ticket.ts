@@ -26,18 +26,26 @@ export function presentTicketRoute(state: ProviderState): Route {
     )
     if (!equalBytes(ticket.holder, peerKey)) throw new DeniedError('this ticket is for another net key')
     if (!equalBytes(ticket.provider, state.id)) throw new DeniedError('this ticket is for another provider')
-    const now = Math.floor(state.clock.now() / 1_000)
-    if (ticket.notAfter > now + MAX_TICKET_SECONDS + CLOCK_SKEW_SECONDS)
-      throw new DeniedError('this ticket is valid for longer than any may be: are both clocks right?', {
-        notAfter: ticket.notAfter,
-        now,
-      })
-    if (isExpired(state, ticket.notAfter))
-      throw new DeniedError('this ticket has expired', { notAfter: ticket.notAfter, now })
+    requireInTime(state, ticket.notAfter, MAX_TICKET_SECONDS)
     state.tickets.add(connection, ticket)
     const head = state.newestHead()
     return Promise.resolve({ value: head === undefined ? {} : { head } })
   })
+}
+
+/** Throws DeniedError for a ticket that has expired, or is good for more than `maxSeconds` from now. */
+export function requireInTime(
+  state: Pick<ProviderState, 'clock'>,
+  notAfter: number,
+  maxSeconds: number,
+): void {
+  const now = Math.floor(state.clock.now() / 1_000)
+  if (notAfter > now + maxSeconds + CLOCK_SKEW_SECONDS)
+    throw new DeniedError('this ticket is valid for longer than any may be: are both clocks right?', {
+      notAfter,
+      now,
+    })
+  if (isExpired(state, notAfter)) throw new DeniedError('this ticket has expired', { notAfter, now })
 }
 
 /** Whether a ticket good until `notAfter` (Unix seconds) has expired. */

@@ -8,6 +8,8 @@ export interface ProviderEvents {
   shardRefused(shard: Uint8Array, error: unknown): void
   shardDamaged(shard: Uint8Array, seenBy: 'read' | 'scrub'): void
   shardMissing(shard: Uint8Array): void
+  /** It can't be read while the tracker is away. */
+  spaceNotKept(shard: Uint8Array, error: unknown): void
   shardsFreed(count: number): void
   freeFailed(count: number, error: unknown): void
   /** A report for the ledger that the tracker asked for. */
@@ -37,6 +39,8 @@ export function logProviderEvents(logger: Logger, id: Uint8Array): ProviderEvent
         { provider, shard: toHex(shard) },
         'shard that should be here is missing: reported for repair',
       ),
+    spaceNotKept: (shard, error) =>
+      logger.warn({ provider, shard: toHex(shard), ...why(error) }, 'the space of a shard was not kept'),
     shardsFreed: (count) => logger.info({ provider, count }, 'shards freed'),
     freeFailed: (count, error) =>
       logger.error({ provider, count, ...why(error) }, 'shards could not be freed'),

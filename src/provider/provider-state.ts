@@ -6,6 +6,7 @@ import type { ShardStore } from '../ports/shard-store.ts'
 import type { DamageList } from './damage-list.ts'
 import type { FreeGuard } from './free-guard.ts'
 import type { LedgerReports } from './ledger-reports.ts'
+import type { OfflineReads } from './offline-reads.ts'
 import type { ProviderEvents } from './provider-events.ts'
 import type { TicketBook } from './ticket-book.ts'
 
@@ -21,6 +22,7 @@ export interface ProviderState {
   /** The genesis's log key, which signs tickets. */
   readonly logKey: Uint8Array
   readonly tickets: TicketBook
+  readonly offline: OfflineReads
   readonly damage: DamageList
   readonly guard: FreeGuard
   /** Absent where this provider doesn't report to a ledger. */

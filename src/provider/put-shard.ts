@@ -10,6 +10,7 @@ import { TICKET_WRITE, TICKET_WRITE_PARITY } from '../core/open/objects/ticket.t
 import { putShard } from '../core/open/protocol/provider-methods.ts'
 import type { Route } from '../ports/rpc.ts'
 import { route } from '../ports/rpc.ts'
+import { keepSpace } from './keep-space.ts'
 import type { ProviderState } from './provider-state.ts'
 import { requireRight } from './require-right.ts'
 import type { TicketKind } from './ticket-book.ts'
@@ -34,7 +35,10 @@ export function putShardRoute(state: ProviderState): Route {
       try {
         if (isData) verifyDataShard(state.primitives, body)
         // The store compares the whole shard with its id while it computes the leaf hashes that it keeps.
-        await state.guard.put(shard, () => store(state, shard, body))
+        await state.guard.put(shard, async () => {
+          await store(state, shard, body)
+          keepSpace(state, shard, right)
+        })
       } catch (error) {
         state.events.shardRefused(shard, error)
         throw error

@@ -1,32 +1,33 @@
 /** Serving shards. Invariant: no byte leaves that its leaf hash doesn't cover; the store verifies, and damage is reported. */
 import { DamagedShardError, NotFoundError, UsageError } from '../core/open/errors.ts'
-import { TICKET_READ } from '../core/open/objects/ticket.ts'
 import { readShard } from '../core/open/protocol/provider-methods.ts'
 import { DAMAGE_MISSING, DAMAGE_WRONG } from '../core/open/protocol/tracker-methods.ts'
 import { MAX_SHARD_BYTES } from '../core/open/stripe.ts'
 import type { Route } from '../ports/rpc.ts'
 import { route } from '../ports/rpc.ts'
 import type { ShardRange } from '../ports/shard-store.ts'
+import { keepSpace } from './keep-space.ts'
 import type { ProviderState } from './provider-state.ts'
-import { requireRight } from './require-right.ts'
+import { requireReadRight } from './require-right.ts'
 
 /**
- * Answers with the ranges' bytes. Throws DeniedError without a read ticket, UsageError for ranges outside of the shard or of
+ * Answers with the ranges' bytes. Throws DeniedError without a read ticket or an offline one that counts, UsageError for ranges outside of the shard or of
  * more than a shard's bytes together, NotFoundError, DamagedShardError.
  */
 export function readShardRoute(state: ProviderState): Route {
   return route(readShard, async ({ shard, ranges }, { connection }) => {
-    const { length } = requireRight(state, connection, [TICKET_READ], shard)
-    const wanted = boundedRanges(ranges, length)
+    const right = requireReadRight(state, connection, shard)
+    const wanted = boundedRanges(ranges, right.length)
     try {
       const body = await state.store.read(shard, wanted.length > 0 ? wanted : undefined)
+      if (right.origin !== undefined) keepSpace(state, shard, right.origin)
       return { value: {}, body }
     } catch (error) {
       if (error instanceof DamagedShardError) {
         state.damage.add(shard, DAMAGE_WRONG)
         state.events.shardDamaged(shard, 'read')
       }
-      // The tracker says that it is here, else there would be no ticket.
+      // The tracker says that it is here, or it was stored here: else there would be no right.
       if (error instanceof NotFoundError) {
         state.damage.add(shard, DAMAGE_MISSING)
         state.events.shardMissing(shard)

@@ -35,6 +35,7 @@ export async function report(
     undefined,
     { signal, timeoutMs: REPORT_TIMEOUT_MS },
   )
+  state.offline.heard()
   state.damage.acknowledge(damaged)
   state.ledger?.acknowledge(signed)
   for (const shard of freed) state.freed.delete(toHex(shard))

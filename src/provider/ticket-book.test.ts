@@ -27,9 +27,10 @@ function ticket(names: readonly string[], changes: Partial<Ticket> = {}): Ticket
     kind: TICKET_READ,
     holder: seedOf('peer'),
     provider: seedOf('provider'),
-    shards: names.map((name) => [seedOf(name), 10] as const),
+    shards: names.map((name) => [seedOf(name), 10, 3] as const),
     notAfter: 1_000,
     serial: new Uint8Array(16),
+    space: seedOf('space'),
     ...changes,
   }
 }
@@ -44,6 +45,8 @@ describe('ticket book', () => {
       kind: TICKET_READ,
       length: 10,
       notAfter: 2_000,
+      space: seedOf('space'),
+      stripe: 3,
     })
     expect(book.find(connection, TICKET_WRITE, seedOf('a'))).toBeUndefined()
     expect(book.find(fakeConnection(), TICKET_READ, seedOf('a'))).toBeUndefined()

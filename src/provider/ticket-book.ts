@@ -24,6 +24,10 @@ export interface Right {
   readonly length: number
   /** Unix seconds. */
   readonly notAfter: number
+  /** The space that the shard belongs to. */
+  readonly space: Uint8Array
+  /** The first byte of its stripe's id. */
+  readonly stripe: number
 }
 
 export interface TicketBook {
@@ -60,13 +64,13 @@ export function createTicketBook(
       const grows = Math.min(ticket.shards.length, Math.max(0, maxPerConnection - rights.size))
       if (size + grows > maxTotal)
         throw new BusyError('this provider holds as many tickets as it can', { size })
-      for (const [shard, length] of ticket.shards) {
+      for (const [shard, length, stripe] of ticket.shards) {
         const name = nameOf(ticket.kind, shard)
         const known = rights.get(name)
         const notAfter = Math.max(ticket.notAfter, known?.notAfter ?? 0)
         // Taken out and put back: a Map keeps the order of insertion, and the oldest goes first.
         if (rights.delete(name)) size--
-        rights.set(name, { kind: ticket.kind, length, notAfter })
+        rights.set(name, { kind: ticket.kind, length, notAfter, space: ticket.space, stripe })
         size++
         if (rights.size <= maxPerConnection) continue
         for (const oldest of rights.keys()) {

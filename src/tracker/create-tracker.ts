@@ -2,6 +2,7 @@
 import { MAX_STRUCTURE_BYTES } from '../core/open/protocol/method.ts'
 import type { Method } from '../core/open/protocol/method.ts'
 import * as logMethods from '../core/open/protocol/log-methods.ts'
+import * as networkMethods from '../core/open/protocol/network-methods.ts'
 import * as methods from '../core/open/protocol/tracker-methods.ts'
 import type { Logger } from '../ports/logger.ts'
 import type { Context, Route } from '../ports/rpc.ts'
@@ -32,6 +33,7 @@ import { reportFork } from './log/report-fork.ts'
 import { keepSealing } from './log/seal-loop.ts'
 import type { LedgerAccess } from './log/tracker-ledger.ts'
 import { TrackerLog } from './log/tracker-log.ts'
+import { exchangeNetwork } from './exchange-network.ts'
 import { foundPool } from './found-pool.ts'
 import { getNodes } from './get-nodes.ts'
 import { hasBlobs } from './has-blobs.ts'
@@ -41,9 +43,12 @@ import { listProviders } from './list-providers.ts'
 import { listSpaces } from './list-spaces.ts'
 import { listStripes } from './list-stripes.ts'
 import { locateBlobs } from './locate-blobs.ts'
+import { offlineTickets } from './offline-tickets.ts'
 import { pendingMembers } from './pending-members.ts'
 import { placeStripe } from './place-stripe.ts'
 import { poolStatus } from './pool-status.ts'
+import { NetworkDirectory } from './network-directory.ts'
+import type { TrackerNetwork } from './network-directory.ts'
 import { Presence } from './presence.ts'
 import { putLists } from './put-lists.ts'
 import { registerMember } from './register-member.ts'
@@ -79,6 +84,8 @@ export interface TrackerParts extends Pick<TrackerState, 'primitives' | 'clock' 
   readonly evidence?: readonly Uint8Array[]
   /** Keeps a further one, for the next start. */
   readonly onEvidence?: (proof: Uint8Array) => void
+  /** How the tracker is reached, and further nodes of the pool. */
+  readonly network?: TrackerNetwork
 }
 
 export interface Tracker {
@@ -106,6 +113,7 @@ export function createTracker(parts: TrackerParts): Tracker {
     names: new NameRelay({ store, clock, events }),
     capacity: createCapacityState(primitives, { store, clock, events }),
     presence: new Presence(clock, events),
+    network: new NetworkDirectory(clock, parts.network),
     asked: new AskedBlobs(),
     trees: new ChangeTrees(primitives),
     logSeed,
@@ -166,6 +174,7 @@ function routesOf(state: TrackerState): Route[] {
     bind(methods.registerProvider, registerProvider),
     bind(methods.reportProvider, reportProvider),
     bind(methods.listProviders, listProviders),
+    bind(networkMethods.exchangeNetwork, exchangeNetwork),
     bind(methods.listSpaces, listSpaces),
     bind(methods.getNodes, getNodes),
     bind(methods.listChildren, listChildren),
@@ -178,6 +187,7 @@ function routesOf(state: TrackerState): Route[] {
     bind(methods.locateBlobs, locateBlobs),
     bind(methods.listStripes, listStripes),
     bind(methods.stripeDraws, stripeDraws),
+    bind(methods.offlineTickets, offlineTickets),
     bind(methods.reportDamage, reportDamage),
     bind(methods.poolStatus, poolStatus),
     wait(logMethods.logHead, logHead),

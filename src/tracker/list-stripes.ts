@@ -33,7 +33,7 @@ export function listStripes(
     }
     return {
       stripes: page.map((row) => stripeViewOf(state, row)),
-      tickets: readTickets(state, { pool, holder: device.net }, page),
+      tickets: readTickets(state, { pool, holder: device.net }, space, page),
       cursor: page.length < found.length ? page.at(-1)?.id : undefined,
     }
   })

@@ -60,7 +60,7 @@ export function locateBlobs(
       }
       places.push([blob, number, best.at.index, best.at.offset, best.at.length])
     }
-    const tickets = readTickets(state, { pool, holder: device.net }, rows)
+    const tickets = readTickets(state, { pool, holder: device.net }, space, rows)
     const providers = tickets.flatMap(([id]) => {
       const row = tables.providers.provider(id)
       return row === undefined ? [] : [providerViewOf(state, row)]

@@ -1,9 +1,13 @@
+import { parsePeerAddress } from '../core/open/peer-address.ts'
 import type { ProviderView } from '../core/open/protocol/tracker-methods.ts'
 import type { ProviderRow } from '../ports/tracker-store-providers.ts'
 import type { TrackerState } from './tracker-state.ts'
 
-/** How providers are reached so far. */
-const TRANSPORT = 'tls'
+/** Which ways an address names. */
+function transportsOf(address: string): string {
+  const { tls, udp } = parsePeerAddress(address)
+  return [...(tls === undefined ? [] : ['tls']), ...(udp === undefined ? [] : ['udp'])].join('+')
+}
 
 /** A provider as others see it: its record, what it last reported, whether it is up. */
 export function providerViewOf(state: TrackerState, row: ProviderRow): ProviderView {
@@ -14,7 +18,7 @@ export function providerViewOf(state: TrackerState, row: ProviderRow): ProviderV
     name: row.name,
     operator: row.operator,
     address: row.address,
-    transport: TRANSPORT,
+    transport: transportsOf(row.address),
     capacity: last?.capacity ?? row.capacity,
     used: last?.used ?? 0,
     shards: last?.shards ?? 0,

@@ -6,6 +6,7 @@ import { nodePrimitives } from '../adapters/native/node-primitives.ts'
 import { ConflictError, DeniedError, MalformedError, UntrustedError } from '../core/open/errors.ts'
 import { inviteHash } from '../core/open/objects/identity.ts'
 import * as methods from '../core/open/protocol/tracker-methods.ts'
+import { toBase64Url } from '../core/open/bytes.ts'
 import { dialAddress } from './dial-address.ts'
 
 let pool: TrackerPool
@@ -102,10 +103,28 @@ test('reports and lists are for providers and members', async () => {
 })
 
 test('a host that says nothing is replaced by where the caller came from', () => {
-  for (const host of ['', '0.0.0.0', '[::]', '*'])
-    expect(dialAddress(`${host}:7`, '10.0.0.1:99')).toBe('10.0.0.1:7')
-  expect(dialAddress('[::]:7', '[fe80::1]:99')).toBe('[fe80::1]:7')
-  expect(dialAddress('a.example:7', '10.0.0.1:99')).toBe('a.example:7')
-  for (const bad of ['', 'host', 'host:', 'host:0', 'host:65536', 'ho st:1', 'host:1e3'])
-    expect(() => dialAddress(bad, '10.0.0.1:99')).toThrow(MalformedError)
+  const net = new Uint8Array(32).fill(1)
+  const key = toBase64Url(net)
+  const from = (claimed: string, remote = '10.0.0.1:99') => dialAddress(claimed, remote, net)
+  for (const host of ['0.0.0.0', '[::]', '*']) expect(from(`${host}:7`)).toBe('10.0.0.1:7')
+  expect(from('[::]:7', '[fe80::1]:99')).toBe('[fe80::1]:7')
+  expect(from('a.example:7')).toBe('a.example:7')
+  expect(from(`0.0.0.0:7+${key}`)).toBe(`10.0.0.1:7+${key}`)
+  expect(from(`0.0.0.0:7+${key}@`)).toBe(`10.0.0.1:7+${key}@`)
+  expect(from(`${key}@0.0.0.0:7,192.0.2.1:8`)).toBe(`${key}@10.0.0.1:7,192.0.2.1:8`)
+  for (const bad of [
+    '',
+    'host',
+    'host:',
+    'host:0',
+    'host:65536',
+    'ho st:1',
+    'host:1e3',
+    `${key}@x`,
+    `a:1+${key}@b:0`,
+  ])
+    expect(() => from(bad), bad).toThrow(MalformedError)
+  const other = toBase64Url(new Uint8Array(32).fill(2))
+  expect(() => from(`a:7+${other}`)).toThrow(/its own key/)
+  expect(() => from(`${key}@${Array.from({ length: 9 }, () => 'a:1').join(',')}`)).toThrow(/too many/)
 })

@@ -39,7 +39,7 @@ export function registerProvider(
     if (!equalBytes(record.net, context.peerKey))
       throw new UntrustedError('a provider registers over a connection of its own')
     const id = peerId(state.primitives, record.net)
-    const address = dialAddress(record.address, context.connection.remoteAddress)
+    const address = dialAddress(record.address, context.connection.remoteAddress, record.net)
     const known = tables.providers.provider(id)
     const isSame = known !== undefined && equalBytes(known.record[0], signed[0])
     if (isSame && known.address === address) return { genesis }

@@ -61,7 +61,7 @@ test('a stripe is placed once on different providers, with a write ticket for ea
     const ticket = open(named[1])
     expect(ticket.kind).toBe(index < 4 ? TICKET_WRITE : TICKET_WRITE_PARITY)
     expect(toHex(ticket.holder)).toBe(toHex(alice.channel.peerKey))
-    expect(ticket.shards).toEqual([made.stripe.shards[index]])
+    expect(ticket.shards).toEqual([[...made.stripe.shards[index]!, made.id[0]]])
     expect(ticket.notAfter).toBe(Math.floor(pool.clock.now() / 1_000) + 900)
   }
   const again = await alice.call(methods.placeStripe, { space: home.id, stripe: made.stripe })
@@ -171,7 +171,7 @@ test('located blobs come with their stripe, its holders and a read ticket for ea
     expect(ticket.kind).toBe(TICKET_READ)
     expect([ticket.provider, ticket.holder].map(toHex)).toEqual([id, alice.channel.peerKey].map(toHex))
     const [index] = placed.shards.find(([, to]) => equalBytes(to, id))!
-    expect(ticket.shards).toEqual([made.stripe.shards[index]])
+    expect(ticket.shards).toEqual([[...made.stripe.shards[index]!, made.id[0]]])
   }
   const all = await alice.call(methods.listStripes, { space: home.id })
   expect(all.stripes.map((view) => toHex(view.id))).toEqual([toHex(made.id)])

@@ -1,4 +1,5 @@
 import { toHex } from '../core/open/bytes.ts'
+import type { Ticket } from '../core/open/objects/ticket.ts'
 import type { Signed } from '../core/open/objects/signed.ts'
 import { signObject } from '../core/open/objects/signed.ts'
 import { SUITE } from '../core/open/objects/suite.ts'
@@ -17,7 +18,9 @@ import { nowSeconds } from './tracker-state.ts'
 
 export type NamedTicket = readonly [provider: Uint8Array, ticket: Signed]
 
-const SERIAL_BYTES = 16
+export const SERIAL_BYTES = 16
+
+type TicketShard = Ticket['shards'][number]
 
 interface TicketFor {
   readonly pool: Uint8Array
@@ -30,25 +33,24 @@ function issue(
   { pool, holder }: TicketFor,
   kind: typeof TICKET_READ | typeof TICKET_WRITE | typeof TICKET_WRITE_PARITY,
   provider: Uint8Array,
-  shards: readonly (readonly [id: Uint8Array, bytes: number])[],
+  space: Uint8Array,
+  shards: readonly TicketShard[],
   notAfter: number,
 ): NamedTicket {
   const serial = state.random.bytes(SERIAL_BYTES)
-  const ticket = { suite: SUITE, kind, holder, provider, shards, notAfter, serial } as const
+  const ticket = { suite: SUITE, kind, holder, provider, shards, notAfter, serial, space } as const
   return [provider, signObject(state.primitives, 'ticket', pool, state.logSeed, ticketCodec, ticket)]
 }
 
-/** Tickets to read every shard of these stripes, one for each provider that may have some. */
+/** Tickets to read every shard of these stripes of a space, one for each provider that may have some. */
 export function readTickets(
   state: TrackerState,
   to: TicketFor,
+  space: Uint8Array,
   stripes: readonly StripeRow[],
 ): NamedTicket[] {
-  const shards = new Map<
-    string,
-    { provider: Uint8Array; shards: Map<string, readonly [Uint8Array, number]> }
-  >()
-  for (const { stripe, holders } of stripes)
+  const shards = new Map<string, { provider: Uint8Array; shards: Map<string, TicketShard> }>()
+  for (const { id, stripe, holders } of stripes)
     for (const { index, provider, state: held } of holders) {
       if (held === HOLDER_GIVEN_UP) continue
       const key = toHex(provider)
@@ -58,7 +60,7 @@ export function readTickets(
         shards.set(key, entry)
       }
       const shard = stripe.shards[index]!
-      entry.shards.set(toHex(shard[0]), shard)
+      entry.shards.set(toHex(shard[0]), [...shard, id[0]!])
     }
   const notAfter = nowSeconds(state) + MAX_TICKET_SECONDS
   return [...shards.values()].map((entry) =>
@@ -68,6 +70,7 @@ export function readTickets(
       to,
       TICKET_READ,
       entry.provider,
+      space,
       [...entry.shards.values()].slice(0, MAX_TICKET_SHARDS),
       notAfter,
     ),
@@ -78,7 +81,7 @@ export function readTickets(
 export function writeTicket(
   state: TrackerState,
   to: TicketFor,
-  row: Pick<StripeRow, 'stripe' | 'leaseUntil'>,
+  row: Pick<StripeRow, 'id' | 'stripe' | 'space' | 'leaseUntil'>,
   index: number,
   provider: Uint8Array,
 ): NamedTicket {
@@ -86,5 +89,5 @@ export function writeTicket(
   const isData = index < row.stripe.k || row.stripe.k === 1
   const kind = isData ? TICKET_WRITE : TICKET_WRITE_PARITY
   const notAfter = Math.min(nowSeconds(state) + MAX_TICKET_SECONDS, Math.ceil(row.leaseUntil / 1_000))
-  return issue(state, to, kind, provider, [row.stripe.shards[index]!], notAfter)
+  return issue(state, to, kind, provider, row.space, [[...row.stripe.shards[index]!, row.id[0]!]], notAfter)
 }

@@ -12,6 +12,7 @@ import type { TrackerLog } from './log/tracker-log.ts'
 import type { CapacityState } from './capacity/capacity-state.ts'
 import type { AskedBlobs } from './asked-blobs.ts'
 import type { ChangeTrees } from './change-trees.ts'
+import type { NetworkDirectory } from './network-directory.ts'
 import type { Presence } from './presence.ts'
 import type { TrackerEvents } from './tracker-events.ts'
 
@@ -30,6 +31,7 @@ export interface TrackerState {
   readonly names: NameRelay
   readonly capacity: CapacityState
   readonly presence: Presence
+  readonly network: NetworkDirectory
   readonly asked: AskedBlobs
   readonly trees: ChangeTrees
   /** Ed25519 seed and public key that sign tickets, promises and the log's heads. */

@@ -93,9 +93,10 @@ async function connect(
     kind,
     holder: client.publicKey,
     provider: to.id,
-    shards: shards.map(({ id, bytes }) => [id, bytes.length] as const),
+    shards: shards.map(({ id, bytes }) => [id, bytes.length, 0] as const),
     notAfter: Math.floor(Date.now() / 1_000) + 600,
     serial: new Uint8Array(16),
+    space: new Uint8Array(32),
   })
   await call(connection, presentTicket, { ticket })
   return connection

@@ -7,6 +7,7 @@ import type { RunningProcess } from '../../src/apps/up/run-file.ts'
 import { differences, makeMixedTree, recordTree } from '../fixtures/mixed-tree.ts'
 import { ProcessPool, processesWith } from '../fixtures/process-pool.ts'
 import { randomFrom } from '../fixtures/seeded-random.ts'
+import { hostPortOfAddress } from '../../src/core/open/peer-address.ts'
 
 const PROVIDERS = 4
 /** Nothing that ends by itself takes longer, however busy the machine is. */
@@ -66,7 +67,7 @@ describe('a pool in its folder', () => {
 
     const taken = before.filter(({ id }) => ['tracker', '1', '3'].includes(id))
     const squatters = taken.map(({ address }) => {
-      const [host, port] = address.split(':')
+      const [host, port] = hostPortOfAddress(address)!.split(':')
       return net.createServer().listen(Number(port), host)
     })
     await Promise.all(squatters.map((squatter) => once(squatter, 'listening')))

@@ -3,11 +3,10 @@ import { createHash } from 'node:crypto'
 import { equalBytes } from '../../core/open/bytes.ts'
 import { MalformedError, UntrustedError } from '../../core/open/errors.ts'
 import { MAX_NOTE_BYTES } from '../../core/open/log/note.ts'
-import { MAX_CHANGES } from '../../core/open/objects/operation.ts'
-import { NODE_ID_BYTES, id, nodeId, signature } from '../../core/open/objects/suite.ts'
+import { NODE_ID_BYTES, id } from '../../core/open/objects/suite.ts'
 import { array, bool, bytes, codec, bytesUpTo, optional, struct, text, uint } from '../../core/open/schema.ts'
 import type { Pins, SeenVersion } from '../../ports/pin-store.ts'
-import { MAX_OWN_ENTRIES, MAX_PINNED, MAX_SEEN_VERSIONS } from '../../ports/pin-store.ts'
+import { MAX_OWN_ENTRIES, MAX_PINNED, MAX_SEEN_VERSIONS, ownEntryField } from '../../ports/pin-store.ts'
 
 const CHECKSUM_BYTES = 32
 /** Own entries name each node that they changed. */
@@ -44,25 +43,7 @@ const pinsCodec = codec(
     ],
     contacts: [5, array(struct({ member: [0, id], seq: [1, uint()] }), MAX_PINNED)],
     spaces: [6, array(struct({ space: [0, id], epoch: [1, uint()] }), MAX_PINNED)],
-    own: [
-      7,
-      array(
-        struct({
-          operation: [0, id],
-          index: [1, uint()],
-          time: [2, uint()],
-          hash: [3, id],
-          promise: [4, signature],
-          acknowledged: [5, uint()],
-          space: [6, id],
-          places: [
-            7,
-            array(struct({ node: [0, nodeId], parent: [1, nodeId], isDeleted: [2, bool()] }), MAX_CHANGES),
-          ],
-        }),
-        MAX_OWN_ENTRIES,
-      ),
-    ],
+    own: [7, array(ownEntryField, MAX_OWN_ENTRIES)],
     tracker: [9, id],
     forked: [
       8,

@@ -1,6 +1,6 @@
 import { DatabaseSync } from 'node:sqlite'
 import type { SQLInputValue, StatementSync } from 'node:sqlite'
-import { CapacityError, ConflictError, FolderError } from '../../core/open/errors.ts'
+import { BusyError, CapacityError, ConflictError, FolderError } from '../../core/open/errors.ts'
 
 /** What kind of file a database is: its tables, made when it is new, and how it is told from others. */
 export interface DatabaseFormat {
@@ -12,6 +12,10 @@ export interface DatabaseFormat {
   readonly schema: string
   /** Page cache, KiB. */
   readonly cacheKib?: number
+  /** What a commit survives: the end of the process alone, or (by default) the machine's power too. */
+  readonly durability?: 'process' | 'power'
+  /** How long to wait for other processes that have it open as well, ms; without it nobody else may. */
+  readonly shareMs?: number
   /** What makes this version of a file of that one, for those that can be taken over. */
   readonly upgrades?: Readonly<Record<number, string>>
 }
@@ -58,23 +62,26 @@ export function typed<T>(step: () => T): T {
   } catch (error) {
     const code = codeOf(error)
     if (code === CONSTRAINT) throw new ConflictError('this exists already', {}, { cause: error })
-    if (code === FULL) throw new CapacityError('the disk of the tracker is full', {}, { cause: error })
+    if (code === FULL) throw new CapacityError('the disk is full', {}, { cause: error })
+    if (code === BUSY) throw new BusyError('another process has this database', {}, { cause: error })
     if (code === CORRUPT || code === NOT_A_DATABASE)
-      throw new FolderError("the tracker's database is damaged", {}, { cause: error })
+      throw new FolderError('this database is damaged', {}, { cause: error })
     throw error
   }
 }
 
 /**
- * Opens the database for this process alone. The write-ahead log with synchronous=FULL is fsynced by every commit before it
- * returns. Throws FolderError when another process has it, it is not ours, or of another version.
+ * Opens the database, for this process alone unless its format says otherwise. The write-ahead log with synchronous=FULL is fsynced by
+ * every commit before it returns, with NORMAL never before it is taken over. Throws FolderError when another process has it, it is not
+ * ours, or of another version.
  */
 export function openDatabase(path: string, format: DatabaseFormat): DatabaseSync {
-  const { what } = format
-  const db = new DatabaseSync(path, { timeout: 0 })
+  const { what, durability = 'power', shareMs } = format
+  const db = new DatabaseSync(path, { timeout: shareMs ?? 0 })
   try {
     db.exec(
-      `PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
+      `PRAGMA locking_mode = ${shareMs === undefined ? 'EXCLUSIVE' : 'NORMAL'}; PRAGMA journal_mode = WAL;
+       PRAGMA synchronous = ${durability === 'power' ? 'FULL' : 'NORMAL'};
        PRAGMA cache_size = -${format.cacheKib ?? CACHE_KIB}; PRAGMA temp_store = MEMORY; BEGIN EXCLUSIVE`,
     )
     const number = (pragma: string) => Number(Object.values(db.prepare(`PRAGMA ${pragma}`).get() ?? {})[0])

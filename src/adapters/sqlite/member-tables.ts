@@ -61,6 +61,10 @@ export function memberTables(db: DatabaseSync): MemberWriter {
   const devicesOf = query<DeviceColumns>(db, 'SELECT * FROM devices WHERE member = ? ORDER BY n')
   const device = query<DeviceColumns>(db, 'SELECT * FROM devices WHERE device = ?')
   const deviceByNet = query<DeviceColumns>(db, 'SELECT * FROM devices WHERE net = ?')
+  const netKeys = query<{ net: Uint8Array }>(
+    db,
+    'SELECT net FROM devices WHERE not_after >= ? ORDER BY n DESC LIMIT ?',
+  )
   const admittedBy = query<{ member: Uint8Array }>(db, 'SELECT member FROM member_invites WHERE invite = ?')
   const waitingUnder = query<WaitingColumns>(
     db,
@@ -107,6 +111,7 @@ export function memberTables(db: DatabaseSync): MemberWriter {
     device: (id) => some(device.get(id), deviceRow),
     deviceByNet: (net) => some(deviceByNet.get(net), deviceRow),
     admittedBy: (invite) => admittedBy.get(invite)?.member,
+    netKeys: (now, limit) => netKeys.all(now, limit).map(({ net }) => net),
     waitingUnder: (invite) => waitingUnder.all(invite).map(waitingRow),
     waiting: (id) => waiting.all(id).map(waitingRow),
     waitingCount: () => waitingCount.get()?.count ?? 0,

@@ -2,7 +2,7 @@ import type { DatabaseSync } from 'node:sqlite'
 import { InternalError } from '../../core/open/errors.ts'
 import { typed } from './database.ts'
 
-/** Runs work in a transaction of its own: all of it is synced when this returns, none of it when the work throws. */
+/** Runs work in a transaction of its own: all of it is as durable as the database's format says when this returns, none of it when the work throws. */
 export function transaction<T>(db: DatabaseSync, work: () => T, undone?: () => void): T {
   if (db.isTransaction) throw new InternalError('transactions do not nest')
   typed(() => db.exec('BEGIN IMMEDIATE'))

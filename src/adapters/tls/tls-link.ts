@@ -1,7 +1,7 @@
 import type { TLSSocket } from 'node:tls'
 import type { ByteLink } from '../wire/link.ts'
 import type { Session } from '../wire/session.ts'
-import { formatAddress } from './address.ts'
+import { formatAddress } from '../wire/address.ts'
 import type { Inlet } from './inlet.ts'
 
 /** How long a silent connection may be dead before the system notices, ms; busy ones are watched by the session. */

@@ -17,6 +17,7 @@ import { CancelledError, DeniedError, UnreachableError, UntrustedError } from '.
 import { equalBytes, toHex } from '../../core/open/bytes.ts'
 import { encodeFrame, FRAME } from '../../core/open/frame.ts'
 import { errorToWire } from '../../core/open/errors.ts'
+import { parsePeerAddress } from '../../core/open/peer-address.ts'
 import { encodeWireError } from '../../core/open/wire-error.ts'
 import type { Connection, DialOptions, Listener, ListenOptions, Transport } from '../../ports/transport.ts'
 import { CLOSE_GRACE_MS } from '../wire/limits.ts'
@@ -24,7 +25,7 @@ import type { PeerAccounts } from '../wire/peer-accounts.ts'
 import type { SessionHostOptions } from '../wire/session-host.ts'
 import { SessionHost } from '../wire/session-host.ts'
 import { Session } from '../wire/session.ts'
-import { formatAddress, parseAddress } from './address.ts'
+import { formatAddress, parseAddress } from '../wire/address.ts'
 import { HANDSHAKE_TIMEOUT_MS, HandshakeGate } from './handshake-gate.ts'
 import { Inlet } from './inlet.ts'
 import type { NetCertificate } from './net-certificate.ts'
@@ -135,8 +136,9 @@ export class TlsTransport implements Transport {
     else this.#refuse(socket, session)
   }
 
+  /** `address` is `host:port`, or names it beside another way, which isn't taken here. */
   async dial(address: string, peerId: Uint8Array, options: DialOptions = {}): Promise<Connection> {
-    const { host, port } = parseAddress(address)
+    const { host, port } = parseAddress(parsePeerAddress(address).tls ?? '')
     const { signal, timeoutMs = DIAL_TIMEOUT_MS } = options
     if (this.#closed) throw new UnreachableError('the transport is closed')
     if (signal?.aborted === true)

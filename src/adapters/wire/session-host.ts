@@ -14,6 +14,8 @@ import { Session } from './session.ts'
 export interface SessionHostOptions {
   readonly limits?: Partial<WireLimits>
   readonly clock?: WireClock
+  /** Those of another transport of this node, so that a peer has one budget over both; default: own ones within `limits`. */
+  readonly accounts?: PeerAccounts
   /** Told of faults of our own: what a handler threw that is not an AllmendError. Default: a process warning. */
   readonly onFault?: (error: unknown) => void
 }
@@ -41,7 +43,7 @@ export class SessionHost {
     this.clock = options.clock ?? systemClock
     this.onFault =
       options.onFault ?? ((error) => process.emitWarning(error instanceof Error ? error : String(error)))
-    this.accounts = new PeerAccounts(wireLimits(options.limits), this.clock)
+    this.accounts = options.accounts ?? new PeerAccounts(wireLimits(options.limits), this.clock)
   }
 
   /** Why a peer is refused at present, if it is. */

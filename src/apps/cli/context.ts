@@ -4,6 +4,8 @@ import { join } from 'node:path'
 import type { Command } from 'commander'
 import type { Client } from '../../client/client.ts'
 import { openClient } from '../node/open-client.ts'
+import type { TransportMode } from '../node/transport-mode.ts'
+import { parseTransportMode } from '../node/transport-mode.ts'
 import type { ChainUrlOption } from './chain-options.ts'
 import { namedChainUrl } from './chain-options.ts'
 import type { Output } from './output.ts'
@@ -15,6 +17,7 @@ export interface GlobalOptions {
   readonly json?: boolean
   readonly passphraseFile?: string
   readonly stale?: boolean
+  readonly transport?: string
 }
 
 export interface WithClientOptions extends ChainUrlOption {
@@ -27,6 +30,8 @@ export interface CommandContext {
   /** The member's home folder. */
   readonly home: string
   readonly passphraseFile: string | undefined
+  /** Which ways to connect, where the command line or the environment says it. */
+  readonly transport: TransportMode | undefined
   /** Aborts on the first SIGINT or SIGTERM. */
   readonly signal: AbortSignal
   /** Sets the exit code of a command that did part of its work. */
@@ -39,10 +44,13 @@ export function commandContext(command: Command, signal: AbortSignal): CommandCo
   const options = command.optsWithGlobals<GlobalOptions>()
   const home = options.home ?? (process.env['ALLMEND_HOME'] || join(homedir(), '.allmend'))
   const output = createOutput(options.json === true)
+  const named = options.transport ?? (process.env['ALLMEND_TRANSPORT'] || undefined)
+  const transport = named === undefined ? undefined : parseTransportMode(named)
   return {
     output,
     home,
     passphraseFile: options.passphraseFile,
+    transport,
     signal,
     setExitCode(code) {
       process.exitCode = code
@@ -52,14 +60,15 @@ export function commandContext(command: Command, signal: AbortSignal): CommandCo
         home,
         acceptStale: options.stale === true,
         chainUrl: namedChainUrl(chainUrl),
+        transport,
         passphrase: () =>
           readSecret({ what: 'Passphrase', file: options.passphraseFile, variable: 'ALLMEND_PASSPHRASE' }),
       })
       try {
         const result = await use(client)
         if (!goesOn) await client.heard.settled()
-        const notice = client.log.notice()
-        if (notice !== undefined) output.note(notice)
+        for (const notice of [client.log.notice(), await client.reading.notice()])
+          if (notice !== undefined) output.note(notice)
         return result
       } finally {
         await client.close()

@@ -23,12 +23,16 @@ const COMMANDS: Readonly<Record<string, () => Promise<Register>>> = {
   ledger: async () => (await import('./commands/ledger.ts')).registerLedger,
   witness: async () => (await import('./commands/witness.ts')).registerWitness,
   providers: async () => (await import('./commands/providers.ts')).registerProviders,
+  peers: async () => (await import('./commands/peers.ts')).registerPeers,
+  doctor: async () => (await import('./commands/doctor.ts')).registerDoctor,
   init: async () => (await import('./commands/init.ts')).registerInit,
   recover: async () => (await import('./commands/recover.ts')).registerRecover,
   whoami: async () => (await import('./commands/whoami.ts')).registerWhoami,
   member: async () => (await import('./commands/member.ts')).registerMember,
   provider: async () => (await import('./commands/provider.ts')).registerProvider,
   tracker: async () => (await import('./commands/tracker.ts')).registerTracker,
+  relay: async () => (await import('./commands/network-nodes.ts')).registerRelay,
+  bootstrap: async () => (await import('./commands/network-nodes.ts')).registerBootstrap,
   chain: async () => (await import('./commands/chain.ts')).registerChain,
 }
 /** What `up` starts: it leaves the compiled code of all of them in the cache. */
@@ -59,6 +63,10 @@ export async function createProgram(
     .option('--home <folder>', "the member's home (default: ALLMEND_HOME or ~/.allmend)")
     .option('--passphrase-file <file>', "the home's passphrase (default: ALLMEND_PASSPHRASE, or asked for)")
     .option('--stale', 'read on though no quorum of witnesses has confirmed the log for a day')
+    .option(
+      '--transport <auto|udp|tls>',
+      'how to connect: auto (the default) takes the better way to each peer; else ALLMEND_TRANSPORT, or as the home says',
+    )
     .option('--json', 'print JSON: one document, or one a line for lists')
     .configureHelp({ showGlobalOptions: true })
     .addHelpText('after', EXIT_CODES)

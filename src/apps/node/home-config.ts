@@ -4,6 +4,8 @@
  */
 import { fromHex, toHex } from '../../core/open/bytes.ts'
 import { FolderError } from '../../core/open/errors.ts'
+import type { TransportMode } from './transport-mode.ts'
+import { TRANSPORT_MODES } from './transport-mode.ts'
 
 export interface HomeConfig {
   /** The member's name, for people. */
@@ -11,6 +13,8 @@ export interface HomeConfig {
   readonly member: Uint8Array
   readonly genesis: Uint8Array
   readonly tracker: { readonly address: string; readonly peerId: Uint8Array }
+  /** Which ways to connect; both unless it says otherwise. */
+  readonly transport?: TransportMode
   /** JSON-RPC of a node of the pool's chain; that it shows the pool's contracts is checked. */
   readonly chainUrl?: string
   /** The ledger for which the member's name was handed in. */
@@ -23,12 +27,14 @@ export interface ClaimedLedger {
   readonly directory: Uint8Array
 }
 
-export function encodeHomeConfig({ name, member, genesis, tracker, chainUrl, claimed }: HomeConfig): string {
+export function encodeHomeConfig(config: HomeConfig): string {
+  const { name, member, genesis, tracker, transport, chainUrl, claimed } = config
   const plain = {
     name,
     member: toHex(member),
     genesis: toHex(genesis),
     tracker: { address: tracker.address, peerId: toHex(tracker.peerId) },
+    ...(transport === undefined ? {} : { transport }),
     ...(chainUrl === undefined ? {} : { chainUrl }),
     ...(claimed === undefined
       ? {}
@@ -64,6 +70,8 @@ export function parseHomeConfig(text: string, file: string): HomeConfig {
   }
   const root = object(parsed, 'it')
   const tracker = object(root['tracker'], 'tracker')
+  const transport = TRANSPORT_MODES.find((mode) => mode === root['transport'])
+  if (root['transport'] !== undefined && transport === undefined) fail('transport is unknown')
   const chainUrl = root['chainUrl']
   const claimed = root['claimed'] === undefined ? undefined : object(root['claimed'], 'claimed')
   return {
@@ -74,6 +82,7 @@ export function parseHomeConfig(text: string, file: string): HomeConfig {
       address: string(tracker['address'], 'tracker.address'),
       peerId: bytes(tracker['peerId'], 'tracker.peerId', 32),
     },
+    ...(transport === undefined ? {} : { transport }),
     ...(chainUrl === undefined ? {} : { chainUrl: string(chainUrl, 'chainUrl') }),
     ...(claimed === undefined
       ? {}

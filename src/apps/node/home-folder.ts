@@ -1,6 +1,6 @@
 /**
  * A member's home: `format`, `config.json`, `keystore` (0600), `unlock.key` (0600, unattended homes only), `invites.json`
- * (0600), `device/`, `journal/` and `pins/`. Invariant: `config.json` is written last, so a home that has one is whole.
+ * (0600), `device/`, `journal/`, `pins/` and `cache.db`. Invariant: `config.json` is written last, so a home that has one is whole.
  */
 import * as fs from 'node:fs/promises'
 import * as path from 'node:path'
@@ -64,8 +64,18 @@ export class HomeFolder {
     return path.join(this.path, 'pins')
   }
 
+  /** What was read, kept for times without the tracker; made when something is kept. */
+  get cache(): string {
+    return path.join(this.path, 'cache.db')
+  }
+
   get journal(): string {
     return path.join(this.path, 'journal')
+  }
+
+  /** What is remembered of the pool's network. */
+  get network(): string {
+    return path.join(this.path, 'network.json')
   }
 
   get unlockKeyFile(): string {

@@ -18,13 +18,14 @@ import { recoverMember } from '../../client/membership/recover-member.ts'
 import { nodeClock } from '../../adapters/native/node-clock.ts'
 import { nodePrimitives } from '../../adapters/native/node-primitives.ts'
 import { nodeRandom } from '../../adapters/native/node-random.ts'
-import { createTlsTransport } from '../../adapters/tls/tls-transport.ts'
 import type { HomeClaim } from './claim-home-name.ts'
 import { claimIfPossible } from './claim-home-name.ts'
 import type { HomeConfig } from './home-config.ts'
 import { HomeFolder } from './home-folder.ts'
 import { memberName } from './member-name.ts'
 import { clientOf } from './open-client.ts'
+import { openPoolNetwork } from './pool-network.ts'
+import type { TransportMode } from './transport-mode.ts'
 
 /** The space that every member starts with. */
 const FIRST_SPACE = 'home'
@@ -36,6 +37,8 @@ export interface MakeHomeOptions {
   readonly home: string
   /** How the keystore is unlocked from now on; `unattended` makes a key file beside it. */
   readonly protection: { readonly passphrase: string } | 'unattended'
+  /** Which ways to connect, remembered; both by default. */
+  readonly transport?: TransportMode | undefined
 }
 
 export interface JoinHomeOptions extends MakeHomeOptions {
@@ -117,14 +120,19 @@ export async function recoverHome(options: RecoverHomeOptions): Promise<MadeHome
 
 async function make(
   home: HomeFolder,
-  { protection }: MakeHomeOptions,
+  { protection, transport: mode }: MakeHomeOptions,
   { address, peerId }: HomeConfig['tracker'],
   entropy: Uint8Array,
   join: (parts: MembershipParts) => Promise<Membership>,
 ): Promise<MadeHome> {
   const device = await createDeviceKeys(nodePrimitives, nodeRandom)
   const tracker = { address, peerId }
-  const transport = await createTlsTransport({ seed: device.netSeed })
+  const { transport } = await openPoolNetwork({
+    seed: device.netSeed,
+    mode: mode ?? 'auto',
+    file: home.network,
+    tracker: address,
+  })
   let membership: Membership
   try {
     const label = Buffer.from(hostname())
@@ -148,7 +156,13 @@ async function make(
   await home.saveKeystore(
     await createKeystore(nodePrimitives, contents, await protectionFor(home, protection), nodeRandom),
   )
-  const config: HomeConfig = { name: contents.name, member: contents.member, genesis, tracker }
+  const config: HomeConfig = {
+    name: contents.name,
+    member: contents.member,
+    genesis,
+    tracker,
+    ...(mode === undefined ? {} : { transport: mode }),
+  }
   const client = await clientOf(home, config, contents)
   try {
     await ensureFirstSpace(client)

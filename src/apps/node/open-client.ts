@@ -13,10 +13,14 @@ import { NodePutJournal } from '../../adapters/files/node-put-journal.ts'
 import { nodeClock } from '../../adapters/native/node-clock.ts'
 import { nodePrimitives } from '../../adapters/native/node-primitives.ts'
 import { nodeRandom } from '../../adapters/native/node-random.ts'
-import { createTlsTransport } from '../../adapters/tls/tls-transport.ts'
+import { SqliteReadCache } from '../../adapters/sqlite/sqlite-read-cache.ts'
 import { withChain } from './chain-heads.ts'
 import type { HomeConfig } from './home-config.ts'
 import { HomeFolder } from './home-folder.ts'
+import { learnNetwork } from './learn-network.ts'
+import { poolDiscovery } from './pool-discovery.ts'
+import { openPoolNetwork } from './pool-network.ts'
+import type { TransportMode } from './transport-mode.ts'
 import { WorkerDataPath } from './worker-data-path.ts'
 
 export interface OpenClientOptions {
@@ -28,6 +32,8 @@ export interface OpenClientOptions {
   readonly acceptStale?: boolean
   /** A node of the pool's chain; by default the one that the home knows. */
   readonly chainUrl?: string | undefined
+  /** Which ways to connect; by default as the home says. */
+  readonly transport?: TransportMode | undefined
 }
 
 /**
@@ -57,12 +63,20 @@ export async function clientOf(
   {
     acceptStale = false,
     chainUrl = config.chainUrl,
-  }: Pick<OpenClientOptions, 'acceptStale' | 'chainUrl'> = {},
+    transport: mode = config.transport ?? 'auto',
+  }: Pick<OpenClientOptions, 'acceptStale' | 'chainUrl' | 'transport'> = {},
 ): Promise<Client> {
   if (!equalBytes(poolIdOf(nodePrimitives, config.genesis), contents.pool))
     throw new UntrustedError(`${home.path}/config.json names another pool than the keystore: it was changed`)
   const { logKey } = genesisCodec.decode(config.genesis)
-  return createClient({
+  const network = await openPoolNetwork({
+    seed: contents.device.netSeed,
+    mode,
+    file: home.network,
+    pool: contents.pool,
+    tracker: config.tracker.address,
+  })
+  const client = createClient({
     primitives: nodePrimitives,
     random: nodeRandom,
     clock: nodeClock,
@@ -75,17 +89,22 @@ export async function clientOf(
       device: contents.device,
       enc: new Map(contents.enc.map(({ generation, ...pair }) => [generation, pair])),
     },
-    transport: await createTlsTransport({ seed: contents.device.netSeed }),
+    transport: network.transport,
     tracker: config.tracker,
     dataPath: new WorkerDataPath(nodePrimitives),
     files: nodeLocalFiles,
     device: new NodeDeviceStore(home.device),
     journal: new NodePutJournal(home.journal),
     pins: new NodePinStore(home.pins),
+    cache: new SqliteReadCache(home.cache),
+    discovery: mode === 'tls' ? undefined : poolDiscovery(network),
     withLedger:
       chainUrl === undefined ? undefined : (chain, use) => withChain(chainUrl, contents.pool, chain, use),
     ...(acceptStale ? { acceptStale } : {}),
   })
+  // Not waited for: commands go on meanwhile, and the relays are needed by few.
+  void learnNetwork(client, network)
+  return client
 }
 
 async function protectionOf(home: HomeFolder, { passphrase }: OpenClientOptions): Promise<Protection> {

@@ -6,7 +6,7 @@ export const ROLE_KEY_BYTES = 32
 
 export interface RoleKeyOptions {
   /** Whose key it is, for the error. */
-  readonly role: 'provider' | 'tracker'
+  readonly role: 'provider' | 'tracker' | 'node'
   /** A new folder that was killed on its way here may hold a key; one with a format file must hold it. */
   readonly mayCreate: boolean
   /** Whether a new folder's file of another length is written anew; else it is refused. */

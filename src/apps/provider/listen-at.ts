@@ -1,8 +1,9 @@
 import { UnreachableError } from '../../core/open/errors.ts'
+import { hostPortOfAddress } from '../../core/open/peer-address.ts'
 import type { Listener, ListenOptions, Transport } from '../../ports/transport.ts'
 
 /** All IPv4 addresses, a port of the system's choice: the tracker learns the host from the connection. */
-const ANYWHERE = '0.0.0.0:0'
+export const ANYWHERE = '0.0.0.0:0'
 
 /**
  * Listens where it was asked to; without a port in `wanted`, where it listened last, so that others find this provider again,
@@ -12,9 +13,10 @@ const ANYWHERE = '0.0.0.0:0'
 export async function listenAt(
   transport: Transport,
   wanted: string | undefined,
-  last: string | undefined,
+  lastAddress: string | undefined,
   options: Omit<ListenOptions, 'address'>,
 ): Promise<Listener> {
+  const last = lastAddress === undefined ? undefined : hostPortOfAddress(lastAddress)
   const asked = wanted ?? (last === undefined ? ANYWHERE : `${hostOf(last)}:0`)
   if (last === undefined || !asked.endsWith(':0') || hostOf(asked) !== hostOf(last))
     return transport.listen({ ...options, address: asked })

@@ -1,6 +1,6 @@
 /**
  * A provider's folder: `format`, `lock`, `net.key` and `reporter.key` (0600, 32 bytes each), `provider.json`, `shards/` for the
- * store, and `witness.db`.
+ * store, `spaces.db` and `witness.db`.
  * Invariants: one process has it; every file is replaced whole and durably; keys are made once and never replaced:
  * the ledger knows one reporter of a provider.
  */
@@ -23,8 +23,12 @@ const VERSION = 1
 export interface ProviderFolder {
   /** Where the shard store lives. */
   readonly shards: string
+  /** What is remembered of the pool's network. */
+  readonly network: string
   /** The witness's database: its key and what it has replayed. */
   readonly witness: string
+  /** The database of the shards' spaces. */
+  readonly spaces: string
   /** The net key's seed. */
   readonly netSeed: Uint8Array
   /** The secp256k1 key that signs reports for the ledger. */
@@ -61,7 +65,9 @@ export async function openProviderFolder(folder: string, random: Random): Promis
     })
     return {
       shards: path.join(folder, 'shards'),
+      network: path.join(folder, 'network.json'),
       witness: path.join(folder, 'witness.db'),
+      spaces: path.join(folder, 'spaces.db'),
       netSeed,
       reporterKey,
       settings: () => settings,

@@ -17,8 +17,10 @@ export interface ProviderSettings {
   readonly name: string
   /** Bytes lent. */
   readonly capacity: number
-  /** host:port where it listened last. */
+  /** What the record says of where it listened last. */
   readonly address: string
+  /** The UDP port that was bound then. */
+  readonly udpPort?: number
   readonly seq: number
   /** The cosigning key that the record names. */
   readonly witness?: Uint8Array
@@ -28,7 +30,8 @@ export interface ProviderSettings {
 
 /** The settings as text for people to read. */
 export function encodeSettings(settings: ProviderSettings): string {
-  const { pool, tracker, invite, inviter, logKey, name, capacity, address, seq, witness, reporter } = settings
+  const { pool, tracker, invite, inviter, logKey, name, capacity, seq, witness, reporter } = settings
+  const { address, udpPort } = settings
   const plain = {
     pool: toHex(pool),
     tracker: { address: tracker.address, peerId: toHex(tracker.peerId) },
@@ -38,6 +41,7 @@ export function encodeSettings(settings: ProviderSettings): string {
     name,
     capacity,
     address,
+    ...(udpPort === undefined ? {} : { udpPort }),
     seq,
     ...(witness === undefined ? {} : { witness: toHex(witness) }),
     ...(reporter === undefined ? {} : { reporter: toHex(reporter) }),
@@ -85,6 +89,7 @@ export function parseSettings(text: string, file: string): ProviderSettings {
     name: string(root['name'], 'name'),
     capacity: count(root['capacity'], 'capacity'),
     address: string(root['address'], 'address'),
+    ...(root['udpPort'] === undefined ? {} : { udpPort: count(root['udpPort'], 'udpPort') }),
     seq: count(root['seq'], 'seq'),
     ...(root['witness'] === undefined ? {} : { witness: id(root['witness'], 'witness') }),
     ...(root['reporter'] === undefined ? {} : { reporter: id(root['reporter'], 'reporter', 20) }),

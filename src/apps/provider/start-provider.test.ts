@@ -140,9 +140,10 @@ describe('startProvider', () => {
           kind,
           holder: client.publicKey,
           provider: to.id,
-          shards: [[shard.id, shard.bytes.length]],
+          shards: [[shard.id, shard.bytes.length, 0]],
           notAfter: Math.floor(Date.now() / 1_000) + 600,
           serial: new Uint8Array(16),
+          space: seedOf('space'),
         })
         await call(connection, presentTicket, { ticket })
       }

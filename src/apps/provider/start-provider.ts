@@ -10,14 +10,20 @@ import type { Logger } from '../../ports/logger.ts'
 import { router } from '../../ports/rpc.ts'
 import type { RequestHandler } from '../../ports/transport.ts'
 import { createProvider } from '../../provider/create-provider.ts'
+import { keepAnnouncing } from '../../provider/keep-announcing.ts'
 import { openDiskShardStore } from '../../adapters/disk/disk-shard-store.ts'
 import { addressOfKey, createReportSigner } from '../../adapters/evm/report-signer.ts'
 import { nodeClock } from '../../adapters/native/node-clock.ts'
 import { nodePrimitives } from '../../adapters/native/node-primitives.ts'
 import { nodeRandom } from '../../adapters/native/node-random.ts'
-import { createTlsTransport } from '../../adapters/tls/tls-transport.ts'
+import { keepNetwork } from '../node/keep-network.ts'
+import { NodeRelay } from '../node/node-relay.ts'
+import { poolDiscovery } from '../node/pool-discovery.ts'
+import { openPoolNetwork } from '../node/pool-network.ts'
+import type { TransportMode } from '../node/transport-mode.ts'
 import { enterPool } from './enter-pool.ts'
-import { listenAt } from './listen-at.ts'
+import { ANYWHERE, listenAt } from './listen-at.ts'
+import { openShardSpaces } from './open-shard-spaces.ts'
 import { openWitness } from './open-witness.ts'
 import { openProviderFolder } from './provider-folder.ts'
 import { settingsToStart } from './settings-to-start.ts'
@@ -36,6 +42,10 @@ export interface StartProviderOptions {
   readonly listen?: string
   /** Up to 64 bytes; by default the machine's name. */
   readonly name?: string
+  /** Offline tickets count after so long without the tracker, ms; by default ten minutes. */
+  readonly offlineAfterMs?: number
+  /** Which ways it takes connections, and makes them. */
+  readonly transport?: TransportMode
   /** Hears when a large part of the log begins to be replayed, and when that is over. */
   readonly onReplay?: (isReplaying: boolean) => void
   readonly logger: Logger
@@ -77,13 +87,22 @@ export async function startProvider(options: StartProviderOptions): Promise<Runn
       primitives: nodePrimitives,
     })
     undo.push(() => store.close())
-    const transport = await createTlsTransport({
+    const spaces = openShardSpaces(folder.spaces, logger)
+    undo.push(() => spaces.close())
+    const network = await openPoolNetwork({
       seed: folder.netSeed,
+      mode: options.transport ?? 'auto',
+      file: folder.network,
+      pool: wanted.settings.pool,
+      tracker: wanted.settings.tracker.address,
+      listen: options.listen ?? ANYWHERE,
+      lastPort: folder.settings()?.udpPort,
       limits: TRANSPORT_LIMITS,
       onFault: (error) =>
         logger.error({ why: stackOf(error) }, 'a request failed for a fault of this provider'),
     })
-    undo.push(() => transport.close())
+    undo.push(() => network.transport.close())
+    const { transport } = network
     let serve: RequestHandler = () => Promise.reject(new BusyError('this provider is still joining its pool'))
     let maxBodyBytes = (_method: number): number => 0
     const listener = await listenAt(transport, options.listen, folder.settings()?.address, {
@@ -93,6 +112,14 @@ export async function startProvider(options: StartProviderOptions): Promise<Runn
       freeBodies: true,
     })
     undo.push(() => listener.close())
+    if (transport.udpProblem !== undefined)
+      logger.warn({ why: transport.udpProblem.message }, 'this provider takes connections over TLS alone')
+    const udpPort = network.node()?.bound.port
+    network.lan.tell(wanted.settings.pool, {
+      key: transport.publicKey,
+      address: listener.address,
+      udp: udpPort,
+    })
 
     const witness = openWitness(folder.witness, wanted.settings.pool, logger)
     undo.push(() => witness?.close())
@@ -107,6 +134,7 @@ export async function startProvider(options: StartProviderOptions): Promise<Runn
           ...wanted.settings,
           reporter: addressOfKey(folder.reporterKey),
           ...(witness === undefined ? {} : { witness: witness.key }),
+          ...(udpPort === undefined ? {} : { udpPort }),
         },
       },
     )
@@ -116,6 +144,8 @@ export async function startProvider(options: StartProviderOptions): Promise<Runn
       primitives: nodePrimitives,
       clock: nodeClock,
       store,
+      spaces,
+      offlineAfterMs: options.offlineAfterMs,
       logger,
       netKey: transport.publicKey,
       pool: settings.pool,
@@ -142,10 +172,44 @@ export async function startProvider(options: StartProviderOptions): Promise<Runn
       abort.signal,
       witness?.witness,
     )
+    const relay = new NodeRelay(network, (key) => network.book.admits(key))
+    const networking =
+      network.node() !== undefined &&
+      reported.promise.then(() =>
+        keepNetwork(
+          {
+            network,
+            relay,
+            address: () => listener.address,
+            dial: (signal) => access.dial(signal),
+            clock: nodeClock,
+            logger,
+          },
+          abort.signal,
+        ),
+      )
+    const announcing =
+      network.node() !== undefined &&
+      keepAnnouncing(
+        {
+          primitives: nodePrimitives,
+          clock: nodeClock,
+          random: nodeRandom,
+          discovery: poolDiscovery(network),
+          pool: settings.pool,
+          stripes: () => spaces.stripes(),
+          providers: () => network.book.providers,
+          onFailure: ({ code, message }) => logger.debug({ code, why: message }, 'not announced'),
+        },
+        abort.signal,
+      )
     undo.push(async () => {
       abort.abort()
       await running
+      await announcing
       reported.resolve()
+      await networking
+      await relay.close()
     })
     let closing: Promise<void> | undefined
     return {

@@ -3,28 +3,44 @@
  * listened last, or where it is told to, and remembers that; (4) it answers until `close`. A kill at any moment leaves a folder
  * that starts again with everything that was answered.
  */
-import * as os from 'node:os'
-import { FolderError } from '../../core/open/errors.ts'
+import { equalBytes } from '../../core/open/bytes.ts'
+import { FolderError, UsageError } from '../../core/open/errors.ts'
 import { peerId } from '../../core/open/hash.ts'
 import { poolIdOf } from '../../core/open/objects/identity.ts'
+import {
+  formatPeerAddress,
+  hostPortOfAddress,
+  keyOfAddress,
+  parsePeerAddress,
+} from '../../core/open/peer-address.ts'
+import type { NetworkSelf } from '../../core/open/protocol/network-methods.ts'
 import { TOKEN_FOUNDING, encodeJoinToken } from '../../core/open/join-token.ts'
 import type { Logger } from '../../ports/logger.ts'
 import { router } from '../../ports/rpc.ts'
+import type { TrackerStore } from '../../ports/tracker-store.ts'
+import { formatAddress, parseAddress } from '../../adapters/wire/address.ts'
 import { nodeClock } from '../../adapters/native/node-clock.ts'
 import { nodePrimitives } from '../../adapters/native/node-primitives.ts'
 import { nodeRandom } from '../../adapters/native/node-random.ts'
 import { openSqliteTrackerStore } from '../../adapters/sqlite/sqlite-tracker-store.ts'
-import { createTlsTransport } from '../../adapters/tls/tls-transport.ts'
+import { networkSelf } from '../node/network-self.ts'
+import { isAnywhere, outsideHost } from '../node/own-host.ts'
+import { NodeRelay } from '../node/node-relay.ts'
+import { openPoolNetwork } from '../node/pool-network.ts'
+import type { TransportMode } from '../node/transport-mode.ts'
 import { createTracker } from '../../tracker/create-tracker.ts'
 import type { LedgerAccess } from '../../tracker/log/tracker-ledger.ts'
 import type { AnchoringIntervals, LedgerFactory } from './attach-ledger.ts'
 import { attachLedger } from './attach-ledger.ts'
 import { readLedgerRecord } from './ledger-record.ts'
+import type { TrackerPlace } from './tracker-place.ts'
 import { openTrackerFolder } from './tracker-folder.ts'
 
 const WITHOUT_CHAIN = 'the tracker was started without its chain'
 /** All IPv4 addresses, a port of the system's choice. */
 const ANYWHERE = '0.0.0.0:0'
+/** Bootstrap nodes in the tracker's address: two may be down. */
+const MAX_NAMED = 3
 
 export interface StartTrackerOptions {
   /** The tracker's folder, made when it isn't there. */
@@ -36,13 +52,19 @@ export interface StartTrackerOptions {
   /** Opens what the log is anchored in; tried again until it succeeds, and never waited for. */
   readonly ledger?: LedgerFactory
   readonly anchoring?: AnchoringIntervals
+  /** Which ways it takes connections. */
+  readonly transport?: TransportMode
+  /** `host:port` of bootstrap nodes for a tracker that others can't reach by themselves; remembered. */
+  readonly bootstrap?: readonly string[]
+  /** Addresses of nodes that stand alone and belong to the pool, as `relay start` shows them; remembered. */
+  readonly nodes?: readonly string[]
   /** Hears why nothing is anchored: the ledger can't be opened, or isn't there at all in a pool that had one; `undefined` when that is over. */
   readonly onLedgerProblem?: (problem: string | undefined) => void
   readonly logger: Logger
 }
 
 export interface RunningTracker {
-  /** host:port under which others on this network find it. */
+  /** The address under which others on this network find it. */
   readonly address: string
   /** H("peer", net key). */
   readonly peerId: Uint8Array
@@ -84,6 +106,27 @@ export async function startTracker(options: StartTrackerOptions): Promise<Runnin
     if (genesis !== undefined) pool.resolve(poolIdOf(nodePrimitives, genesis))
     const failed = (error: unknown) => logger.error({ why: stackOf(error) }, 'a fault of this tracker')
     let ledger: LedgerAccess | undefined
+    const place = placeOf(folder.place, options)
+    const at = hostPortOfAddress(options.listen ?? place.address ?? ANYWHERE) ?? ANYWHERE
+    const { host } = parseAddress(at)
+    // The tracker that knows them isn't there yet.
+    let relaysOf = (): readonly Uint8Array[] => []
+    const network = await openPoolNetwork({
+      seed: folder.netSeed,
+      mode: options.transport ?? 'auto',
+      file: folder.network,
+      listen: at,
+      lastPort: place.udpPort,
+      bootstrap: place.bootstrap,
+      admits: (key) => isKnown(store, place, key),
+      relays: () => relaysOf(),
+      // The first node of its network, unless others are.
+      ...(place.bootstrap.length > 0 ? {} : { bootstrapHost: isAnywhere(host) ? outsideHost() : host }),
+      onFault: failed,
+    })
+    undo.push(() => network.transport.close())
+    const relay = new NodeRelay(network, (key) => isKnown(store, place, key))
+    let self = (): NetworkSelf | undefined => undefined
     const tracker = createTracker({
       primitives: nodePrimitives,
       clock: nodeClock,
@@ -98,10 +141,12 @@ export async function startTracker(options: StartTrackerOptions): Promise<Runnin
       evidence: await folder.evidence(),
       onEvidence: (proof) => void folder.saveEvidence(proof).catch(failed),
       ledger: () => ledger,
+      network: { key: network.transport.publicKey, self: () => self(), nodes: place.nodes },
       ...(foundingSecret === undefined ? {} : { foundingSecret }),
       ...(options.leaseMs === undefined ? {} : { leaseMs: options.leaseMs }),
     })
-    const { log, names, capacity } = tracker.state
+    const { log, names, capacity, network: directory } = tracker.state
+    relaysOf = () => directory.relays()
     const abort = new AbortController()
     const sealing = tracker.run(abort.signal)
     undo.push(async () => {
@@ -126,17 +171,33 @@ export async function startTracker(options: StartTrackerOptions): Promise<Runnin
       ledger = { ledger: undefined, problem: WITHOUT_CHAIN }
       options.onLedgerProblem?.(WITHOUT_CHAIN)
     }
-    const transport = await createTlsTransport({ seed: folder.netSeed, onFault: failed })
-    undo.push(() => transport.close())
-    const listener = await transport.listen({
-      address: options.listen ?? folder.address ?? ANYWHERE,
+    const listener = await network.transport.listen({
+      address: at,
       handler: router(tracker.routes),
       maxBodyBytes: tracker.maxBodyBytes,
     })
     undo.push(() => listener.close())
-    await folder.saveAddress(listener.address)
-    const address = reachableAddress(listener.address)
-    const id = peerId(nodePrimitives, transport.publicKey)
+    if (network.transport.udpProblem !== undefined)
+      logger.warn(
+        { why: network.transport.udpProblem.message },
+        'this tracker takes connections over TLS alone',
+      )
+    const udpPort = network.node()?.bound.port
+    const { publicKey } = network.transport
+    void pool.promise.then((founded) =>
+      network.lan.tell(founded, { key: publicKey, address: listener.address, udp: udpPort }),
+    )
+    await folder.savePlace({
+      ...place,
+      address: boundAddress(listener.address, at, udpPort),
+      ...(udpPort === undefined ? {} : { udpPort }),
+    })
+    const addressNow = () => publicAddress(listener.address, place.bootstrap)
+    const address = addressNow()
+    self = () => networkSelf(network, addressNow(), relay)
+    await relay.startIfReachable()
+    undo.push(() => relay.close())
+    const id = peerId(nodePrimitives, network.transport.publicKey)
     let closing: Promise<void> | undefined
     return {
       address,
@@ -160,14 +221,44 @@ export async function startTracker(options: StartTrackerOptions): Promise<Runnin
   }
 }
 
-/** What to tell others: for "every interface" the machine's first address on a network, or loopback where there is none. */
-function reachableAddress(bound: string): string {
-  const colon = bound.lastIndexOf(':')
-  if (!['0.0.0.0', '[::]', '::', ''].includes(bound.slice(0, colon))) return bound
-  const outside = Object.values(os.networkInterfaces())
-    .flatMap((addresses) => addresses ?? [])
-    .find(({ family, internal }) => family === 'IPv4' && !internal)
-  return `${outside?.address ?? '127.0.0.1'}${bound.slice(colon)}`
+/** What to tell others: for "every interface" a host of this machine, and who knows the way over UDP. */
+function publicAddress(bound: string, bootstrap: readonly string[]): string {
+  const { tls, udp } = parsePeerAddress(bound.replaceAll(/(?:0\.0\.0\.0|\[::\]):/g, `${outsideHost()}:`))
+  const hints = bootstrap.slice(0, MAX_NAMED).join(',')
+  const over = udp === undefined || hints === '' ? udp : `${udp.split('@', 1)[0]}@${hints}`
+  return formatPeerAddress({
+    ...(tls === undefined ? {} : { tls }),
+    ...(over === undefined ? {} : { udp: over }),
+  })
+}
+
+/** What was bound, for the next start. */
+function boundAddress(listener: string, asked: string, udpPort: number | undefined): string {
+  const { tls } = parsePeerAddress(listener)
+  return tls ?? formatAddress(parseAddress(asked).host, udpPort ?? 0)
+}
+
+/** What is remembered, with what this start names. */
+function placeOf(known: TrackerPlace, { bootstrap, nodes }: StartTrackerOptions): TrackerPlace {
+  const keys = nodes?.map((address) => {
+    const key = keyOfAddress(parsePeerAddress(address))
+    if (key === undefined) throw new UsageError("a node's address has its key in it", { address })
+    return key
+  })
+  return {
+    ...known,
+    ...(bootstrap === undefined ? {} : { bootstrap }),
+    ...(keys === undefined ? {} : { nodes: keys }),
+  }
+}
+
+/** Whether a key belongs to the pool: a device's, a provider's, or that of a node that was named. */
+function isKnown(store: TrackerStore, place: TrackerPlace, key: Uint8Array): boolean {
+  if (place.nodes.some((node) => equalBytes(node, key))) return true
+  return store.read(
+    ({ members, providers }) =>
+      members.deviceByNet(key) !== undefined || providers.provider(peerId(nodePrimitives, key)) !== undefined,
+  )
 }
 
 function stackOf(error: unknown): string {

@@ -1,5 +1,5 @@
 /**
- * A tracker's folder: `format`, `lock`, `tracker.db`, `tracker.json` (the bound address), and three files of 32 bytes with mode
+ * A tracker's folder: `format`, `lock`, `tracker.db`, `tracker.json` (where it listens), `network.json`, and three files of 32 bytes with mode
  * 0600: `log.key` and `net.key` (Ed25519 seeds), and `founding.secret` until the pool is founded. Invariants: one process has
  * it; files are replaced whole and durably; keys are made once and never replaced.
  */
@@ -15,6 +15,8 @@ import { nodeFiles } from '../../adapters/disk/disk-files.ts'
 import { readFolderFormat, writeFolderFormat } from '../../adapters/disk/folder-format.ts'
 import { lockFolder } from '../../adapters/disk/folder-lock.ts'
 import { readIfThere } from '../node/private-file.ts'
+import type { TrackerPlace } from './tracker-place.ts'
+import { encodePlace, parsePlace } from './tracker-place.ts'
 import { openRoleKey, ROLE_KEY_BYTES } from '../node/role-key.ts'
 import { replaceFile } from '../../adapters/disk/replace-file.ts'
 import { syncFolder } from '../../adapters/disk/sync-folder.ts'
@@ -30,9 +32,11 @@ export interface TrackerFolder {
   readonly netSeed: Uint8Array
   /** Undefined once the pool is founded. */
   readonly foundingSecret: Uint8Array | undefined
-  /** Where it listened last. */
-  readonly address: string | undefined
-  saveAddress(address: string): Promise<void>
+  /** What is remembered of the pool's network. */
+  readonly network: string
+  /** Where it listened last, and what it was told of the network. */
+  readonly place: TrackerPlace
+  savePlace(place: TrackerPlace): Promise<void>
   /** Keeps a proof that the log has two histories, durably: `evidence/<hash>.fork`. */
   saveEvidence(proof: Uint8Array): Promise<void>
   /** Those that were kept, the oldest first, at most as many as `saveEvidence` would be asked to keep. */
@@ -63,9 +67,10 @@ export async function openTrackerFolder(folder: string, random: Random): Promise
       logSeed,
       netSeed,
       foundingSecret: foundingSecret?.length === ROLE_KEY_BYTES ? new Uint8Array(foundingSecret) : undefined,
-      address: parseAddress(await readIfThere(at('tracker.json')), at('tracker.json')),
-      saveAddress: (address) =>
-        replaceFile(nodeFiles, at('tracker.json'), Buffer.from(`${JSON.stringify({ address })}\n`, 'utf8')),
+      network: at('network.json'),
+      place: parsePlace(await readIfThere(at('tracker.json')), at('tracker.json')),
+      savePlace: (place) =>
+        replaceFile(nodeFiles, at('tracker.json'), Buffer.from(encodePlace(place), 'utf8')),
       async saveEvidence(proof) {
         await fs.mkdir(at('evidence'), { recursive: true, mode: 0o700 })
         const name = createHash('sha256').update(proof).digest('hex').slice(0, 32)
@@ -103,17 +108,4 @@ async function readEvidence(folder: string): Promise<Uint8Array[]> {
     .sort((a, b) => a.stat.mtimeMs - b.stat.mtimeMs)
     .slice(0, MAX_EVIDENCE_FILES)
   return Promise.all(kept.map(({ file }) => fs.readFile(file)))
-}
-
-function parseAddress(text: Buffer | undefined, file: string): string | undefined {
-  if (text === undefined) return undefined
-  let value: unknown
-  try {
-    value = JSON.parse(text.toString('utf8'))
-  } catch (error) {
-    throw new FolderError(`the file ${file} is damaged`, { file }, { cause: error })
-  }
-  if (typeof value === 'object' && value !== null && 'address' in value && typeof value.address === 'string')
-    return value.address
-  throw new FolderError(`the file ${file} names no address`, { file })
 }

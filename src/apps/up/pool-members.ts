@@ -14,6 +14,7 @@ import { HomeFolder } from '../node/home-folder.ts'
 import { joinHome, recoverHome } from '../node/make-home.ts'
 import { openClient } from '../node/open-client.ts'
 import { readIfThere, writePrivateFile } from '../node/private-file.ts'
+import type { TransportMode } from '../node/transport-mode.ts'
 import type { PoolLayout } from './pool-layout.ts'
 
 const JOIN_MS = 30_000
@@ -25,26 +26,34 @@ export interface UnclaimedMember {
   readonly phrase: string
 }
 
+/** What a member's home has to know of its pool. */
+export interface PoolPlace {
+  readonly tracker: HomeConfig['tracker']
+  /** Which ways to connect; as the home has it where nobody says. */
+  readonly transport?: TransportMode | undefined
+  readonly chainUrl?: string | undefined
+}
+
 /** Makes the homes that are missing. `foundingToken` is there while the pool isn't founded; the first name founds it. */
 export async function ensureMembers(
   layout: PoolLayout,
   names: readonly string[],
   foundingToken: string | undefined,
-  tracker: HomeConfig['tracker'],
+  place: PoolPlace,
 ): Promise<void> {
+  const { transport } = place
   for (const name of names) {
     if ((await openHome(layout.member(name))) !== undefined) continue
-    if (foundingToken !== undefined && name === names[0]) await join(layout, name, foundingToken)
-    else if (foundingToken !== undefined || !(await rejoin(layout, name, tracker)))
-      await joinByInvite(layout, name)
+    if (foundingToken !== undefined && name === names[0]) await join(layout, name, foundingToken, transport)
+    else if (foundingToken !== undefined || !(await rejoin(layout, name, place)))
+      await joinByInvite(layout, name, transport)
   }
 }
 
-/** Writes into every home where the tracker is, and where the chain is, if that is known by now. */
+/** Writes into every home where the tracker is, how to connect, and where the chain is, as far as that is known by now. */
 export async function tellMembers(
   layout: PoolLayout,
-  tracker: HomeConfig['tracker'],
-  chainUrl?: string,
+  { tracker, transport, chainUrl }: PoolPlace,
 ): Promise<void> {
   for (const name of await fs.readdir(layout.members)) {
     const home = await openHome(layout.member(name))
@@ -53,8 +62,15 @@ export async function tellMembers(
     const same =
       config.tracker.address === tracker.address &&
       equalBytes(config.tracker.peerId, tracker.peerId) &&
+      (transport === undefined || config.transport === transport) &&
       (chainUrl === undefined || config.chainUrl === chainUrl)
-    if (!same) await home.saveConfig({ ...config, tracker, ...(chainUrl === undefined ? {} : { chainUrl }) })
+    if (same) continue
+    await home.saveConfig({
+      ...config,
+      tracker,
+      ...(transport === undefined ? {} : { transport }),
+      ...(chainUrl === undefined ? {} : { chainUrl }),
+    })
   }
 }
 
@@ -114,13 +130,14 @@ async function openHome(path: string): Promise<HomeFolder | undefined> {
 }
 
 /** Finishes a home whose making was cut short after the pool had heard of the member; false when it hadn't. */
-async function rejoin(layout: PoolLayout, name: string, tracker: HomeConfig['tracker']): Promise<boolean> {
+async function rejoin(layout: PoolLayout, name: string, { tracker, transport }: PoolPlace): Promise<boolean> {
   const phrase = await readIfThere(layout.phraseFile(name))
   if (phrase === undefined) return false
   try {
     await recoverHome({
       home: layout.member(name),
       tracker,
+      transport,
       phrase: phrase.toString('utf8'),
       protection: 'unattended',
     })
@@ -131,13 +148,17 @@ async function rejoin(layout: PoolLayout, name: string, tracker: HomeConfig['tra
   }
 }
 
-async function joinByInvite(layout: PoolLayout, name: string): Promise<void> {
+async function joinByInvite(
+  layout: PoolLayout,
+  name: string,
+  transport: TransportMode | undefined,
+): Promise<void> {
   await withAdmin(layout, async (inviter) => {
     const { token, secret } = inviteMember(inviter)
     const done = new AbortController()
     const admitting = admitWhenThere(inviter, secret, done.signal)
     try {
-      await join(layout, name, token)
+      await join(layout, name, token, transport)
     } finally {
       done.abort()
       await admitting
@@ -157,13 +178,19 @@ async function admitWhenThere(inviter: Client, secret: Uint8Array, done: AbortSi
   }
 }
 
-async function join(layout: PoolLayout, name: string, token: string): Promise<void> {
+async function join(
+  layout: PoolLayout,
+  name: string,
+  token: string,
+  transport: TransportMode | undefined,
+): Promise<void> {
   const phraseFile = layout.phraseFile(name)
   const earlier = await readIfThere(phraseFile)
   await joinHome({
     home: layout.member(name),
     token,
     name,
+    transport,
     protection: 'unattended',
     ...(earlier === undefined ? {} : { phrase: earlier.toString('utf8') }),
     async keepPhrase(phrase) {

@@ -14,6 +14,7 @@ import type { ProviderSettings } from '../provider/provider-settings.ts'
 import { parseSettings } from '../provider/provider-settings.ts'
 import { withAdmin } from './pool-members.ts'
 import type { PoolLayout } from './pool-layout.ts'
+import type { StartPoolOptions } from './start-pool.ts'
 import type { RoleCommand } from './role-process.ts'
 
 const LOOPBACK = '127.0.0.1:0'
@@ -66,7 +67,11 @@ export async function providerToken(
 export function providerCommand(
   layout: PoolLayout,
   number: number,
-  capacity: number,
+  {
+    capacity,
+    offlineAfterSeconds,
+    transport,
+  }: Pick<StartPoolOptions, 'capacity' | 'offlineAfterSeconds' | 'transport'>,
   token: string,
 ): RoleCommand {
   const id = String(number)
@@ -80,6 +85,8 @@ export function providerCommand(
       `--listen=${LOOPBACK}`,
       `--name=${id}`,
       `--log-file=${log}`,
+      ...(transport === undefined ? [] : [`--transport=${transport}`]),
+      ...(offlineAfterSeconds === undefined ? [] : [`--offline-after=${offlineAfterSeconds}`]),
     ],
     env: { ALLMEND_JOIN: token },
     log,

@@ -10,6 +10,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { runCli, spawnCli } from '../../../test/fixtures/cli-process.ts'
 import { isAlive } from './process-alive.ts'
 import type { RunningProcess } from './run-file.ts'
+import { hostPortOfAddress } from '../../core/open/peer-address.ts'
 
 let root: string
 let dir: string
@@ -85,7 +86,8 @@ describe('a pool on one machine', { timeout: 120_000 }, () => {
     ])
     expect(processes.every(({ pid }) => isAlive(pid))).toBe(true)
     for (const { address, role } of processes)
-      if (role !== 'up') expect(address).toMatch(/^127\.0\.0\.1:\d+$/)
+      if (role !== 'up')
+        expect(address).toMatch(role === 'chain' ? /^127\.0\.0\.1:\d+$/ : /^127\.0\.0\.1:\d+\+[\w-]{43}$/)
     for (const member of ['alice', 'bob'])
       for (const file of ['phrase.txt', 'unlock.key', 'keystore'])
         expect(fs.statSync(path.join(dir, 'members', member, file)).mode & 0o777).toBe(0o600)
@@ -165,7 +167,7 @@ describe('a pool on one machine', { timeout: 120_000 }, () => {
     await putFile()
     await runCli(['down', '--dir', dir])
     const { address } = byId(processes, 'tracker')
-    const [host, port] = address.split(':')
+    const [host, port] = hostPortOfAddress(address)!.split(':')
     const squatter = net.createServer()
     squatter.listen(Number(port), host)
     await once(squatter, 'listening')

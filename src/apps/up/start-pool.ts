@@ -31,6 +31,7 @@ import { endOrphans } from './end-orphans.ts'
 import type { PoolLayout } from './pool-layout.ts'
 import { poolLayout } from './pool-layout.ts'
 import { claimMember, ensureMembers, tellMembers, unclaimedMembers, withAdmin } from './pool-members.ts'
+import type { TransportMode } from '../node/transport-mode.ts'
 import { existingProviders, joinedProviders, providerCommand, providerToken } from './pool-providers.ts'
 import type { ReadyLine } from './role-process.ts'
 import type { RunningProcess } from './run-file.ts'
@@ -60,11 +61,15 @@ export interface StartPoolOptions {
   readonly restart: 'always' | 'never'
   /** Life of uncommitted stripes; by default the tracker's own, a day. */
   readonly leaseSeconds?: number
+  /** When providers serve offline tickets; by default their own, ten minutes. */
+  readonly offlineAfterSeconds?: number
   /** A chain of the pool's own, a node of another network, or none. */
   readonly chain: 'embedded' | 'none' | ChainNode
   /** Entries, and seconds, after which the log's head is anchored; by default the tracker's own. */
   readonly anchorEvery?: number
   readonly anchorSeconds?: number
+  /** Which ways its roles and members connect. */
+  readonly transport?: TransportMode | undefined
   readonly signal: AbortSignal
   /** Hears why the tracker anchors nothing, and of `undefined` when that is over. */
   readonly onLedgerProblem: (problem: string | undefined) => void
@@ -141,17 +146,20 @@ class Pool implements RunningPool {
     this.#checkStop()
     const { members } = this.#options
     const joined = await joinedProviders(this.#layout)
-    await tellMembers(this.#layout, this.#knownTracker())
+    await this.#tellMembers(this.#knownTracker())
     await this.#startProviders(joined)
     this.#checkStop()
-    await ensureMembers(this.#layout, members, line['foundingToken'], this.#knownTracker())
+    await ensureMembers(this.#layout, members, line['foundingToken'], {
+      tracker: this.#knownTracker(),
+      transport: this.#options.transport,
+    })
     this.#checkStop()
     const ledger = this.#useLedger()
     await this.#startProviders(await this.#furtherProviders(joined))
     await chain.ready
     await ledger
     this.#checkStop()
-    await tellMembers(this.#layout, this.#knownTracker(), this.#chainUrl)
+    await this.#tellMembers(this.#knownTracker())
     this.#isStarted = true
     await this.#note()
   }
@@ -212,8 +220,7 @@ class Pool implements RunningPool {
   async #chainReady(line: ReadyLine): Promise<void> {
     const before = this.#chainUrl
     this.#chainUrl = line['url']
-    if (this.#isStarted && before !== this.#chainUrl)
-      await tellMembers(this.#layout, this.#knownTracker(), this.#chainUrl)
+    if (this.#isStarted && before !== this.#chainUrl) await this.#tellMembers(this.#knownTracker())
     await this.#note()
   }
 
@@ -258,6 +265,11 @@ class Pool implements RunningPool {
     ]
   }
 
+  #transportArgs(): string[] {
+    const { transport } = this.#options
+    return transport === undefined ? [] : [`--transport=${transport}`]
+  }
+
   async #startTracker(): Promise<ReadyLine> {
     const log = this.#layout.log('tracker')
     const role = new SupervisedRole({
@@ -272,7 +284,15 @@ class Pool implements RunningPool {
         const { leaseSeconds } = this.#options
         const lease = leaseSeconds === undefined ? [] : [`--lease=${leaseSeconds}`]
         const dir = `--dir=${this.#layout.tracker}`
-        const args = ['tracker', 'start', dir, ...listen, ...lease, ...this.#chainArgs()]
+        const args = [
+          'tracker',
+          'start',
+          dir,
+          ...listen,
+          ...lease,
+          ...this.#chainArgs(),
+          ...this.#transportArgs(),
+        ]
         return { args: [...args, `--log-file=${log}`], log }
       },
       onReady: (line) => this.#trackerReady(line),
@@ -292,7 +312,7 @@ class Pool implements RunningPool {
     this.#tracker = { address, peerId }
     if (before !== undefined && before.address !== address) {
       this.#logger.warn({ from: before.address, to: address }, 'the tracker moved: its port was taken')
-      await tellMembers(this.#layout, this.#tracker, this.#chainUrl)
+      await this.#tellMembers(this.#tracker)
       for (const provider of this.#providers) await provider.renew()
     }
     await this.#note()
@@ -314,7 +334,7 @@ class Pool implements RunningPool {
         logger: this.#logger,
         command: async () => {
           const token = await providerToken(this.#layout, number, this.#knownTracker())
-          return providerCommand(this.#layout, number, this.#options.capacity, token)
+          return providerCommand(this.#layout, number, this.#options, token)
         },
         onReady: () => this.#note(),
       })
@@ -323,6 +343,11 @@ class Pool implements RunningPool {
       return role.start(START_ATTEMPTS)
     })
     await Promise.all(started)
+  }
+
+  #tellMembers(tracker: HomeConfig['tracker']): Promise<void> {
+    const { transport } = this.#options
+    return tellMembers(this.#layout, { tracker, transport, chainUrl: this.#chainUrl })
   }
 
   #knownTracker(): HomeConfig['tracker'] {

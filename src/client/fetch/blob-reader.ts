@@ -8,55 +8,34 @@ import { toHex } from '../../core/open/bytes.ts'
 import { verifyBlob } from '../../core/open/blob-id.ts'
 import { freeBytes } from '../../core/open/free-bytes.ts'
 import { AllmendError, CancelledError, NotEnoughShardsError, UntrustedError } from '../../core/open/errors.ts'
-import type { Signed } from '../../core/open/objects/signed.ts'
-import { ticketCodec } from '../../core/open/objects/ticket.ts'
-import type { StripeView } from '../../core/open/protocol/tracker-methods.ts'
-import { locateBlobs } from '../../core/open/protocol/tracker-methods.ts'
 import type { BlobRef } from '../../core/secret/blob.ts'
 import { openBlob } from '../../core/secret/blob.ts'
 import type { Client } from '../client.ts'
 import type { Space } from '../tree/space.ts'
-import { checkStripeView } from './check-stripe-view.ts'
+import type { BlobAt } from './blob-locator.ts'
+import { BlobLocator } from './blob-locator.ts'
+import { isTooEarly } from './too-early.ts'
 import { DamageReporter } from './damage-reporter.ts'
-import type { Range } from './stripe-reader.ts'
-import { HEDGE_MS, StripeReader } from './stripe-reader.ts'
+import type { Range, StripeReader } from './stripe-reader.ts'
+import { HEDGE_MS } from './stripe-reader.ts'
 
 /** Decoded stripes kept: a few of 4 data shards of 4 MiB, so that a sequential read decodes each once. */
 const MAX_CACHED_BYTES = 64 * 1024 * 1024
-/** A tracker answers for so many blobs at once. */
-const MAX_LOCATE = 4_096
-/** Locations are asked anew after this, ms: tickets live for 15 minutes. */
-const LOCATION_AGE_MS = 10 * 60 * 1_000
-/** Remembered locations; a longer read asks again. */
-const MAX_LOCATIONS = 100_000
-
-interface Location {
-  readonly stripe: StripeReader
-  readonly index: number
-  readonly offset: number
-  readonly length: number
-  readonly at: number
-}
-
 interface Wanted {
   readonly ref: BlobRef
   readonly key: string
-  readonly location: Location
+  readonly location: BlobAt
 }
 
 export class BlobReader {
   readonly damage: DamageReporter
   readonly #client: Client
-  readonly #space: Space
-  readonly #locations = new Map<string, Location>()
-  readonly #stripes = new Map<string, StripeReader>()
-  /** Read tickets by provider and shard. */
-  readonly #tickets = new Map<string, Signed>()
+  readonly #locator: BlobLocator
 
   constructor(client: Client, space: Space) {
     this.#client = client
-    this.#space = space
     this.damage = new DamageReporter(client.tracker, client.clock)
+    this.#locator = new BlobLocator(client, space, this.damage)
   }
 
   /**
@@ -78,17 +57,33 @@ export class BlobReader {
     return this.#readSealed(refs, [], signal)
   }
 
-  /** Adds to `received` the buffers that nothing but this result lies in. */
+  /**
+   * Adds to `received` the buffers that nothing but this result lies in. Providers that won't serve without the tracker yet have heard of
+   * it: it is asked once more.
+   */
   async #readSealed(
     refs: readonly BlobRef[],
     received: Uint8Array[],
     signal: AbortSignal | undefined,
   ): Promise<Map<string, Uint8Array>> {
-    await this.#locate(refs)
+    try {
+      return await this.#readLocated(refs, received, signal)
+    } catch (error) {
+      if (!isTooEarly(error) || !this.#locator.askAnew(refs.map(({ id }) => id))) throw error
+      return await this.#readLocated(refs, received, signal)
+    }
+  }
+
+  async #readLocated(
+    refs: readonly BlobRef[],
+    received: Uint8Array[],
+    signal: AbortSignal | undefined,
+  ): Promise<Map<string, Uint8Array>> {
+    await this.locate(refs)
     const byShard = new Map<StripeReader, Map<number, Map<string, Wanted>>>()
     for (const ref of refs) {
       const key = toHex(ref.id)
-      const location = this.#locations.get(key)
+      const location = this.#locator.of(key)
       if (location === undefined)
         throw new UntrustedError('the tracker does not know where a blob of this file is', { blob: ref.id })
       if (location.length !== ref.stored)
@@ -187,74 +182,14 @@ export class BlobReader {
     return winner ?? decoded
   }
 
-  async #locate(refs: readonly BlobRef[]): Promise<void> {
-    const now = this.#client.clock.monotonic()
-    if (this.#locations.size > MAX_LOCATIONS) {
-      this.#locations.clear()
-      this.#stripes.clear()
-      this.#tickets.clear()
-    }
-    const unknown = new Map<string, Uint8Array>()
-    for (const { id } of refs) {
-      const key = toHex(id)
-      const known = this.#locations.get(key)
-      if (known === undefined || now - known.at > LOCATION_AGE_MS) unknown.set(key, id)
-    }
-    const ids = [...unknown.values()]
-    for (let at = 0; at < ids.length;) {
-      const answer = await this.#client.tracker.call(locateBlobs, {
-        space: this.#space.id,
-        blobs: ids.slice(at, at + MAX_LOCATE),
-      })
-      if (answer.looked === 0) throw new UntrustedError('the tracker looks for blobs without end')
-      at += answer.looked ?? MAX_LOCATE
-      this.#client.providers.learn(answer.providers)
-      this.#takeTickets(answer.tickets)
-      const stripes = answer.stripes.map((view) => this.#stripe(view))
-      for (const [id, place, index, offset, length] of answer.places) {
-        const stripe = stripes[place]
-        const shard = stripe?.view.stripe.shards[index]
-        if (
-          stripe === undefined ||
-          shard === undefined ||
-          index >= stripe.view.stripe.k ||
-          offset + length > shard[1]
-        )
-          throw new UntrustedError('the tracker gives a blob a place that is none', { blob: id })
-        this.#locations.set(toHex(id), { stripe, index, offset, length, at: now })
-      }
-    }
-  }
-
   /** Locates ahead of reading, in one question: saves a round trip a batch. */
-  async locate(refs: readonly BlobRef[]): Promise<void> {
-    await this.#locate(refs)
-  }
-
-  #stripe(view: StripeView): StripeReader {
-    checkStripeView(this.#client.primitives, view)
-    return getOrSet(
-      this.#stripes,
-      toHex(view.id),
-      () =>
-        new StripeReader(
-          this.#client,
-          view,
-          (provider, shard) => this.#tickets.get(toHex(provider) + toHex(shard)),
-          this.damage,
-        ),
-    )
-  }
-
-  #takeTickets(tickets: readonly (readonly [Uint8Array, Signed])[]): void {
-    for (const [provider, ticket] of tickets)
-      for (const [shard] of ticketCodec.decode(ticket[0]).shards)
-        this.#tickets.set(toHex(provider) + toHex(shard), ticket)
+  locate(refs: readonly BlobRef[]): Promise<void> {
+    return this.#locator.locate(refs.map(({ id }) => id))
   }
 
   #trim(): void {
     let cached = 0
-    for (const stripe of [...this.#stripes.values()].reverse()) {
+    for (const stripe of [...this.#locator.stripes].reverse()) {
       cached += stripe.cachedBytes
       if (cached > MAX_CACHED_BYTES && stripe.isIdle) stripe.drop()
     }
@@ -266,6 +201,7 @@ function worst(errors: readonly unknown[]): unknown {
   return (
     errors.find((error) => !(error instanceof AllmendError)) ??
     errors.find((error) => error instanceof UntrustedError) ??
+    errors.find(isTooEarly) ??
     errors.find((error) => error instanceof NotEnoughShardsError) ??
     errors[0]
   )

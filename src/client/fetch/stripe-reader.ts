@@ -12,22 +12,27 @@ import {
   AllmendError,
   CancelledError,
   DamagedShardError,
+  DeniedError,
   MalformedError,
   NotEnoughShardsError,
   NotFoundError,
   UntrustedError,
 } from '../../core/open/errors.ts'
 import { shardId } from '../../core/open/merkle.ts'
-import type { Signed } from '../../core/open/objects/signed.ts'
-import { readShard } from '../../core/open/protocol/provider-methods.ts'
+import { readShard, statShards } from '../../core/open/protocol/provider-methods.ts'
 import type { Damage, StripeView } from '../../core/open/protocol/tracker-methods.ts'
 import { DAMAGE_MISSING, DAMAGE_WRONG } from '../../core/open/protocol/tracker-methods.ts'
 import type { Client } from '../client.ts'
+import { findHolders } from '../discovery/find-holders.ts'
 import { throwIfCancelled } from '../concurrency.ts'
+import type { Pass } from '../providers.ts'
 import type { DamageReporter } from './damage-reporter.ts'
+import { isTooEarly } from './too-early.ts'
 
 /** A shard of 4 MiB over a slow line; a dead peer is noticed much earlier by the transport. */
 const SHARD_TIMEOUT_MS = 60_000
+/** A provider that says what it has. */
+const STAT_TIMEOUT_MS = 5_000
 /** A holder that takes longer than this is raced against others, ms. */
 export const HEDGE_MS = 1_500
 
@@ -36,12 +41,12 @@ export interface Range {
   readonly length: number
 }
 
-export type TicketFor = (provider: Uint8Array, shard: Uint8Array) => Signed | undefined
+export type PassFor = (provider: Uint8Array, shard: Uint8Array) => Pass | undefined
 
 export class StripeReader {
   readonly view: StripeView
   readonly #client: Client
-  readonly #ticketFor: TicketFor
+  readonly #passFor: PassFor
   readonly #damage: DamageReporter
   /** Shards that were fetched or computed whole, verified. */
   readonly #whole = new Map<number, Uint8Array>()
@@ -52,11 +57,15 @@ export class StripeReader {
   /** Holders that failed: index and provider; and those of them that proved to be without the right bytes. */
   readonly #failed = new Set<string>()
   readonly #wrong = new Set<string>()
+  /** Holders that were found without the tracker: index and provider. */
+  readonly #found: (readonly [index: number, provider: Uint8Array])[] = []
+  /** Why holders don't serve without the tracker yet. */
+  #tooEarly: AllmendError | undefined
 
-  constructor(client: Client, view: StripeView, ticketFor: TicketFor, damage: DamageReporter) {
+  constructor(client: Client, view: StripeView, passFor: PassFor, damage: DamageReporter) {
     this.#client = client
     this.view = view
-    this.#ticketFor = ticketFor
+    this.#passFor = passFor
     this.#damage = damage
   }
 
@@ -149,7 +158,8 @@ export class StripeReader {
   /** Holders of a shard worth asking, the healthier first. */
   #holders(index: number): Uint8Array[] {
     const { providers } = this.#client
-    return this.view.holders
+    const found = this.#found.map(([at, provider]) => [at, provider, true] as const)
+    return [...this.view.holders, ...found]
       .filter(([at, provider]) => at === index && !this.#failed.has(this.#key(index, provider)))
       .map(([, provider, up]) => ({ provider, rank: (up ? 0 : 2) + (providers.isShunned(provider) ? 1 : 0) }))
       .sort((a, b) => a.rank - b.rank)
@@ -163,13 +173,13 @@ export class StripeReader {
     signal: AbortSignal | undefined,
   ): Promise<Uint8Array> {
     const [shard, whole] = this.view.stripe.shards[index]!
-    const ticket = this.#ticketFor(provider, shard)
-    if (ticket === undefined)
+    const pass = this.#passFor(provider, shard)
+    if (pass === undefined)
       throw new NotEnoughShardsError('the tracker gave no ticket for this provider', { provider })
     try {
       const answer = await this.#client.providers.call(
         provider,
-        ticket,
+        pass,
         readShard,
         { shard, ranges: ranges.map(({ offset, length }) => [offset, length] as const) },
         undefined,
@@ -183,6 +193,7 @@ export class StripeReader {
     } catch (error) {
       if (error instanceof CancelledError || !(error instanceof AllmendError)) throw error
       this.#fail(index, provider)
+      if (isTooEarly(error)) this.#tooEarly = error
       if (error instanceof NotFoundError) this.#prove(index, provider, DAMAGE_MISSING)
       else if (error instanceof DamagedShardError || error instanceof MalformedError)
         this.#prove(index, provider, DAMAGE_WRONG)
@@ -199,6 +210,7 @@ export class StripeReader {
       .filter((index) => !this.#whole.has(index) && this.#holders(index).length > 0)
       .sort((a, b) => this.#rank(a) - this.#rank(b) || a - b)
     const firstError = await this.#fetchEnough(candidates, k, signal)
+    if (this.#whole.size < k) await this.#findMore(k, signal)
     if (this.#whole.size < k) throw this.#tooFew(firstError)
     const lost = shards.map((_, index) => index).filter((index) => index < k && !this.#whole.has(index))
     if (lost.length === 0) return
@@ -275,6 +287,56 @@ export class StripeReader {
     return firstError
   }
 
+  /** Looks for the missing shards at others than the known holders, until k are at hand. */
+  async #findMore(k: number, signal: AbortSignal | undefined): Promise<void> {
+    const { shards } = this.view.stripe
+    // With the tracker there, tickets are for the holders that it names.
+    const isAway = this.view.holders.some(([index, provider]) => {
+      const pass = this.#passFor(provider, shards[index]![0])
+      return pass !== undefined && 'offline' in pass
+    })
+    if (!isAway) return
+    const missing = [...shards.keys()].filter((index) => !this.#whole.has(index))
+    // Those who say that they have one may not: then all others are asked too.
+    for (const enough of [k - this.#whole.size, missing.length]) {
+      if (this.#tooEarly !== undefined) return
+      const found = await findHolders(
+        {
+          finder: this.#client.finder,
+          id: this.view.id,
+          wanted: missing.map((index) => [index, shards[index]![0]] as const),
+          enough,
+          ask: (provider, wanted, stop) => this.#heldBy(provider, missing, wanted, stop),
+        },
+        signal,
+      )
+      this.#found.push(...found)
+      await this.#fetchEnough([...new Set(found.map(([index]) => index))], k, signal)
+      if (this.#whole.size >= k) return
+    }
+  }
+
+  /** Which of these shards, at these places, a provider says to have; not what it was asked for in vain already. */
+  async #heldBy(
+    provider: Uint8Array,
+    indices: readonly number[],
+    shards: readonly Uint8Array[],
+    signal: AbortSignal,
+  ): Promise<readonly boolean[]> {
+    const pass = this.#passFor(provider, shards[0]!)
+    if (pass === undefined)
+      throw new NotEnoughShardsError('there is no ticket for this provider', { provider })
+    try {
+      const { providers } = this.#client
+      const options = { signal, timeoutMs: STAT_TIMEOUT_MS }
+      const { value } = await providers.call(provider, pass, statShards, { shards }, undefined, options)
+      return value.present.map((is, at) => is && !this.#failed.has(this.#key(indices[at] ?? -1, provider)))
+    } catch (error) {
+      if (error instanceof AllmendError && isTooEarly(error)) this.#tooEarly = error
+      throw error
+    }
+  }
+
   /** Up and not shunned first, data before parity. */
   #rank(index: number): number {
     const first = this.#holders(index)[0]
@@ -307,6 +369,14 @@ export class StripeReader {
 
   /** Exit 6 when bringing providers back would be enough, exit 7 when it would not. */
   #tooFew(cause: unknown): AllmendError {
+    if (this.#tooEarly !== undefined) {
+      const { wait } = this.#tooEarly.facts
+      return new DeniedError(
+        `the tracker can't be reached, and providers serve without it only when they have lost it for a while: try again in ${String(wait)} s`,
+        { wait: wait ?? 0 },
+        { cause: this.#tooEarly },
+      )
+    }
     const { k, n } = this.view.stripe
     const have = this.#whole.size
     const names = new Set<string>()

@@ -31,7 +31,7 @@ export async function mistrust(
 
 /** Does what judges an answer: where it is refused, what `evidence` gives is kept with the error. */
 export async function judged<T>(
-  log: LogClient,
+  log: Pick<LogClient, 'mistrust'>,
   evidence: () => Partial<Evidence>,
   judge: () => T | Promise<T>,
 ): Promise<T> {
@@ -41,7 +41,7 @@ export async function judged<T>(
     if (!(error instanceof AllmendError) || error.policy !== 'blame-peer') throw error
     // What lies deeper was kept there.
     if (error.facts['evidence'] !== undefined) throw error
-    throw await mistrust(log, error.message, evidence(), error.facts)
+    throw await log.mistrust(error.message, evidence(), error.facts)
   }
 }
 

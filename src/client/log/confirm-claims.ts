@@ -14,7 +14,7 @@ import type { Primitives } from '../../core/open/primitives.ts'
 import type { OperationView } from '../../core/open/protocol/tracker-methods.ts'
 import type { OwnEntry } from '../../ports/pin-store.ts'
 import type { Evidence } from './log-evidence.ts'
-import type { LogClient, Proven } from './log-client.ts'
+import type { LogReader, Proven } from './log-reader.ts'
 
 /** Says that the operation is the newest that touched the key. */
 export interface Claim {
@@ -41,7 +41,7 @@ export const MAX_ANSWERS = 5
 
 /** Undefined when the map confirms every claim; `size` is that of a head that can't be older than the answer. */
 export async function confirmClaims(
-  log: LogClient,
+  log: LogReader,
   claims: Claims,
   size: number,
 ): Promise<Mismatch | undefined> {
@@ -92,7 +92,7 @@ interface Own {
   isGone(key: Uint8Array): boolean
 }
 
-function ownOf({ parts }: LogClient, entries: readonly OwnEntry[]): Own {
+function ownOf({ parts }: LogReader, entries: readonly OwnEntry[]): Own {
   const { primitives } = parts
   // The second half of a child's key names the node alone.
   const nodePart = (key: Uint8Array) => toHex(key.subarray(MAP_PREFIX_BYTES))
@@ -138,7 +138,7 @@ export function isEntryOf({ kind, index, time, body, signatures }: LogEntry, vie
 }
 
 function mismatch(
-  log: LogClient,
+  log: LogReader,
   { view, proof }: Proven,
   key: Uint8Array,
   entry: LogEntry | undefined,
@@ -155,7 +155,7 @@ function mismatch(
 
 /** Asks and confirms until both agree; throws UntrustedError with evidence when they never do, NotEnoughProvidersError while witnesses lag. */
 export async function confirmed<T>(
-  log: LogClient,
+  log: LogReader,
   ask: () => Promise<T>,
   claimsOf: (answer: T) => Claims,
 ): Promise<T> {
@@ -170,7 +170,7 @@ export async function confirmed<T>(
   }
 }
 
-async function refusal(log: LogClient, { reason, evidence, isUncovered }: Mismatch): Promise<AllmendError> {
+async function refusal(log: LogReader, { reason, evidence, isUncovered }: Mismatch): Promise<AllmendError> {
   if (isUncovered && (await log.view()).isWitnessed) return witnessesLag()
   return log.mistrust(reason, evidence)
 }

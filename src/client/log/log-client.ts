@@ -25,7 +25,8 @@ import type { Pins } from '../../ports/pin-store.ts'
 import type { ClientParts } from '../client.ts'
 import type { Tracker } from '../tracker.ts'
 import type { Evidence } from './log-evidence.ts'
-import type { MapPart, MapQuestion, ProvenEntry } from './map-query.ts'
+import type { Proven } from './log-reader.ts'
+import type { MapPart, MapQuestion, PartAnswer, ProvenEntry } from './map-query.ts'
 import { partsOf, verifyPart } from './map-query.ts'
 import { requireKept, settleOwnEntries } from './own-entries.ts'
 import type { SeenView } from './pinned-view.ts'
@@ -33,6 +34,7 @@ import { pinOf, viewOfPin } from './pinned-view.ts'
 import { freeze, judged, mistrust } from './accuse.ts'
 import { meetCheckpoint } from './meet-checkpoint.ts'
 import { SeenVersions } from './seen-versions.ts'
+import { ServedHeads } from './served-heads.ts'
 import { witnessPrefixes, witnessesOf } from './witness-set.ts'
 
 /** A view is asked for anew after this, ms. */
@@ -53,13 +55,6 @@ const MAX_MET = 10_000
 /** Heads that change while a long answer is read: then it is read again. */
 const MAX_RESTARTS = 5
 
-export interface Proven {
-  readonly view: SeenView
-  readonly found: readonly ProvenEntry[]
-  /** The last answer, for evidence. */
-  readonly proof: Uint8Array
-}
-
 type Parts = Pick<ClientParts, 'primitives' | 'clock' | 'identity' | 'pins' | 'acceptStale'>
 
 export class LogClient {
@@ -74,12 +69,14 @@ export class LogClient {
   readonly #met = new Map<string, Promise<unknown>>()
   #witnessesAsked = -Infinity
   #starting: Promise<void> | undefined
+  readonly #served: ServedHeads
 
   constructor(parts: Parts, tracker: Tracker) {
     this.parts = parts
     this.tracker = tracker
     this.identity = logIdentity(genesisCodec.decode(parts.identity.genesis))
     this.versions = new SeenVersions(parts.pins)
+    this.#served = new ServedHeads(parts.primitives, this.identity, tracker)
   }
 
   /** What is pinned now. */
@@ -168,6 +165,11 @@ export class LogClient {
         'no quorum of witnesses has confirmed the log for more than a day: what you see may be old (--stale shows it all the same)',
         { confirmed: view.confirmed.time },
       )
+  }
+
+  /** A verified head as it was served, with its last leaf; undefined where the tracker serves another one by now. */
+  servedHead({ checkpoint }: SeenView): Promise<ServedHead | undefined> {
+    return this.#served.of(checkpoint)
   }
 
   /** The newest view that was verified, however old. */
@@ -266,7 +268,7 @@ export class LogClient {
     const { found, view, proof } = await this.#whole({ points: [], prefixes, covers: question.covers })
     await this.#pinWitnesses(found)
     const isAll = question.points.length === 0 && question.prefixes.length === 0
-    return isAll ? { view, found: [], proof } : this.#whole(question)
+    return isAll ? { view, found: [], proof, answers: [] } : this.#whole(question)
   }
 
   /** Asks until all parts of the question are proven under one head. */
@@ -274,10 +276,15 @@ export class LogClient {
     for (let restart = 0; ; restart++) {
       const open: MapPart[] = partsOf(question)
       if (open.length === 0)
-        return { view: await this.#head(question.covers), found: [], proof: new Uint8Array(0) }
+        return {
+          view: await this.#head(question.covers),
+          found: [],
+          proof: new Uint8Array(0),
+          answers: [],
+        }
       const found: ProvenEntry[] = []
+      const answers: PartAnswer[] = []
       let under: SeenView | undefined
-      let proof = new Uint8Array(0)
       for (let part = open.shift(); part !== undefined; part = open.shift()) {
         const answer = await this.#part(part, question.covers)
         if (under !== undefined && answer.view.checkpoint.size !== under.checkpoint.size) {
@@ -285,11 +292,11 @@ export class LogClient {
           break
         }
         under = answer.view
-        proof = answer.proof as Uint8Array<ArrayBuffer>
-        found.push(...answer.found)
+        answers.push(answer.answer)
+        for (const entry of answer.found) found.push(entry)
         if (answer.rest.prefixes.length > 0) open.push(answer.rest)
       }
-      if (under !== undefined) return { view: under, found, proof }
+      if (under !== undefined) return { view: under, found, proof: answers.at(-1)!.proof, answers }
       if (restart === MAX_RESTARTS)
         throw new UntrustedError('the log changes faster than it can be read', { restarts: restart })
     }
@@ -326,7 +333,7 @@ export class LogClient {
   async #part(
     part: MapPart,
     covers: number | undefined,
-  ): Promise<{ view: SeenView; found: ProvenEntry[]; rest: MapPart; proof: Uint8Array }> {
+  ): Promise<{ view: SeenView; found: ProvenEntry[]; rest: MapPart; answer: PartAnswer }> {
     const { primitives } = this.parts
     const begin = this.#now()
     for (;;) {
@@ -348,7 +355,7 @@ export class LogClient {
           entries: answer.entries,
         })
         const proven = await judged(this, served, () => verifyPart(primitives, view.map, part, answer))
-        return { view, ...proven, proof }
+        return { view, ...proven, answer }
       }
       await this.#waitAgain()
     }
@@ -403,6 +410,7 @@ export class LogClient {
     if (pins.forked !== undefined) await this.requireUnforked()
     const view: SeenView = { ...verdict.view, seen: Math.floor(clock.now() / 1_000) }
     const pin = pinOf(primitives, this.identity, view)
+    this.#served.add(view.checkpoint.size, served)
     await this.update((stored) =>
       stored.head !== undefined && stored.head.size > pin.size ? stored : { ...stored, head: pin },
     )

@@ -7,13 +7,13 @@ import { logInclusion } from '../../core/open/protocol/log-methods.ts'
 import type { OperationView } from '../../core/open/protocol/tracker-methods.ts'
 import { judged } from './accuse.ts'
 import { isEntryOf, isPromised, witnessesLag } from './confirm-claims.ts'
-import type { LogClient } from './log-client.ts'
+import type { LogReader } from './log-reader.ts'
 
 /**
  * Proves that an operation took effect at the place and time in the log that the tracker says, or that the log promised so to this
  * device. Throws UntrustedError, NotEnoughProvidersError while witnesses lag.
  */
-export async function proveLogged(log: LogClient, operation: OperationView): Promise<void> {
+export async function proveLogged(log: LogReader, operation: OperationView): Promise<void> {
   const { primitives } = log.parts
   const { sha256 } = primitives
   const { index } = operation

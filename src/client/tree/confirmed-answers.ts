@@ -14,8 +14,8 @@ import type {
 } from '../../core/open/protocol/tracker-methods.ts'
 import { getNodes, listChildren, listSpaces } from '../../core/open/protocol/tracker-methods.ts'
 import { MAX_ANSWERS, confirmed } from '../log/confirm-claims.ts'
-import type { LogClient } from '../log/log-client.ts'
-import type { Tracker } from '../tracker.ts'
+import type { LogReader } from '../log/log-reader.ts'
+import type { TrackerCalls } from '../tracker.ts'
 import { confirmEpochs } from './confirmed-epochs.ts'
 import type { RemoteNode } from './remote-node.ts'
 
@@ -35,8 +35,8 @@ export interface ServedSpace {
 
 /** A folder's live children, all of them. */
 export function confirmedChildren(
-  log: LogClient,
-  tracker: Tracker,
+  log: LogReader,
+  tracker: TrackerCalls,
   folder: Pick<RemoteNode, 'space' | 'id'>,
 ): Promise<ServedNode[]> {
   const { primitives } = log.parts
@@ -60,7 +60,7 @@ export function confirmedChildren(
 }
 
 async function readChildren(
-  tracker: Tracker,
+  tracker: TrackerCalls,
   { space, id }: Pick<RemoteNode, 'space' | 'id'>,
 ): Promise<ServedNode[]> {
   const nodes: ServedNode[] = []
@@ -90,8 +90,8 @@ function newestOf({ view, operations }: ServedNode): OperationView {
 
 /** The member's own spaces with their roots: none that the log has is left out. */
 export async function confirmedSpaces(
-  log: LogClient,
-  tracker: Tracker,
+  log: LogReader,
+  tracker: TrackerCalls,
   member: Uint8Array,
 ): Promise<ServedSpace[]> {
   const { primitives } = log.parts
@@ -134,7 +134,7 @@ export async function confirmedSpaces(
   }
 }
 
-async function readSpaces(tracker: Tracker): Promise<ServedSpace[]> {
+async function readSpaces(tracker: TrackerCalls): Promise<ServedSpace[]> {
   const { spaces } = await tracker.call(listSpaces, {})
   const served: ServedSpace[] = []
   const seen = new Set<string>()

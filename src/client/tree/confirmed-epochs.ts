@@ -4,14 +4,14 @@ import { mapSpace } from '../../core/open/log/map-key.ts'
 import { FIRST_EPOCH } from '../../core/open/objects/operation.ts'
 import type { SpaceView } from '../../core/open/protocol/tracker-methods.ts'
 import { MAX_PINNED } from '../../ports/pin-store.ts'
-import type { LogClient, Proven } from '../log/log-client.ts'
+import type { LogReader, Proven } from '../log/log-reader.ts'
 
 /**
  * Holds the served epochs against the list of spaces, whose entries set them: so far only the one that begins a space does. Pins
  * them; throws UntrustedError for another epoch, and for an older one than this home has seen.
  */
 export async function confirmEpochs(
-  log: LogClient,
+  log: LogReader,
   views: readonly SpaceView[],
   { found, proof, view: head }: Proven,
 ): Promise<void> {

@@ -7,13 +7,13 @@ import type { MemberView } from '../../core/open/protocol/tracker-methods.ts'
 import { resolveMember } from '../../core/open/protocol/tracker-methods.ts'
 import { MAX_PINNED } from '../../ports/pin-store.ts'
 import { MAX_ANSWERS, witnessesLag } from '../log/confirm-claims.ts'
-import type { LogClient } from '../log/log-client.ts'
-import type { Tracker } from '../tracker.ts'
+import type { LogReader } from '../log/log-reader.ts'
+import type { TrackerCalls } from '../tracker.ts'
 
 /** A member's newest record and all certificates of his devices, as the map lists them; throws UntrustedError. */
 export async function confirmedMember(
-  log: LogClient,
-  tracker: Tracker,
+  log: LogReader,
+  tracker: TrackerCalls,
   member: Uint8Array,
 ): Promise<MemberView> {
   const { primitives } = log.parts
@@ -55,7 +55,7 @@ function nameOf(kind: number, body: Uint8Array, signatures: Uint8Array): string 
 }
 
 /** Pins how far a member's record has come; throws UntrustedError for an older one. */
-export async function rememberContact(log: LogClient, member: Uint8Array, seq: number): Promise<void> {
+export async function rememberContact(log: LogReader, member: Uint8Array, seq: number): Promise<void> {
   const { contacts } = await log.pins()
   const known = contacts.find((contact) => equalBytes(contact.member, member))
   if (known !== undefined && known.seq > seq)

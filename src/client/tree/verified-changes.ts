@@ -11,8 +11,7 @@ import { ZERO_ID } from '../../core/open/objects/suite.ts'
 import { verifyCertificate, verifyMemberRecord } from '../../core/open/objects/verify-identity.ts'
 import type { Primitives } from '../../core/open/primitives.ts'
 import type { ChangeView, OperationView } from '../../core/open/protocol/tracker-methods.ts'
-import type { LogClient } from '../log/log-client.ts'
-import type { Tracker } from '../tracker.ts'
+import type { Reading, Unit } from '../kept/reading.ts'
 import { confirmedMember, rememberContact } from './confirmed-member.ts'
 
 /** A change whose author, place and integrity are proven. */
@@ -55,16 +54,17 @@ const MAX_REMEMBERED = 10_000
 export class ChangeVerifier implements NodeVerifier {
   readonly #primitives: Primitives
   readonly #pool: Uint8Array
-  readonly #tracker: Tracker
-  readonly #log: LogClient
+  readonly #reading: Reading
+  readonly #mayBeKept: boolean
   readonly #members = new Map<string, Promise<readonly Certificate[]>>()
   readonly #operations = new Map<string, VerifiedOperation>()
 
-  constructor(primitives: Primitives, pool: Uint8Array, tracker: Tracker, log: LogClient) {
+  /** `mayBeKept`: keys of members too stand as they were last where the tracker is away. */
+  constructor(primitives: Primitives, pool: Uint8Array, reading: Reading, mayBeKept: boolean) {
     this.#primitives = primitives
     this.#pool = pool
-    this.#tracker = tracker
-    this.#log = log
+    this.#reading = reading
+    this.#mayBeKept = mayBeKept
   }
 
   /** Verifies an operation's signature by a device of the given member. */
@@ -93,8 +93,7 @@ export class ChangeVerifier implements NodeVerifier {
       view.signed,
     )
     // What another device had been shown must be of the history that we are shown.
-    if (!equalBytes(operation.device, this.#log.parts.identity.device.deviceId))
-      await this.#log.meetHead(operation.head)
+    if (!equalBytes(operation.device, this.#reading.ownDevice)) await this.#reading.meetHead(operation.head)
     if (this.#operations.size >= MAX_REMEMBERED) this.#operations.clear()
     this.#operations.set(name, { operation, view })
     return operation
@@ -154,13 +153,17 @@ export class ChangeVerifier implements NodeVerifier {
   }
 
   async #resolve(member: Uint8Array): Promise<readonly Certificate[]> {
-    const view = await confirmedMember(this.#log, this.#tracker, member)
-    const { record, memberId } = verifyMemberRecord(this.#primitives, this.#pool, view.record)
-    if (!equalBytes(memberId, member))
-      throw new UntrustedError("the tracker gave another member's record", { member })
-    await rememberContact(this.#log, member, record.seq)
-    return view.certificates.map((signed) =>
-      verifyCertificate(this.#primitives, this.#pool, record.sign, signed),
-    )
+    const unit: Unit = { kind: 'member', ids: [member], what: () => 'the keys of a member who wrote there' }
+    const { value } = await this.#reading.read(unit, this.#mayBeKept, async ({ log, tracker }) => {
+      const view = await confirmedMember(log, tracker, member)
+      const { record, memberId } = verifyMemberRecord(this.#primitives, this.#pool, view.record)
+      if (!equalBytes(memberId, member))
+        throw new UntrustedError("the tracker gave another member's record", { member })
+      await rememberContact(log, member, record.seq)
+      return view.certificates.map((signed) =>
+        verifyCertificate(this.#primitives, this.#pool, record.sign, signed),
+      )
+    })
+    return value
   }
 }

@@ -29,8 +29,8 @@ import { throwIfCancelled } from '../concurrency.ts'
 export const TARGET_WAIT_MS = 10_000
 const RETRY_MS = 500
 const WATCH_MS = 100
-/** A shard of 4 MiB at 100 kB/s; the transport notices a dead peer much earlier. */
-const SHARD_TIMEOUT_MS = 60_000
+/** All stripes that are sent at once, over a home's line of 2 Mbit/s; the transport notices a dead peer much earlier. */
+const SHARD_TIMEOUT_MS = 300_000
 
 export interface StripeToSend {
   readonly space: Uint8Array
@@ -51,6 +51,8 @@ export interface StripeEvents {
 
 export interface StripeOutcome {
   readonly stored: number
+  /** Shards by index, and who has them. */
+  readonly holders: readonly (readonly [index: number, provider: Uint8Array])[]
   readonly n: number
   readonly k: number
 }
@@ -167,12 +169,9 @@ export async function sendStripe(
     if (result.status === 'rejected' && !(result.reason instanceof CancelledError)) throw result.reason
 
   if (stored.size < happy) throw tooFew(stored.size, happy, n, lastError)
-  await tracker.call(sealStripe, {
-    stripe: id,
-    stored: [...stored].sort(([a], [b]) => a - b),
-    blobs: job.blobs,
-  })
-  return { stored: stored.size, n, k }
+  const holders = [...stored].sort(([a], [b]) => a - b)
+  await tracker.call(sealStripe, { stripe: id, stored: holders, blobs: job.blobs })
+  return { stored: stored.size, holders, n, k }
 }
 
 function ignoreCancelled(error: unknown): void {

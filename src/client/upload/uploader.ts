@@ -314,6 +314,8 @@ export class Uploader {
     }
     // One that lacks shards stays planned: a put that resumes sends just those.
     if (outcome.stored === outcome.n) this.#job.sealStripe(id)
+    const holders = outcome.holders.map(([index, provider]) => [index, provider, true] as const)
+    this.#client.reading.kept?.places.save(this.#space.id, { id, stripe, holders }, places)
     const { safety } = this
     safety.survives = Math.min(safety.survives, outcome.stored - outcome.k)
     safety.target = Math.max(safety.target, outcome.n - outcome.k)

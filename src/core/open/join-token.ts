@@ -1,17 +1,19 @@
 /**
- * What a person passes on to let somebody in: `<host:port>#<base64url of a kind byte and fixed fields>`. The part behind
+ * What a person passes on to let somebody in: `<address>#<base64url of a kind byte and fixed fields>`. The part behind
  * `#` holds a secret that is good once, and the tracker's peer id, so that the first connection is already pinned.
  */
 import { concatBytes, fromBase64Url, toBase64Url } from './bytes.ts'
 import { UsageError } from './errors.ts'
 import { ID_BYTES } from './objects/suite.ts'
+import type { PeerAddress } from './peer-address.ts'
+import { MAX_ADDRESS_CHARACTERS, hintsOfAddress, parsePeerAddress } from './peer-address.ts'
 
 export const TOKEN_FOUNDING = 0
 export const TOKEN_MEMBER = 1
 export const TOKEN_PROVIDER = 2
 
 interface TokenCommon {
-  /** The tracker's host:port. */
+  /** The tracker's address, of a form of `peer-address.ts`. */
   readonly address: string
   /** The tracker's peer id, 32 bytes. */
   readonly peerId: Uint8Array
@@ -33,8 +35,7 @@ export type JoinToken = FoundingToken | InviteToken
 
 const FOUNDING_BYTES = 1 + 2 * ID_BYTES
 const INVITE_BYTES = 1 + 4 * ID_BYTES
-/** A DNS name has at most 253 letters; brackets and a port come on top. */
-const MAX_TOKEN_CHARACTERS = 300 + Math.ceil((INVITE_BYTES * 4) / 3)
+const MAX_TOKEN_CHARACTERS = MAX_ADDRESS_CHARACTERS + 1 + Math.ceil((INVITE_BYTES * 4) / 3)
 
 /** The token as text. */
 export function encodeJoinToken(token: JoinToken): string {
@@ -45,6 +46,19 @@ export function encodeJoinToken(token: JoinToken): string {
   return `${token.address}#${toBase64Url(bytes)}`
 }
 
+function checkAddress(address: string): void {
+  let parts: PeerAddress
+  try {
+    parts = parsePeerAddress(address)
+  } catch (cause) {
+    throw new UsageError('a token starts with the address of the tracker, such as host:port', {}, { cause })
+  }
+  for (const place of [...(parts.tls === undefined ? [] : [parts.tls]), ...hintsOfAddress(parts)]) {
+    const port = Number(/:([0-9]{1,5})$/.exec(place)?.[1] ?? 0)
+    if (port < 1 || port > 65_535) throw new UsageError('a token starts with host:port')
+  }
+}
+
 /** Parses a token, surrounding white space aside; throws UsageError that says what is wrong, never with the token itself. */
 export function parseJoinToken(text: string): JoinToken {
   const trimmed = text.trim()
@@ -52,8 +66,7 @@ export function parseJoinToken(text: string): JoinToken {
   const hash = trimmed.indexOf('#')
   if (hash < 0) throw new UsageError('a token looks like host:port#letters; the # is missing')
   const address = trimmed.slice(0, hash)
-  const port = Number(/^(?:[^\s:[\]/#]+|\[[0-9a-fA-F:.]+\]):([0-9]{1,5})$/.exec(address)?.[1] ?? 0)
-  if (port < 1 || port > 65_535) throw new UsageError('a token starts with host:port')
+  checkAddress(address)
   const bytes = fromBase64Url(trimmed.slice(hash + 1))
   if (bytes === undefined) throw new UsageError('the part of the token behind # is damaged: was it cut?')
   const kind = bytes[0]

@@ -16,7 +16,7 @@ const COMMITMENT_BYTES = 32
 const TAG_BYTES = 16
 export const BOX_OVERHEAD = BOX_SALT_BYTES + COMMITMENT_BYTES + TAG_BYTES
 
-export type BoxTag = 'meta' | 'manifest' | 'back-m' | 'back-c' | 'keystore' | 'keystore-key'
+export type BoxTag = 'meta' | 'manifest' | 'back-m' | 'back-c' | 'keystore' | 'keystore-key' | 'cache'
 type CborValue = number | string | Uint8Array | readonly CborValue[]
 export type Context = readonly CborValue[]
 

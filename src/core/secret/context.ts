@@ -63,6 +63,11 @@ export function keystoreContext(): Context {
   return [SUITE, 0, 0, 0, 0, 0]
 }
 
+/** For a record of a home's `cache`: the device whose it is, and the record's first name. */
+export function cacheContext(pool: Uint8Array, device: Uint8Array, name: Uint8Array): Context {
+  return [SUITE, pool, 0, 0, 0, 0, device, name]
+}
+
 export type SealTag = 'grant'
 
 /** HPKE's `info`: "allmend/1/" + tag + 0 + CBOR(context). */

@@ -1,5 +1,7 @@
 import type { Command } from 'commander'
+import type { GetProgress } from '../../../client/get.ts'
 import { get } from '../../../client/get.ts'
+import { asOf } from '../as-of.ts'
 import { formatBytes } from '../byte-size.ts'
 import { count } from '../count.ts'
 import type { RunCommand } from '../context.ts'
@@ -20,14 +22,10 @@ export function registerGet(program: Command, run: RunCommand): void {
         const target = paths.at(-1)!
         const bar = createProgressBar(output.json)
         try {
-          const result = await withClient((client) =>
-            get(client, {
-              sources,
-              target,
-              signal,
-              onProgress: (progress) => bar.show(transferState(progress)),
-            }),
-          )
+          const result = await withClient(async (client) => {
+            const onProgress = (progress: GetProgress) => bar.show(transferState(progress))
+            return { ...(await get(client, { sources, target, signal, onProgress })), ...asOf(client) }
+          })
           bar.end()
           for (const line of failureLines('not fetched', result.failed)) output.note(line)
           const { files, folders, symlinks, bytes, failed, damagedShards } = result

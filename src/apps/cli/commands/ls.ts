@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { list } from '../../../client/list.ts'
 import type { RemoteEntry } from '../../../client/remote-entry.ts'
+import { asOf } from '../as-of.ts'
 import type { Output } from '../output.ts'
 import type { RunCommand } from '../context.ts'
 import { entryDocument, entryTime, modeText } from '../remote-entry-text.ts'
@@ -20,7 +21,10 @@ export function registerLs(program: Command, run: RunCommand): void {
         const base = path.split('/').filter((name) => name !== '')
         await withClient(async (client) => {
           for await (const entry of list(client, { path, recursive: options.recursive === true }))
-            output.item(entryDocument(entry), line(entry, base.length, options.long === true, output))
+            output.item(
+              { ...entryDocument(entry), ...asOf(client) },
+              line(entry, base.length, options.long === true, output),
+            )
         })
       }),
     )

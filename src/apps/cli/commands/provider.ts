@@ -5,6 +5,7 @@ import { PROVIDER_HEAP_GROWTH, REPLAY_HEAP_GROWTH, collectLess } from '../../nod
 import { startProvider } from '../../provider/start-provider.ts'
 import { formatBytes, parseByteSize } from '../byte-size.ts'
 import type { RunCommand } from '../context.ts'
+import { OFFLINE_AFTER } from '../offline-option.ts'
 import { roleLogger } from '../role-logger.ts'
 import { runRole } from '../run-role.ts'
 
@@ -15,6 +16,7 @@ interface StartOptions {
   readonly listen?: string
   readonly name?: string
   readonly logFile?: string
+  readonly offlineAfter?: number
 }
 
 export function registerProvider(program: Command, run: RunCommand): void {
@@ -45,6 +47,7 @@ export function registerProvider(program: Command, run: RunCommand): void {
     )
     .option('--name <name>', "what the provider is called; by default the machine's name")
     .option('--log-file <file>', 'write the log there instead of standard error')
+    .option(...OFFLINE_AFTER)
     .action(
       run(async (context, options: StartOptions) => {
         const join = options.join ?? process.env['ALLMEND_JOIN']
@@ -55,6 +58,8 @@ export function registerProvider(program: Command, run: RunCommand): void {
             ...(options.capacity === undefined ? {} : { capacity: parseByteSize(options.capacity) }),
             ...(options.listen === undefined ? {} : { listen: options.listen }),
             ...(options.name === undefined ? {} : { name: options.name }),
+            ...(context.transport === undefined ? {} : { transport: context.transport }),
+            ...(options.offlineAfter === undefined ? {} : { offlineAfterMs: options.offlineAfter * 1_000 }),
             onReplay: (isReplaying) => collectLess(isReplaying ? REPLAY_HEAP_GROWTH : PROVIDER_HEAP_GROWTH),
             logger: roleLogger('provider', options.logFile),
           })

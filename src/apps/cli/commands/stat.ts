@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { toHex } from '../../../core/open/bytes.ts'
 import { stat } from '../../../client/stat.ts'
+import { asOf } from '../as-of.ts'
 import { formatBytes } from '../byte-size.ts'
 import type { RunCommand } from '../context.ts'
 import { entryDocument, entryTime, modeText } from '../remote-entry-text.ts'
@@ -12,7 +13,10 @@ export function registerStat(program: Command, run: RunCommand): void {
     .argument('<path>', 'remote path')
     .action(
       run(async ({ output, withClient }, path: string) => {
-        const entry = await withClient((client) => stat(client, { path }))
+        const entry = await withClient(async (client) => ({
+          ...(await stat(client, { path })),
+          ...asOf(client),
+        }))
         const lines = [
           `path     ${output.name(entry.path)}`,
           `kind     ${entry.kind}${entry.target === undefined ? '' : ` to ${output.name(entry.target)}`}`,

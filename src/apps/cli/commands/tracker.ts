@@ -27,6 +27,8 @@ interface StartOptions extends AnchorOptions, ChainNodeOptions {
   readonly lease?: number
   readonly chainDir?: string
   readonly chain: boolean
+  readonly bootstrap?: readonly string[]
+  readonly node?: readonly string[]
   readonly logFile?: string
 }
 
@@ -55,6 +57,14 @@ export function registerTracker(program: Command, run: RunCommand): void {
     .option('--no-chain', 'do without the chain that it had the last time')
     .option(...ANCHOR_EVERY)
     .option(...ANCHOR_SECONDS)
+    .option(
+      '--bootstrap <host:port...>',
+      "nodes by which others find this tracker over UDP (`allmend bootstrap start`), where its port can't be reached; remembered",
+    )
+    .option(
+      '--node <address...>',
+      'nodes that belong to the pool and stand alone, as `allmend relay start` shows them; remembered',
+    )
     .option('--log-file <file>', 'write the log there instead of standard error')
     .action(
       run(async (context, options: StartOptions) => {
@@ -67,6 +77,9 @@ export function registerTracker(program: Command, run: RunCommand): void {
             ...(options.lease === undefined ? {} : { leaseMs: options.lease * 1_000 }),
             ...(source === undefined ? {} : { ledger: ledgerOf(options.dir, source, logger) }),
             anchoring: anchoringIntervals(options),
+            ...(context.transport === undefined ? {} : { transport: context.transport }),
+            ...(options.bootstrap === undefined ? {} : { bootstrap: options.bootstrap }),
+            ...(options.node === undefined ? {} : { nodes: options.node }),
             onLedgerProblem: (problem) =>
               tell({
                 line: { [LEDGER_PROBLEM]: problem ?? '' },

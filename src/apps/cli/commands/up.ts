@@ -9,6 +9,7 @@ import { ANCHOR_EVERY, ANCHOR_SECONDS, CHAIN_KEY_FILE, CHAIN_URL, chainNode } fr
 import type { ChainNode } from '../../tracker/ledger-record.ts'
 import type { RunCommand } from '../context.ts'
 import { tellOfLedger } from '../ledger-news.ts'
+import { OFFLINE_AFTER } from '../offline-option.ts'
 import { upText } from '../up-text.ts'
 import { countingNumber, wholeNumber } from '../whole-number.ts'
 
@@ -19,6 +20,7 @@ interface Options extends AnchorOptions, ChainNodeOptions {
   readonly members: string
   readonly restart: 'always' | 'never'
   readonly lease?: number
+  readonly offlineAfter?: number
   readonly chain: boolean
 }
 
@@ -46,13 +48,14 @@ export function registerUp(program: Command, run: RunCommand): void {
       'life of shards that were sent but not committed; by default a day',
       countingNumber,
     )
+    .option(...OFFLINE_AFTER)
     .option(...CHAIN_URL)
     .option(...CHAIN_KEY_FILE)
     .option('--no-chain', 'run without a chain: the log is proven by its signatures and witnesses alone')
     .option(...ANCHOR_EVERY)
     .option(...ANCHOR_SECONDS)
     .action(
-      run(async ({ output, signal }, options: Options) => {
+      run(async ({ output, signal, transport }, options: Options) => {
         if (options.providers < 1 || options.providers > MAX_PROVIDERS)
           throw new UsageError(`--providers is 1 to ${MAX_PROVIDERS}`)
         const members = options.members.split(',').map((name) => name.trim())
@@ -69,9 +72,11 @@ export function registerUp(program: Command, run: RunCommand): void {
           members,
           restart: options.restart,
           ...(options.lease === undefined ? {} : { leaseSeconds: options.lease }),
+          ...(options.offlineAfter === undefined ? {} : { offlineAfterSeconds: options.offlineAfter }),
           chain: options.chain ? (node ?? 'embedded') : 'none',
           ...(anchorEvery === undefined ? {} : { anchorEvery }),
           ...(anchorSeconds === undefined ? {} : { anchorSeconds }),
+          transport,
           signal,
           onLedgerProblem: (problem) => tellOfLedger(output, problem),
         })

@@ -12,6 +12,7 @@ import {
 } from './identity.ts'
 import { operationCodec, signedOperationField } from './operation.ts'
 import { providerInviteCodec, providerRecordCodec } from './provider-record.ts'
+import { offlineTicketCodec } from './offline-ticket.ts'
 import { ticketCodec } from './ticket.ts'
 
 const b = (length: number, value = 7) => new Uint8Array(length).fill(value)
@@ -175,10 +176,14 @@ conforms('ticket', ticketCodec, [
     holder: b(32),
     provider: b(32, 1),
     shards: [
-      [b(32, 2), 4_194_304],
-      [b(32, 3), 0],
+      [b(32, 2), 4_194_304, 255],
+      [b(32, 3), 0, 0],
     ],
     notAfter: 1_900_000_000,
     serial: b(16),
+    space: b(32, 4),
   },
+])
+conforms('offline ticket', offlineTicketCodec, [
+  { suite: 1, holder: b(32), space: b(32, 1), notAfter: 1_900_000_000, serial: b(16) },
 ])

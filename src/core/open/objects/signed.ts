@@ -20,6 +20,7 @@ export type SignatureTag =
   | 'witness-vote'
   | 'provider'
   | 'ticket'
+  | 'offline-ticket'
   | 'promise'
 
 export type Signed = readonly [body: Uint8Array, signature: Uint8Array]

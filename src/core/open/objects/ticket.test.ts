@@ -4,6 +4,8 @@ import vectors from '../../../../vectors/ticket.json' with { type: 'json' }
 import { nodePrimitives } from '../../../adapters/native/node-primitives.ts'
 import { fromHex, toHex } from '../bytes.ts'
 import { MalformedError, UntrustedError } from '../errors.ts'
+import type { OfflineTicket } from './offline-ticket.ts'
+import { offlineTicketCodec } from './offline-ticket.ts'
 import { openSigned, signObject } from './signed.ts'
 import type { Ticket } from './ticket.ts'
 import { ticketCodec } from './ticket.ts'
@@ -24,13 +26,33 @@ test('vectors/ticket.json', () => {
       kind: fields.kind as Ticket['kind'],
       holder: hex(fields.holder),
       provider: hex(fields.provider),
-      shards: fields.shards.map(([id, length]) => [hex(String(id)), Number(length)] as const),
+      shards: fields.shards.map(
+        ([id, length, stripe]) => [hex(String(id)), Number(length), Number(stripe)] as const,
+      ),
       notAfter: fields.notAfter,
       serial: hex(fields.serial),
+      space: hex(fields.space),
     }
     const signed = signObject(nodePrimitives, 'ticket', pool, logSeed, ticketCodec, ticket)
     expect(signed.map(toHex), name).toEqual([body, signature])
     expect(ticketCodec.encode(open(hex(body), hex(signature))), name).toEqual(ticketCodec.encode(ticket))
+  }
+})
+
+test('vectors/ticket.json, offline tickets', () => {
+  for (const { name, body, signature, ...fields } of vectors.offline) {
+    const ticket: OfflineTicket = {
+      suite: 1,
+      holder: hex(fields.holder),
+      space: hex(fields.space),
+      notAfter: fields.notAfter,
+      serial: hex(fields.serial),
+    }
+    const signed = signObject(nodePrimitives, 'offline-ticket', pool, logSeed, offlineTicketCodec, ticket)
+    expect(signed.map(toHex), name).toEqual([body, signature])
+    expect(offlineTicketCodec.decode(hex(body)), name).toEqual(ticket)
+    // Neither is ever taken for the other.
+    expect(() => open(hex(body), hex(signature))).toThrow(UntrustedError)
   }
 })
 

@@ -28,11 +28,13 @@ export const ticketField = struct({
   holder: [2, publicKey],
   /** The provider id. */
   provider: [3, id],
-  /** Shard id and its exact length in bytes. */
-  shards: [4, array(tuple(id, uint()), MAX_TICKET_SHARDS)],
+  /** Shard id, its exact length in bytes, and the first byte of its stripe's id: what a provider announces. */
+  shards: [4, array(tuple(id, uint(), uint(255)), MAX_TICKET_SHARDS)],
   /** Unix seconds. */
   notAfter: [5, uint()],
   serial: [6, bytes(16)],
+  /** The space that the shards belong to: what a provider goes by when offline tickets count. */
+  space: [7, id],
 })
 export type Ticket = ValueOf<typeof ticketField>
 export const ticketCodec = codec('ticket', ticketField, MAX_TICKET_BYTES)

@@ -1,5 +1,6 @@
 /** What a provider answers. Every call stands on a ticket for the caller's net key, presented once a connection. */
 import { headField } from '../objects/operation.ts'
+import { signedOfflineTicketField } from '../objects/offline-ticket.ts'
 import { signedTicketField } from '../objects/ticket.ts'
 import { id } from '../objects/suite.ts'
 import { array, bool, optional, struct, tuple, uint } from '../schema.ts'
@@ -57,4 +58,15 @@ export const statShards = method(
   'stat-shards',
   struct({ shards: [0, array(id, MAX_STAT_SHARDS)] }),
   struct({ present: [0, array(bool(), MAX_STAT_SHARDS)] }),
+)
+
+/**
+ * Lets the caller read a space's shards while this provider is without its tracker. DeniedError while it isn't, with the fact `wait`:
+ * seconds until it would be.
+ */
+export const presentOfflineTicket = method(
+  104,
+  'present-offline-ticket',
+  struct({ ticket: [0, signedOfflineTicketField] }),
+  empty,
 )

@@ -8,6 +8,7 @@ import { MAX_CHANGE_BYTES } from '../objects/change.ts'
 import { signedAdmitField, signedCertificateField, signedMemberRecordField } from '../objects/identity.ts'
 import { signedProviderInviteField, signedProviderRecordField } from '../objects/provider-record.ts'
 import { signedPromiseField } from '../log/promise.ts'
+import { signedOfflineTicketField } from '../objects/offline-ticket.ts'
 import { deviceId, id, nodeId, publicKey } from '../objects/suite.ts'
 import { signedTicketField } from '../objects/ticket.ts'
 import type { ValueOf } from '../schema.ts'
@@ -19,6 +20,8 @@ import { method } from './method.ts'
 
 /** Public lists handed over at once: 4 of 1 MiB fit one message; a longer job sends several. */
 const MAX_LISTS_PER_COMMIT = 4
+/** Spaces of one answer: of one member. */
+const MAX_SPACES = 256
 const empty = struct({})
 
 // ---- the pool and its members ----
@@ -252,7 +255,12 @@ export const spaceView = struct({
 export type SpaceView = ValueOf<typeof spaceView>
 
 /** The spaces in which the caller's member has a grant. */
-export const listSpaces = method(30, 'list-spaces', empty, struct({ spaces: [0, array(spaceView, 256)] }))
+export const listSpaces = method(
+  30,
+  'list-spaces',
+  empty,
+  struct({ spaces: [0, array(spaceView, MAX_SPACES)] }),
+)
 
 /** Live nodes by id; unknown and deleted ones are left out. */
 export const getNodes = method(
@@ -424,6 +432,14 @@ export const stripeDraws = method(
     /** Fewer than asked about where the answer would grow too large; none for a stripe that isn't there. */
     draws: [0, array(array(bytesUpTo(MAX_PLACEMENT_DRAW_BYTES), MAX_STRIPE_SHARDS + 1), MAX_DRAWN_STRIPES)],
   }),
+)
+
+/** A ticket for each space whose contents the calling device may read, for providers that have lost this tracker. */
+export const offlineTickets = method(
+  48,
+  'offline-tickets',
+  empty,
+  struct({ tickets: [0, array(tuple(id, signedOfflineTicketField), MAX_SPACES)] }),
 )
 
 /** What the tracker can count. */

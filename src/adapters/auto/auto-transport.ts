@@ -1,0 +1,326 @@
+/**
+ * TLS and UDP as one transport: it dials both ways, keeps the connection that is there first, and learns which way does better.
+ *
+ * Invariants:
+ * - A connection goes one way from its beginning to its end; one that should go another way is `retiring`, so that whoever needs
+ *   the peer again dials again. Nothing is sent twice for it.
+ * - What a peer may spend is bounded over both ways together where both share their accounts.
+ * - UDP is loaded when it is needed: to listen, or to dial a peer that TLS doesn't reach at once.
+ */
+import { equalBytes, toHex } from '../../core/open/bytes.ts'
+import { CancelledError, UnreachableError, UntrustedError } from '../../core/open/errors.ts'
+import {
+  formatPeerAddress,
+  hostPortOfAddress,
+  keyOfAddress,
+  parsePeerAddress,
+} from '../../core/open/peer-address.ts'
+import type { Connection, DialOptions, Listener, ListenOptions, Transport } from '../../ports/transport.ts'
+import type { Attempt } from '../udp/first-of.ts'
+import { firstOf } from '../udp/first-of.ts'
+import type { UdpTransport } from '../udp/udp-transport.ts'
+import { formatAddress, parseAddress } from '../wire/address.ts'
+import type { WireClock } from '../wire/clock.ts'
+import { systemClock } from '../wire/clock.ts'
+import { sha256PeerId } from '../wire/peer-id.ts'
+import { AutoConnection } from './auto-connection.ts'
+import type { KnownPath, Way } from './path-memory.ts'
+import { PathMemory } from './path-memory.ts'
+
+const DIAL_TIMEOUT_MS = 10_000
+/** A node asks another one so often under which address it is seen. */
+const NOTICED_WITHIN_MS = 5000
+
+/** The UDP side with the node beneath it, which belongs to this transport. */
+export interface UdpWay {
+  readonly transport: Pick<UdpTransport, 'listen' | 'dial' | 'path' | 'close'>
+  /** The bound port. */
+  readonly port: number
+  /** Others reach that port without this node's help, as far as it knows. */
+  readonly isReachable: () => boolean
+  readonly onNetworkChange: (run: () => void) => () => void
+  readonly close: () => Promise<void>
+}
+
+export interface AutoTransportOptions {
+  /** Raw Ed25519 net key. */
+  readonly publicKey: Uint8Array
+  readonly tls?: Transport
+  /** Makes the UDP side, once; throws UnreachableError while that isn't possible, and is asked again then. */
+  readonly udp?: () => Promise<UdpWay>
+  /** Another address of a peer that wasn't reached at this one. */
+  readonly elsewhere?: (peerId: Uint8Array, address: string) => Promise<string | undefined>
+  /** What an earlier process knew of the ways. */
+  readonly memory?: PathMemory
+  /** Called once all is closed. */
+  readonly onClosed?: () => Promise<void>
+  readonly clock?: WireClock
+}
+
+/** How a connection reaches its peer. */
+export interface Path extends KnownPath {
+  /** The other end as seen from here: the peer, or a relay. */
+  readonly remoteAddress: string
+}
+
+export class AutoTransport implements Transport {
+  readonly kind = 'auto'
+  readonly publicKey: Uint8Array
+  readonly #tls: Transport | undefined
+  readonly #makeUdp: (() => Promise<UdpWay>) | undefined
+  readonly #clock: WireClock
+  readonly #onClosed: (() => Promise<void>) | undefined
+  readonly #elsewhere: AutoTransportOptions['elsewhere']
+  readonly #memory: PathMemory
+  readonly #live = new Set<AutoConnection>()
+  #udp: Promise<UdpWay> | undefined
+  /** The UDP side once it is there. */
+  #ready: UdpWay | undefined
+  #udpProblem: UnreachableError | undefined
+  #closed = false
+
+  constructor(options: AutoTransportOptions) {
+    const { publicKey, tls, udp, memory, elsewhere, onClosed, clock = systemClock } = options
+    this.#elsewhere = elsewhere
+    this.publicKey = publicKey
+    this.#tls = tls
+    this.#makeUdp = udp
+    this.#clock = clock
+    this.#onClosed = onClosed
+    this.#memory = memory ?? new PathMemory(clock)
+  }
+
+  /**
+   * Listens every way that there is. `address` is `host:port`; over TLS too the port of UDP is taken where it is left open, so
+   * that one number says both. The listener's address names both ways.
+   */
+  async listen(options: ListenOptions): Promise<Listener> {
+    if (this.#closed) throw new UnreachableError('the transport is closed')
+    const { host, port } = parseAddress(hostPortOfAddress(options.address) ?? '')
+    const udp = this.#makeUdp === undefined ? undefined : await this.#udpToListen()
+    const over: Listener[] = []
+    try {
+      if (this.#tls !== undefined)
+        over.push(await listenOnSame(this.#tls, { ...options, address: options.address }, host, port, udp))
+      if (udp !== undefined)
+        over.push(await udp.transport.listen({ ...options, address: formatAddress(host, udp.port) }))
+    } catch (error) {
+      await Promise.all(over.map((listener) => listener.close()))
+      throw error
+    }
+    const tls = this.#tls === undefined ? undefined : over[0]?.address
+    const key = udp === undefined ? undefined : over.at(-1)?.address.split('@', 1)[0]
+    return {
+      get address() {
+        const hint = udp?.isReachable() === true ? `@${formatAddress(host, udp.port)}` : ''
+        return formatPeerAddress({
+          ...(tls === undefined ? {} : { tls }),
+          ...(key === undefined ? {} : { udp: `${key}${hint}` }),
+        })
+      },
+      close: async () => {
+        await Promise.all(over.map((listener) => listener.close()))
+      },
+    }
+  }
+
+  /** TLS alone is better than nothing where UDP can't be had at the moment; `udpProblem` says why. */
+  async #udpToListen(): Promise<UdpWay | undefined> {
+    try {
+      return await this.#startUdp()
+    } catch (error) {
+      if (this.#tls === undefined || !(error instanceof UnreachableError)) throw error
+      this.#udpProblem = error
+      return undefined
+    }
+  }
+
+  /** Why this node listens over TLS alone, though it should over UDP too. */
+  get udpProblem(): UnreachableError | undefined {
+    return this.#udpProblem
+  }
+
+  async dial(address: string, peerId: Uint8Array, options: DialOptions = {}): Promise<Connection> {
+    try {
+      return await this.#dial(address, peerId, options)
+    } catch (error) {
+      if (!(error instanceof UnreachableError) || this.#closed) throw error
+      const other = await this.#elsewhere?.(peerId, address)
+      if (other === undefined || other === address) throw error
+      return this.#dial(other, peerId, options)
+    }
+  }
+
+  async #dial(address: string, peerId: Uint8Array, options: DialOptions): Promise<Connection> {
+    const parts = parsePeerAddress(address)
+    const key = keyOfAddress(parts)
+    const { signal, timeoutMs = DIAL_TIMEOUT_MS } = options
+    if (this.#closed) throw new UnreachableError('the transport is closed')
+    if (signal?.aborted === true)
+      throw new CancelledError('cancelled before dialling', {}, { cause: signal.reason })
+    if (key !== undefined && !equalBytes(sha256PeerId(key), peerId))
+      throw new UntrustedError('the address is of another key', { address, expected: toHex(peerId) })
+    const attempts = this.#attempts(parts, peerId, { ...options, timeoutMs })
+    const giveUp = new AbortController()
+    const cancelTimer = this.#clock.after(timeoutMs, () =>
+      giveUp.abort(new UnreachableError('no connection in time', { address, timeoutMs })),
+    )
+    const onAbort = (): void =>
+      giveUp.abort(new CancelledError('cancelled while dialling', {}, { cause: signal?.reason }))
+    signal?.addEventListener('abort', onAbort, { once: true })
+    try {
+      const connection = await firstOf(attempts, this.#clock, giveUp.signal)
+      this.#keep(connection, peerId, attempts[0]!.way)
+      return connection
+    } finally {
+      cancelTimer()
+      signal?.removeEventListener('abort', onAbort)
+    }
+  }
+
+  #attempts(
+    { tls, udp }: { readonly tls?: string; readonly udp?: string },
+    peerId: Uint8Array,
+    options: DialOptions,
+  ): (Attempt<AutoConnection> & { readonly way: Way })[] {
+    const { first, otherAfterMs } = this.#memory.order(peerId)
+    const ways: { readonly way: Way; readonly dial: (options: DialOptions) => Promise<Connection> }[] = []
+    const over = this.#tls
+    if (over !== undefined && tls !== undefined)
+      ways.push({ way: 'tls', dial: (how) => over.dial(tls, peerId, how) })
+    if (this.#makeUdp !== undefined && udp !== undefined)
+      ways.push({
+        way: 'udp',
+        dial: async (how) => (await this.#startUdp()).transport.dial(udp, peerId, how),
+      })
+    if (ways.length === 0)
+      throw new UnreachableError(
+        over === undefined
+          ? 'this peer takes connections over TLS only, and this node dials over UDP only'
+          : 'this peer takes connections over UDP only, and this node dials over TLS only',
+      )
+    if (ways[0]?.way !== first) ways.reverse()
+    const isOnly = ways.length === 1
+    return ways.map(({ way, dial }, i) => ({
+      way,
+      afterMs: i === 0 ? 0 : otherAfterMs,
+      run: (signal) => this.#attempt({ way, peerId, isOnly, signal }, () => dial({ ...options, signal })),
+    }))
+  }
+
+  async #attempt(
+    {
+      way,
+      peerId,
+      isOnly,
+      signal,
+    }: {
+      readonly way: Way
+      readonly peerId: Uint8Array
+      readonly isOnly: boolean
+      readonly signal: AbortSignal
+    },
+    dial: () => Promise<Connection>,
+  ): Promise<AutoConnection> {
+    try {
+      const inner = await dial()
+      // The other way may win in the same moment.
+      if (signal.aborted) void inner.close()
+      else signal.addEventListener('abort', () => void inner.close(), { once: true })
+      return new AutoConnection({ inner, way, peerId, memory: this.#memory, clock: this.#clock })
+    } catch (error) {
+      if (!signal.aborted) this.#memory.failed(peerId, way)
+      // Behind the same host and port somebody else may answer: the other way leads to the right one, or to nobody.
+      if (!isOnly && error instanceof UntrustedError)
+        throw new UnreachableError('somebody else answers there', {}, { cause: error })
+      throw error
+    }
+  }
+
+  #keep(connection: AutoConnection, peerId: Uint8Array, first: Way): void {
+    const { way } = connection
+    // It had its head start.
+    if (way !== first) this.#memory.failed(peerId, first)
+    this.#memory.connected(peerId, way, this.#ready?.transport.path(connection.inner)?.relayed)
+    this.#live.add(connection)
+    void connection.closed.then(() => this.#live.delete(connection))
+  }
+
+  /** How this connection, which `dial` gave, reaches its peer; undefined for another. */
+  path(connection: Connection): Path | undefined {
+    if (!(connection instanceof AutoConnection)) return undefined
+    const { way } = connection
+    const known = this.#memory.known(sha256PeerId(connection.peerKey), way)
+    const udp = this.#ready?.transport.path(connection.inner)
+    return {
+      ...known,
+      way,
+      relayed: udp?.relayed === true,
+      remoteAddress: connection.remoteAddress,
+      ...(udp === undefined || known?.roundTripMs !== undefined ? {} : { roundTripMs: udp.roundTripMs }),
+    }
+  }
+
+  /** What is known of the way to a peer that was used last. */
+  known(peerId: Uint8Array): KnownPath | undefined {
+    return this.#memory.known(peerId)
+  }
+
+  /** Makes the UDP side where it isn't there yet, for what else stands on its node; throws UnreachableError where there can be none. */
+  async startUdp(): Promise<void> {
+    await this.#startUdp()
+  }
+
+  #startUdp(): Promise<UdpWay> {
+    if (this.#makeUdp === undefined) throw new UnreachableError('this node has no UDP')
+    if (this.#udp === undefined) {
+      const starting = this.#makeUdp()
+      this.#udp = starting
+      starting.then(
+        (udp) => {
+          this.#ready = udp
+          udp.onNetworkChange(() => this.#moved())
+        },
+        () => {
+          if (this.#udp === starting) this.#udp = undefined
+        },
+      )
+    }
+    return this.#udp
+  }
+
+  /**
+   * Connections don't survive another address of ours: they end now, not when somebody has waited for an answer in vain. Those that
+   * are younger than the news may be of the new network; if not, their silence ends them soon.
+   */
+  #moved(): void {
+    this.#memory.forget()
+    const before = this.#clock.now() - NOTICED_WITHIN_MS
+    for (const connection of this.#live) if (connection.since <= before) void connection.drop()
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    const udp = await this.#udp?.catch(() => undefined)
+    await Promise.all([this.#tls?.close(), udp?.transport.close()])
+    await udp?.close()
+    await this.#onClosed?.()
+  }
+}
+
+/** Over TLS on UDP's port where the choice is free; there may be somebody else, and then any port will do. */
+async function listenOnSame(
+  tls: Transport,
+  options: ListenOptions,
+  host: string,
+  port: number,
+  udp: UdpWay | undefined,
+): Promise<Listener> {
+  if (port !== 0 || udp === undefined) return tls.listen({ ...options, address: formatAddress(host, port) })
+  try {
+    return await tls.listen({ ...options, address: formatAddress(host, udp.port) })
+  } catch (error) {
+    if (!(error instanceof UnreachableError)) throw error
+    return tls.listen({ ...options, address: formatAddress(host, 0) })
+  }
+}

@@ -1,0 +1,46 @@
+import { hash } from 'node:crypto'
+import { afterEach } from 'vitest'
+import { transportConformance } from '../../ports/transport.conformance.ts'
+import { MAX_BODY_BYTES } from '../../ports/transport.ts'
+import { sha256PeerId } from '../wire/peer-id.ts'
+import { startLoopbackDht } from './loopback-dht.fixture.ts'
+import type { UdpNode } from './udp-node.ts'
+import { createUdpNode } from './udp-node.ts'
+import { UdpTransport } from './udp-transport.ts'
+
+let nodes: UdpNode[] = []
+afterEach(async () => {
+  await Promise.all(nodes.map((node) => node.close()))
+  nodes = []
+})
+
+transportConformance('the UDP transport', async () => {
+  const tight = MAX_BODY_BYTES
+  const smallBudgets = {
+    peerRequestBytes: tight,
+    peerResponseBytes: tight,
+    peerAnswerBytes: tight,
+    requestBytes: tight,
+    responseBytes: tight,
+    answerBytes: tight,
+  }
+  const dht = await startLoopbackDht()
+  nodes.push(dht.node)
+  return {
+    address: '127.0.0.1:0',
+    peerId: sha256PeerId,
+    async node(name, options = {}) {
+      const { connectionsPerPeer = 8 } = options
+      const limits = { connectionsPerPeer, ...(options.smallBudgets === true ? smallBudgets : {}) }
+      const seed = hash('sha256', name, 'buffer')
+      const node = await createUdpNode({
+        seed,
+        host: '127.0.0.1',
+        bootstrap: [dht.bootstrap],
+        reachable: true,
+      })
+      nodes.push(node)
+      return new UdpTransport(node, { limits, onFault: () => {} })
+    },
+  }
+})

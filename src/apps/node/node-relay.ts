@@ -1,0 +1,45 @@
+import type { RelayServer } from '../../adapters/udp/relay-server.ts'
+import { atMost } from './at-most.ts'
+import type { PoolNetwork } from './pool-network.ts'
+
+const CLOSE_MS = 500
+
+/** The relay that a reachable node is for its pool: begun once the node knows that others reach it. */
+export class NodeRelay {
+  readonly #network: Pick<PoolNetwork, 'node' | 'isReachable'>
+  readonly #admit: (peerKey: Uint8Array) => boolean
+  #server: RelayServer | undefined
+  #starting: Promise<void> | undefined
+
+  constructor(network: Pick<PoolNetwork, 'node' | 'isReachable'>, admit: (peerKey: Uint8Array) => boolean) {
+    this.#network = network
+    this.#admit = admit
+  }
+
+  /** Its raw key; undefined while it isn't one. */
+  get key(): Uint8Array | undefined {
+    return this.#server?.publicKey
+  }
+
+  /** Relayed connections at present. */
+  get connections(): number {
+    return this.#server?.usage.connections ?? 0
+  }
+
+  /** Begins to relay where that is possible by now. */
+  startIfReachable(): Promise<void> {
+    const node = this.#network.node()
+    if (node === undefined || !this.#network.isReachable()) return Promise.resolve()
+    return (this.#starting ??= import('../../adapters/udp/relay-server.ts')
+      .then(({ startRelay }) => startRelay(node, { admit: this.#admit }))
+      .then((server) => {
+        this.#server = server
+      }))
+  }
+
+  /** Ends it; nodes that are gone themselves are not waited for to take its announcement back. */
+  async close(): Promise<void> {
+    await this.#starting
+    if (this.#server !== undefined) await atMost(CLOSE_MS, this.#server.close())
+  }
+}

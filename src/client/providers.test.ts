@@ -1,0 +1,84 @@
+import { beforeEach, expect, test } from 'vitest'
+import { ManualClock } from '../../test/fixtures/manual-clock.ts'
+import { UnreachableError } from '../core/open/errors.ts'
+import type { AllmendError } from '../core/open/errors.ts'
+import type { Signed } from '../core/open/objects/signed.ts'
+import { presentTicket, statShards } from '../core/open/protocol/provider-methods.ts'
+import type { ProviderView } from '../core/open/protocol/tracker-methods.ts'
+import type { Connection, Message, Transport } from '../ports/transport.ts'
+import { Providers } from './providers.ts'
+import type { Tracker } from './tracker.ts'
+
+const EMPTY = new Uint8Array(0)
+const ticket: Signed = [EMPTY, new Uint8Array(64)]
+const fill = (byte: number): Uint8Array => new Uint8Array(32).fill(byte)
+
+/** A connection whose next answers are scripted: an error fails the request, as often as it is there. */
+class Wire implements Partial<Connection> {
+  retiring = false
+  readonly fails: AllmendError[] = []
+  asked = 0
+  readonly closed = new Promise<undefined>(() => {})
+  request(method: number): Promise<Message> {
+    if (method === presentTicket.id)
+      return Promise.resolve({ head: presentTicket.response.encode({}), body: EMPTY })
+    this.asked++
+    const error = this.fails.shift()
+    if (error !== undefined) return Promise.reject(error)
+    return Promise.resolve({ head: statShards.response.encode({ present: [true] }), body: EMPTY })
+  }
+}
+
+let clock: ManualClock
+let wires: Wire[]
+let providers: Providers
+beforeEach(() => {
+  clock = new ManualClock()
+  wires = []
+  const dial = (): Promise<Connection> => {
+    const wire = new Wire()
+    wires.push(wire)
+    return Promise.resolve(wire as unknown as Connection)
+  }
+  providers = new Providers({ dial } as unknown as Transport, clock, {} as Tracker, () => {})
+  providers.learn([1, 2].map((byte) => ({ id: fill(byte), address: `p${byte}:1` }) as ProviderView))
+})
+
+const ask = (byte = 1) => providers.call(fill(byte), ticket, statShards, { shards: [fill(9)] })
+
+test('a connection that is to be replaced by a better one is used no more', async () => {
+  await ask()
+  await ask()
+  wires[0]!.retiring = true
+  await Promise.all([ask(), ask()])
+  expect(wires.map(({ asked }) => asked)).toEqual([2, 2])
+})
+
+test('after a move of this machine the provider is asked again, and not shunned', async () => {
+  await ask()
+  wires[0]!.fails.push(new UnreachableError('the network changed', { networkChanged: true }))
+  await ask()
+  expect(providers.isShunned(fill(1))).toBe(false)
+})
+
+test('when nobody at all has answered for a while it is this machine that was cut off', async () => {
+  await ask()
+  clock.advance(2500)
+  wires[0]!.fails.push(new UnreachableError('the peer is silent'))
+  await ask()
+  expect(providers.isShunned(fill(1))).toBe(false)
+})
+
+test('a provider that fails while others answer, or fails again, is shunned', async () => {
+  await ask()
+  clock.advance(2500)
+  await ask(2)
+  wires[0]!.fails.push(new UnreachableError('the peer is silent'))
+  await expect(ask()).rejects.toThrow(UnreachableError)
+  expect(providers.isShunned(fill(1))).toBe(true)
+
+  clock.advance(2500)
+  wires[1]!.fails.push(new UnreachableError('silent'), new UnreachableError('still silent'))
+  await expect(ask(2)).rejects.toThrow('still silent')
+  expect(providers.isShunned(fill(2))).toBe(true)
+})

@@ -1,0 +1,123 @@
+/** A pool of real processes over each transport: what is put comes back after two providers were killed with -9. */
+import { once } from 'node:events'
+import { afterEach, describe, expect, test } from 'vitest'
+import type { PutResult } from '../../src/client/put.ts'
+import { differences, makeMixedTree, recordTree } from '../fixtures/mixed-tree.ts'
+import { ProcessPool, until } from '../fixtures/process-pool.ts'
+import { randomFrom } from '../fixtures/seeded-random.ts'
+
+interface Shown {
+  readonly providers: readonly {
+    readonly name: string
+    readonly address: string
+    readonly state: 'up' | 'down'
+    readonly transport: string
+    readonly relayed?: boolean
+    readonly roundTripMs?: number
+    readonly goodput?: number
+  }[]
+}
+interface Peer {
+  readonly role: string
+  readonly address: string
+  readonly transport?: string
+  readonly nat: string
+  readonly relays: boolean
+}
+
+let pool: ProcessPool | undefined
+afterEach(async () => {
+  await pool?.close()
+  pool = undefined
+})
+
+/** One JSON document a line. */
+function documents<T>(text: string): T[] {
+  return text
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line) as T)
+}
+
+describe.each([
+  { transport: 'udp', used: 'udp' },
+  { transport: 'auto', used: 'tls' },
+  { transport: 'tls', used: 'tls' },
+] as const)('over $transport', ({ transport, used }) => {
+  test('what is put comes back without two of the providers, and status says how they are reached', async () => {
+    pool = await ProcessPool.start({ restart: 'never', transport })
+    makeMixedTree(pool.at('tree'), randomFrom(7), { large: 2, small: 20 })
+    const { safety } = await pool.json<PutResult>('put', pool.at('tree'), '/home/')
+    expect(safety).toEqual({ survives: 2, target: 2, missingShards: 0 })
+
+    const { providers } = await pool.json<Shown>('status')
+    expect(providers).toHaveLength(6)
+    for (const provider of providers) {
+      expect(provider).toMatchObject({ state: 'up', transport: used, relayed: false })
+      expect(provider.roundTripMs).toBeGreaterThan(0)
+      expect(provider.goodput).toBeGreaterThan(0)
+    }
+
+    await pool.kill('2', '5')
+    expect((await pool.run('get', '/home/tree', pool.at('out'))).code).toBe(0)
+    expect(differences(recordTree(pool.at('tree')), recordTree(pool.at('out')))).toEqual([])
+  })
+
+  test('peers and doctor say how the pool is reached', async () => {
+    pool = await ProcessPool.start({ providers: 3, transport })
+    const peers = documents<Peer>((await pool.run('peers', '--json')).stdout)
+    const nodes = transport === 'tls' ? ['provider'] : ['tracker', 'provider']
+    expect([...new Set(peers.map(({ role }) => role))]).toEqual(nodes)
+    for (const peer of peers) {
+      expect(peer.transport).toBe(used)
+      expect(peer.address.includes('+')).toBe(transport === 'auto')
+    }
+    // The tracker is there for others to begin with, and relays.
+    if (transport !== 'tls') expect(peers[0]).toMatchObject({ role: 'tracker', nat: 'open', relays: true })
+
+    const { code, stdout } = await pool.run('doctor', '--json')
+    expect(code, stdout).toBe(0)
+    const findings = documents<{ check: string; result: string }>(stdout)
+    expect(findings.filter(({ result }) => result !== 'ok')).toEqual([])
+    const checks = {
+      udp: ['udp', 'nat', 'tracker-udp', 'clock', 'relays'],
+      auto: ['tcp', 'tls', 'clock', 'udp', 'nat', 'tracker-udp', 'relays'],
+      tls: ['tcp', 'tls', 'clock', 'udp'],
+    }
+    expect(findings.map(({ check }) => check)).toEqual(checks[transport])
+  })
+})
+
+test('a provider joins by the address of any node: the tracker is found by its key', async () => {
+  pool = await ProcessPool.start({ providers: 2, transport: 'auto' })
+  const peers = documents<Peer>((await pool.run('peers', '--json')).stdout)
+  const [place] = peers.at(-1)!.address.split('+')
+  const { token } = await pool.json<{ token: string }>('provider', 'invite')
+  // TLS leads to another node there, which is not believed to be the tracker.
+  const elsewhere = token.replace(/^[^+]+/, place!)
+  expect(elsewhere).not.toBe(token)
+  const store = `--store=${pool.at('by hand')}`
+  const joining = pool.spawn([
+    'provider',
+    'start',
+    store,
+    `--join=${elsewhere}`,
+    '--capacity=1GB',
+    '--listen=127.0.0.1:0',
+    '--json',
+  ])
+  const joined = once(joining.child.stdout!, 'data').then(
+    ([line]) => JSON.parse(String(line)) as { address: string },
+  )
+  const { address } = await Promise.race([
+    joined,
+    joining.finished.then(({ stderr }) => Promise.reject(new Error(stderr))),
+  ])
+  const { providers } = await until(async () => {
+    const shown = await pool!.json<Shown>('status')
+    return shown.providers.filter(({ state }) => state === 'up').length === 3 ? shown : undefined
+  })
+  expect(providers.map(({ address }) => address)).toContain(address)
+  joining.child.kill('SIGTERM')
+  expect((await joining.finished).code).toBe(0)
+})

@@ -1,0 +1,158 @@
+/**
+ * A small internet of network namespaces on this machine: public hosts on one switch, and homes behind routers that translate
+ * addresses. Needs root, `ip` and `nft`; leaves nothing behind after `close`.
+ *
+ * Routers drop what nobody inside asked for, as homes' do. A cone router keeps a sender's port towards everybody, a symmetric one
+ * takes a random port for each receiver.
+ */
+import type { ChildProcess } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+
+export type RouterKind = 'cone' | 'symmetric'
+
+/** Why this machine can't hold a lab; undefined where it can. Without homes it needs no `nft`. */
+export function labMissing(tools: readonly string[] = ['ip', 'nft']): string | undefined {
+  if (process.getuid?.() !== 0) return 'network namespaces need root'
+  for (const tool of tools) {
+    try {
+      execFileSync(tool, ['-V'], { stdio: 'ignore' })
+    } catch {
+      return `${tool} is missing`
+    }
+  }
+  try {
+    const probe = `allmend-probe-${process.pid}`
+    run('netns', 'add', probe)
+    run('netns', 'del', probe)
+  } catch {
+    return 'this system allows no network namespaces'
+  }
+  return undefined
+}
+
+function run(...args: string[]): void {
+  execFileSync('ip', args, { stdio: ['ignore', 'ignore', 'pipe'] })
+}
+
+/** Addresses of the lab's public hosts; a documentation network would be refused as unroutable. */
+const PUBLIC_NET = '44.128.7'
+
+export class Lab {
+  readonly #prefix = `al${process.pid}-${Math.floor(Math.random() * 1e6)}`
+  readonly #spaces: string[] = []
+  readonly #children = new Set<ChildProcess>()
+  #hosts = 0
+  #ports = 0
+
+  constructor() {
+    this.#space('switch')
+    this.#in('switch', 'link', 'add', 'br0', 'type', 'bridge')
+    this.#in('switch', 'link', 'set', 'br0', 'up')
+  }
+
+  /** A host with a public address, which is returned. */
+  publicHost(name: string): string {
+    this.#space(name)
+    return this.#plug(name)
+  }
+
+  /** A host in a home of its own, behind a router of this kind. */
+  home(name: string, kind: RouterKind): void {
+    const router = `${name}-r`
+    this.#space(router)
+    const outside = this.#plug(router)
+    this.#space(name)
+    this.#in(router, 'link', 'add', 'lan0', 'type', 'veth', 'peer', 'name', 'eth0', 'netns', this.#full(name))
+    this.#address(router, 'lan0', '192.168.1.1')
+    this.#address(name, 'eth0', '192.168.1.10')
+    this.#in(name, 'route', 'add', 'default', 'via', '192.168.1.1')
+    this.#shell(router, 'echo 1 > /proc/sys/net/ipv4/ip_forward')
+    const ports = kind === 'symmetric' ? ' fully-random' : ''
+    this.#nft(
+      router,
+      `table ip home {
+        chain out { type nat hook postrouting priority 100; oifname "wan0" masquerade${ports}; }
+        chain own { type filter hook input priority 0; iifname "wan0" ct state new drop; }
+        chain through { type filter hook forward priority 0; iifname "wan0" ct state new drop; }
+      }`,
+    )
+    this.#outside.set(name, outside)
+  }
+
+  readonly #outside = new Map<string, string>()
+
+  /** The public address of a home's router. */
+  outsideOf(name: string): string | undefined {
+    return this.#outside.get(name)
+  }
+
+  /** Gives a home's router another public address, as providers do over night; its table of mappings is lost. */
+  renumber(name: string): string {
+    const router = `${name}-r`
+    const address = `${PUBLIC_NET}.${++this.#hosts + 1}`
+    this.#in(router, 'address', 'flush', 'dev', 'wan0')
+    this.#in(router, 'address', 'add', `${address}/24`, 'dev', 'wan0')
+    this.#outside.set(name, address)
+    return address
+  }
+
+  /** A Node process on a host, with a channel for messages. */
+  start(name: string, script: URL, ...args: string[]): ChildProcess {
+    const command = ['netns', 'exec', this.#full(name), process.execPath, script.pathname, ...args]
+    const child = spawn('ip', command, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
+    this.#children.add(child)
+    child.once('exit', () => this.#children.delete(child))
+    return child
+  }
+
+  /** The words that run a command on a host when they are put in front of it. */
+  on(name: string): readonly [string, ...string[]] {
+    return ['ip', 'netns', 'exec', this.#full(name)]
+  }
+
+  async close(): Promise<void> {
+    const ends = [...this.#children].map((child) => once(child, 'exit'))
+    for (const child of this.#children) child.kill('SIGKILL')
+    await Promise.all(ends)
+    for (const space of this.#spaces) run('netns', 'del', space)
+  }
+
+  #full(name: string): string {
+    return `${this.#prefix}-${name}`
+  }
+
+  #space(name: string): void {
+    run('netns', 'add', this.#full(name))
+    this.#spaces.push(this.#full(name))
+    this.#in(name, 'link', 'set', 'lo', 'up')
+  }
+
+  /** Connects a namespace to the switch under the next public address. */
+  #plug(name: string): string {
+    const port = `p${++this.#ports}`
+    const address = `${PUBLIC_NET}.${++this.#hosts + 1}`
+    const at = this.#full('switch')
+    this.#in(name, 'link', 'add', 'wan0', 'type', 'veth', 'peer', 'name', port, 'netns', at)
+    this.#in('switch', 'link', 'set', port, 'master', 'br0', 'up')
+    this.#address(name, 'wan0', address)
+    return address
+  }
+
+  #address(name: string, device: string, address: string): void {
+    this.#in(name, 'address', 'add', `${address}/24`, 'dev', device)
+    this.#in(name, 'link', 'set', device, 'up')
+  }
+
+  #in(name: string, ...args: string[]): void {
+    run('-n', this.#full(name), ...args)
+  }
+
+  #shell(name: string, command: string): void {
+    run('netns', 'exec', this.#full(name), 'sh', '-c', command)
+  }
+
+  #nft(name: string, rules: string): void {
+    execFileSync('ip', ['netns', 'exec', this.#full(name), 'nft', '-f', '-'], { input: rules })
+  }
+}
