@@ -11,6 +11,9 @@ import type { Lab } from './lab.ts'
 const LAUNCHER = path.join(import.meta.dirname, '..', '..', 'bin', 'allmend.js')
 const PORT = 4433
 
+/** Where the pool's hosts are. */
+export type HomeLab = Pick<Lab, 'on' | 'publicHost' | 'close'>
+
 export interface Output {
   readonly code: number | null
   readonly stdout: string
@@ -19,28 +22,34 @@ export interface Output {
 
 export class HomePool {
   readonly root = fs.mkdtempSync(path.join(os.tmpdir(), 'allmend-homes-'))
-  readonly lab: Lab
+  readonly lab: HomeLab
   /** The tracker's public address. */
   readonly #at: string
+  readonly #env: Readonly<Record<string, string>>
   readonly #roles = new Map<string, ChildProcess>()
   /** What the tracker said when it was ready. */
   ready: Readonly<Record<string, string>> = {}
+  /** What roles complained of on standard error. */
+  readonly complaints: string[] = []
 
-  private constructor(lab: Lab) {
+  private constructor(lab: HomeLab, env: Readonly<Record<string, string>>) {
     this.lab = lab
+    this.#env = env
     this.#at = lab.publicHost('tracker')
   }
 
-  /** Starts the tracker; the pool is founded by `join`. */
-  static async start(lab: Lab): Promise<HomePool> {
-    const pool = new HomePool(lab)
+  /** Starts the tracker; the pool is founded by `join`. Every process gets `env`. */
+  static async start(
+    lab: HomeLab,
+    {
+      port = PORT,
+      env = {},
+    }: { readonly port?: number; readonly env?: Readonly<Record<string, string>> } = {},
+  ): Promise<HomePool> {
+    const pool = new HomePool(lab, env)
     const dir = `--dir=${pool.at('tracker')}`
-    pool.ready = await pool.role('tracker', 'tracker', [
-      'tracker',
-      'start',
-      dir,
-      `--listen=${pool.#at}:${PORT}`,
-    ])
+    const listen = `--listen=${pool.#at}:${port}`
+    pool.ready = await pool.role('tracker', 'tracker', ['tracker', 'start', dir, listen])
     return pool
   }
 
@@ -93,7 +102,7 @@ export class HomePool {
   }
 
   /** Starts a provider on a host. */
-  async provider(host: string, name: string, inviter: string): Promise<void> {
+  async provider(host: string, name: string, inviter: string, ...more: string[]): Promise<void> {
     const [invite] = await this.json(inviter, 'provider', 'invite')
     const store = `--store=${this.at('providers', name)}`
     await this.role(host, name, [
@@ -103,42 +112,59 @@ export class HomePool {
       `--join=${invite?.['token']}`,
       '--capacity=2GB',
       `--name=${name}`,
+      ...more,
     ])
+  }
+
+  /** Starts a provider of the pool that has ended, on its host. */
+  async restart(host: string, name: string, ...more: string[]): Promise<void> {
+    await this.role(host, name, ['provider', 'start', `--store=${this.at('providers', name)}`, ...more])
+  }
+
+  /** A role's process. */
+  process(name: string): ChildProcess {
+    const child = this.#roles.get(name)
+    if (child === undefined) throw new Error(`${name} doesn't run`)
+    return child
   }
 
   /** Starts a role on a host, and waits until it is ready. */
   async role(host: string, name: string, args: readonly string[]): Promise<Record<string, string>> {
     const child = this.#spawn(host, [...args, '--json', `--log-file=${this.at('logs', `${name}.log`)}`])
     this.#roles.set(name, child)
-    const complaint: Buffer[] = []
-    child.stderr?.on('data', (bytes: Buffer) => complaint.push(bytes))
+    child.stderr?.on('data', (bytes: Buffer) => this.complaints.push(`${name}: ${bytes.toString('utf8')}`))
     const lines = readline.createInterface({ input: child.stdout! })
     const [line] = (await Promise.race([once(lines, 'line'), once(child, 'close').then(() => [''])])) as [
       string,
     ]
-    if (line === '') throw new Error(`${name} did not start: ${Buffer.concat(complaint).toString('utf8')}`)
+    if (line === '') throw new Error(`${name} did not start: ${this.complaints.join('')}`)
     return JSON.parse(line) as Record<string, string>
   }
 
   /** Kills roles with SIGKILL, and waits until they are gone. */
-  async kill(...names: string[]): Promise<void> {
+  kill(...names: string[]): Promise<void> {
+    return this.end('SIGKILL', ...names)
+  }
+
+  /** Ends roles with a signal, and waits until they are gone. */
+  async end(signal: NodeJS.Signals, ...names: string[]): Promise<void> {
     await Promise.all(
       names.map(async (name) => {
         const child = this.#roles.get(name)
         this.#roles.delete(name)
-        if (child === undefined || child.exitCode !== null) return
-        child.kill('SIGKILL')
+        if (child === undefined || child.exitCode !== null || child.signalCode !== null) return
+        child.kill(signal)
         await once(child, 'exit')
       }),
     )
   }
 
   #spawn(host: string, args: readonly string[], env: Readonly<Record<string, string>> = {}): ChildProcess {
-    const [command, ...before] = this.lab.on(host)
-    // `ip netns exec` becomes the command, so that a signal to it is one to the command.
-    return spawn(command, [...before, process.execPath, LAUNCHER, ...args], {
-      stdio: ['ignore', 'pipe', 'pipe'],
-      env: { PATH: process.env['PATH'] ?? '', ...env },
+    const [command, ...before] = [...this.lab.on(host), process.execPath] as const
+    // `ip netns exec` becomes the command, so that a signal to it is one to the command. It ends with the channel.
+    return spawn(command, [...before, LAUNCHER, ...args], {
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+      env: { PATH: process.env['PATH'] ?? '', ...this.#env, ...env },
     })
   }
 

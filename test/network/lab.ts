@@ -107,7 +107,7 @@ export class Lab {
   }
 
   /** The words that run a command on a host when they are put in front of it. */
-  on(name: string): readonly [string, ...string[]] {
+  on(name: string): readonly string[] {
     return ['ip', 'netns', 'exec', this.#full(name)]
   }
 
