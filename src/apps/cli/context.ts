@@ -18,6 +18,8 @@ export interface GlobalOptions {
   readonly passphraseFile?: string
   readonly stale?: boolean
   readonly transport?: string
+  /** Seconds. */
+  readonly trackerWait?: number
 }
 
 export interface WithClientOptions extends ChainUrlOption {
@@ -46,6 +48,7 @@ export function commandContext(command: Command, signal: AbortSignal): CommandCo
   const output = createOutput(options.json === true)
   const named = options.transport ?? (process.env['ALLMEND_TRANSPORT'] || undefined)
   const transport = named === undefined ? undefined : parseTransportMode(named)
+  const { trackerWait } = options
   return {
     output,
     home,
@@ -61,6 +64,7 @@ export function commandContext(command: Command, signal: AbortSignal): CommandCo
         acceptStale: options.stale === true,
         chainUrl: namedChainUrl(chainUrl),
         transport,
+        trackerWaitMs: trackerWait === undefined ? undefined : trackerWait * 1_000,
         passphrase: () =>
           readSecret({ what: 'Passphrase', file: options.passphraseFile, variable: 'ALLMEND_PASSPHRASE' }),
       })

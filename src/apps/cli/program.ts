@@ -1,6 +1,7 @@
 import { Command } from 'commander'
 import type { CommandContext, RunCommand } from './context.ts'
 import { commandContext } from './context.ts'
+import { wholeNumber } from './whole-number.ts'
 
 type Register = (program: Command, run: RunCommand) => void
 
@@ -66,6 +67,11 @@ export async function createProgram(
     .option(
       '--transport <auto|udp|tls>',
       'how to connect: auto (the default) takes the better way to each peer; else ALLMEND_TRANSPORT, or as the home says',
+    )
+    .option(
+      '--tracker-wait <seconds>',
+      'how long to wait for a tracker that is away (default: 20)',
+      wholeNumber,
     )
     .option('--json', 'print JSON: one document, or one a line for lists')
     .configureHelp({ showGlobalOptions: true })

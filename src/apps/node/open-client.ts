@@ -34,6 +34,8 @@ export interface OpenClientOptions {
   readonly chainUrl?: string | undefined
   /** Which ways to connect; by default as the home says. */
   readonly transport?: TransportMode | undefined
+  /** How long to wait for a tracker that is away, ms; default 20 s. */
+  readonly trackerWaitMs?: number | undefined
 }
 
 /**
@@ -64,7 +66,8 @@ export async function clientOf(
     acceptStale = false,
     chainUrl = config.chainUrl,
     transport: mode = config.transport ?? 'auto',
-  }: Pick<OpenClientOptions, 'acceptStale' | 'chainUrl' | 'transport'> = {},
+    trackerWaitMs,
+  }: Pick<OpenClientOptions, 'acceptStale' | 'chainUrl' | 'transport' | 'trackerWaitMs'> = {},
 ): Promise<Client> {
   if (!equalBytes(poolIdOf(nodePrimitives, config.genesis), contents.pool))
     throw new UntrustedError(`${home.path}/config.json names another pool than the keystore: it was changed`)
@@ -101,6 +104,7 @@ export async function clientOf(
     withLedger:
       chainUrl === undefined ? undefined : (chain, use) => withChain(chainUrl, contents.pool, chain, use),
     ...(acceptStale ? { acceptStale } : {}),
+    trackerWaitMs,
   })
   // Not waited for: commands go on meanwhile, and the relays are needed by few.
   void learnNetwork(client, network)
