@@ -20,9 +20,10 @@ import type NoiseSecretStream from '@hyperswarm/secret-stream'
 import type { UdxStream } from 'udx-native'
 import { hash } from 'node:crypto'
 import { equalBytes } from '../../core/open/bytes.ts'
-import { UnreachableError, UsageError } from '../../core/open/errors.ts'
+import { UsageError } from '../../core/open/errors.ts'
 import { tagged } from '../../core/open/hash.ts'
 import { systemClock } from '../wire/clock.ts'
+import { cannotListen } from '../wire/socket-error.ts'
 import { AddressWatch } from './address-watch.ts'
 import { AUDIT_MS, auditStreams, GuardedStream } from './record-guard.ts'
 import { mayStore } from './store-gate.ts'
@@ -103,7 +104,7 @@ export async function createUdpNode(options: UdpNodeOptions): Promise<UdpNode> {
   const address = `${options.host ?? '0.0.0.0'}:${options.port ?? 0}`
   await dht.bind().catch((error: unknown) => {
     void dht.destroy({ force: true }).catch(() => {})
-    throw new UnreachableError('cannot listen there', { address }, { cause: error })
+    throw cannotListen(address, error)
   })
   return new UdpNode(dht, options)
 }

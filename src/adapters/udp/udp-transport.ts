@@ -39,6 +39,7 @@ import { sha256PeerId } from '../wire/peer-id.ts'
 import type { SessionHostOptions } from '../wire/session-host.ts'
 import { SessionHost } from '../wire/session-host.ts'
 import { Session } from '../wire/session.ts'
+import { cannotListen } from '../wire/socket-error.ts'
 import type { Attempt } from './first-of.ts'
 import { firstOf } from './first-of.ts'
 import { HandshakeGate, SLOT_MS } from './handshake-gate.ts'
@@ -145,7 +146,7 @@ export class UdpTransport implements Transport {
       await this.#atMost(ANNOUNCE_WAIT_MS, server.listen())
     } catch (error) {
       if (this.#listener === listener) this.#listener = undefined
-      throw new UnreachableError('cannot listen there', { address: listener.address }, { cause: error })
+      throw cannotListen(listener.address, error)
     }
   }
 
