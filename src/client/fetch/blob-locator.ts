@@ -108,7 +108,9 @@ export class BlobLocator {
     }
     const { kept } = this.#client.reading
     if (kept !== undefined)
-      for (const [i, view] of answer.stripes.entries()) kept.places.save(this.#space.id, view, places[i]!)
+      for (const [i, { id, stripe, holders }] of answer.stripes.entries())
+        // Copies come and go, and none serves without the tracker.
+        kept.places.save(this.#space.id, { id, stripe, holders }, places[i]!)
   }
 
   async #locateKept(blobs: readonly Uint8Array[], at: number): Promise<void> {

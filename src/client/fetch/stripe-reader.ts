@@ -27,6 +27,8 @@ import { findHolders } from '../discovery/find-holders.ts'
 import { throwIfCancelled } from '../concurrency.ts'
 import type { Pass } from '../providers.ts'
 import type { DamageReporter } from './damage-reporter.ts'
+import type { Holding } from './holdings.ts'
+import { holdingsOf } from './holdings.ts'
 import { isTooEarly } from './too-early.ts'
 
 /** A shard of 4 MiB over a slow line; a dead peer is noticed much earlier by the transport. */
@@ -57,14 +59,17 @@ export class StripeReader {
   /** Holders that failed: index and provider; and those of them that proved to be without the right bytes. */
   readonly #failed = new Set<string>()
   readonly #wrong = new Set<string>()
-  /** Holders that were found without the tracker: index and provider. */
-  readonly #found: (readonly [index: number, provider: Uint8Array])[] = []
+  /** By the tracker's word. */
+  readonly #holdings: readonly Holding[]
+  /** Holders that were found without the tracker. */
+  readonly #found: Holding[] = []
   /** Why holders don't serve without the tracker yet. */
   #tooEarly: AllmendError | undefined
 
   constructor(client: Client, view: StripeView, passFor: PassFor, damage: DamageReporter) {
     this.#client = client
     this.view = view
+    this.#holdings = holdingsOf(view, client.random)
     this.#passFor = passFor
     this.#damage = damage
   }
@@ -104,7 +109,15 @@ export class StripeReader {
     const from = this.#holders(index)[0]
     if (from === undefined) throw new NotEnoughShardsError('the holder of this shard is not there', { index })
     const length = ranges.reduce((sum, range) => sum + range.length, 0)
-    const body = await this.#read(index, from, ranges, signal)
+    let body: Uint8Array
+    try {
+      body = await this.#read(index, from, ranges, signal)
+    } catch (error) {
+      // A copy that was dropped meanwhile: the others have the shard.
+      if (error instanceof NotFoundError && this.#isCopy(index, from))
+        return this.direct(index, ranges, signal)
+      throw error
+    }
     if (body.length !== length) {
       this.blame(index, from)
       throw new UntrustedError('a provider answered with another length than was asked for', {
@@ -143,8 +156,16 @@ export class StripeReader {
 
   #prove(index: number, provider: Uint8Array, what: Damage['what']): void {
     this.#fail(index, provider)
-    this.#wrong.add(this.#key(index, provider))
+    if (this.#isCopy(index, provider)) {
+      if (what === DAMAGE_MISSING) return
+    } else this.#wrong.add(this.#key(index, provider))
     this.#damage.report(provider, this.view.stripe.shards[index]![0], what)
+  }
+
+  #isCopy(index: number, provider: Uint8Array): boolean {
+    return this.#holdings.some(
+      (holding) => holding.isCopy && holding.index === index && equalBytes(holding.provider, provider),
+    )
   }
 
   #key(index: number, provider: Uint8Array): string {
@@ -158,10 +179,9 @@ export class StripeReader {
   /** Holders of a shard worth asking, the healthier first. */
   #holders(index: number): Uint8Array[] {
     const { providers } = this.#client
-    const found = this.#found.map(([at, provider]) => [at, provider, true] as const)
-    return [...this.view.holders, ...found]
-      .filter(([at, provider]) => at === index && !this.#failed.has(this.#key(index, provider)))
-      .map(([, provider, up]) => ({ provider, rank: (up ? 0 : 2) + (providers.isShunned(provider) ? 1 : 0) }))
+    return [...this.#holdings, ...this.#found]
+      .filter(({ index: at, provider }) => at === index && !this.#failed.has(this.#key(index, provider)))
+      .map(({ provider, up }) => ({ provider, rank: (up ? 0 : 2) + (providers.isShunned(provider) ? 1 : 0) }))
       .sort((a, b) => a.rank - b.rank)
       .map(({ provider }) => provider)
   }
@@ -310,7 +330,9 @@ export class StripeReader {
         },
         signal,
       )
-      this.#found.push(...found)
+      this.#found.push(
+        ...found.map(([index, provider]) => ({ index, provider, up: true, isCopy: false }) as const),
+      )
       await this.#fetchEnough([...new Set(found.map(([index]) => index))], k, signal)
       if (this.#whole.size >= k) return
     }
@@ -340,10 +362,10 @@ export class StripeReader {
   /** Up and not shunned first, data before parity. */
   #rank(index: number): number {
     const first = this.#holders(index)[0]
-    const held = this.view.holders.find(
-      ([at, provider]) => at === index && first !== undefined && equalBytes(provider, first),
+    const held = this.#holdings.find(
+      ({ index: at, provider }) => at === index && first !== undefined && equalBytes(provider, first),
     )
-    const up = held?.[2] === true && first !== undefined && !this.#client.providers.isShunned(first)
+    const up = held?.up === true && first !== undefined && !this.#client.providers.isShunned(first)
     return (up ? 0 : 2) + (index < this.view.stripe.k ? 0 : 1)
   }
 
