@@ -24,7 +24,11 @@ export function dialAddress(claimed: string, remoteAddress: string, net: Uint8Ar
     throw new MalformedError("a node's address names its own key")
   const hints = hintsOfAddress(parts)
   if (hints.length > MAX_HINTS) throw new MalformedError('too many hosts in an address', { most: MAX_HINTS })
-  const placed = hints.map((hint) => place(hint, remoteAddress)).join(',')
+  const placed = hints
+    .map((hint) => place(hint, remoteAddress))
+    // The DHT speaks IPv4 only, and a caller that came over IPv6 didn't show which IPv4 address it has.
+    .filter((hint) => !hint.startsWith('['))
+    .join(',')
   return formatPeerAddress({
     ...(parts.tls === undefined ? {} : { tls: place(parts.tls, remoteAddress) }),
     ...(key === undefined ? {} : { udp: `${toBase64Url(key)}${placed === '' ? '' : `@${placed}`}` }),

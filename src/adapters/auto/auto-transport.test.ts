@@ -44,7 +44,7 @@ async function makeAuto(
     const node = await createUdpNode({ seed, host: '127.0.0.1', bootstrap: [bootstrap], reachable: true })
     return {
       transport: new UdpTransport(node, { accounts, onFault: () => {} }),
-      port: node.bound.port,
+      at: node.bound,
       isReachable: () => true,
       onNetworkChange(run) {
         moves.push(run)

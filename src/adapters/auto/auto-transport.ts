@@ -34,8 +34,8 @@ const NOTICED_WITHIN_MS = 5000
 /** The UDP side with the node beneath it, which belongs to this transport. */
 export interface UdpWay {
   readonly transport: Pick<UdpTransport, 'listen' | 'dial' | 'path' | 'close'>
-  /** The bound port. */
-  readonly port: number
+  /** What is bound, over IPv4. */
+  readonly at: { readonly host: string; readonly port: number }
   /** Others reach that port without this node's help, as far as it knows. */
   readonly isReachable: () => boolean
   readonly onNetworkChange: (run: () => void) => () => void
@@ -91,7 +91,7 @@ export class AutoTransport implements Transport {
   }
 
   /**
-   * Listens every way that there is. `address` is `host:port`; over TLS too the port of UDP is taken where it is left open, so
+   * Listens every way that there is, over UDP where its node is bound. `address` is `host:port` for TLS; over TLS too the port of UDP is taken where it is left open, so
    * that one number says both. The listener's address names both ways.
    */
   async listen(options: ListenOptions): Promise<Listener> {
@@ -103,7 +103,9 @@ export class AutoTransport implements Transport {
       if (this.#tls !== undefined)
         over.push(await listenOnSame(this.#tls, { ...options, address: options.address }, host, port, udp))
       if (udp !== undefined)
-        over.push(await udp.transport.listen({ ...options, address: formatAddress(host, udp.port) }))
+        over.push(
+          await udp.transport.listen({ ...options, address: formatAddress(udp.at.host, udp.at.port) }),
+        )
     } catch (error) {
       await Promise.all(over.map((listener) => listener.close()))
       throw error
@@ -112,7 +114,7 @@ export class AutoTransport implements Transport {
     const key = udp === undefined ? undefined : over.at(-1)?.address.split('@', 1)[0]
     return {
       get address() {
-        const hint = udp?.isReachable() === true ? `@${formatAddress(host, udp.port)}` : ''
+        const hint = udp?.isReachable() === true ? `@${formatAddress(udp.at.host, udp.at.port)}` : ''
         return formatPeerAddress({
           ...(tls === undefined ? {} : { tls }),
           ...(key === undefined ? {} : { udp: `${key}${hint}` }),
@@ -318,7 +320,7 @@ async function listenOnSame(
 ): Promise<Listener> {
   if (port !== 0 || udp === undefined) return tls.listen({ ...options, address: formatAddress(host, port) })
   try {
-    return await tls.listen({ ...options, address: formatAddress(host, udp.port) })
+    return await tls.listen({ ...options, address: formatAddress(host, udp.at.port) })
   } catch (error) {
     if (!(error instanceof UnreachableError)) throw error
     return tls.listen({ ...options, address: formatAddress(host, 0) })

@@ -15,7 +15,7 @@ import { toBase64Url } from '../../core/open/bytes.ts'
 import type { Logger } from '../../ports/logger.ts'
 import { keepNetwork } from '../node/keep-network.ts'
 import { NodeRelay } from '../node/node-relay.ts'
-import { isAnywhere, outsideHost } from '../node/own-host.ts'
+import { listenPlace } from '../node/listen-place.ts'
 import { openPoolNetwork } from '../node/pool-network.ts'
 import { openRoleKey } from '../node/role-key.ts'
 
@@ -42,7 +42,8 @@ export interface RunningNetworkNode {
 /** Starts a bootstrap node, which relays where it is told of a tracker. Throws FolderError, UsageError, UnreachableError (the port). */
 export async function startNetworkNode(options: StartNetworkNodeOptions): Promise<RunningNetworkNode> {
   const { folder, listen, bootstrap, tracker, logger } = options
-  const { host, port } = parseAddress(listen)
+  const at = await listenPlace(listen)
+  const { port } = parseAddress(at.udp)
   if (port === 0)
     throw new UsageError('a node that others begin with has a port of its own: --listen <host:port>')
   const target = tracker === undefined ? undefined : trackerOf(tracker)
@@ -62,19 +63,19 @@ export async function startNetworkNode(options: StartNetworkNodeOptions): Promis
       }),
       mode: 'udp',
       file: path.join(folder, 'network.json'),
-      listen,
+      listen: at.udp,
       bootstrap,
-      bootstrapHost: isAnywhere(host) ? outsideHost() : host,
+      bootstrapHost: at.outside,
       ...(tracker === undefined ? {} : { tracker }),
     })
     const { transport } = network
     undo.push(() => transport.close())
     const listener = await transport.listen({
-      address: listen,
+      address: at.udp,
       handler: () => Promise.reject(new NotFoundError('this node carries the network, and answers nothing')),
     })
     undo.push(() => listener.close())
-    const place = formatAddress(isAnywhere(host) ? outsideHost() : host, port)
+    const place = formatAddress(at.outside, port)
     const address = formatPeerAddress({ udp: `${toBase64Url(transport.publicKey)}@${place}` })
     const relay = new NodeRelay(network, (key) => network.book.admits(key))
     undo.push(() => relay.close())

@@ -38,7 +38,7 @@ export interface PoolNetworkOptions extends Pick<SessionHostOptions, 'limits' | 
   readonly tracker?: string
   /** Further bootstrap nodes, `host:port` each. */
   readonly bootstrap?: readonly string[]
-  /** For nodes: the `host:port` to take connections at; the port may be 0. */
+  /** For nodes: the IPv4 `host:port` to take connections over UDP at; the port may be 0. */
   readonly listen?: string
   /** For nodes: the UDP port that they had the last time, taken where it is free and none is asked for. */
   readonly lastPort?: number | undefined
@@ -87,7 +87,7 @@ export async function openPoolNetwork(options: PoolNetworkOptions): Promise<Pool
     const mirrors = await startMirrors(started.node, options)
     return {
       transport: new UdpTransport(started.node, { ...host, accounts: tls.accounts }),
-      port: started.node.bound.port,
+      at: started.node.bound,
       isReachable,
       onNetworkChange: (run) => started.node.onNetworkChange(run),
       async close() {
@@ -135,7 +135,7 @@ async function startNode(
   const { seed, listen, lastPort, tracker, bootstrap: further = [], bootstrapHost } = options
   const { admits = (key: Uint8Array) => book.mayAnnounce(key), relays = () => book.relays } = options
   const { createUdpNode } = await import('../../adapters/udp/udp-node.ts')
-  const at = listen === undefined ? undefined : splitHost(listen)
+  const at = listen === undefined ? undefined : parseAddress(listen)
   const named = tracker === undefined ? [] : hintsOfAddress(parsePeerAddress(tracker))
   const bootstrap = [...new Set([...named, ...further, ...book.nodes])]
   if (bootstrap.length === 0 && bootstrapHost === undefined)
@@ -167,12 +167,6 @@ async function startNode(
   // A DHT that can't be reached is no failure of this node: it tries again by itself.
   if (isNode) await atMost(JOIN_MS, node.joined())
   return { node, reachable }
-}
-
-function splitHost(address: string): { readonly host: string; readonly port: number } {
-  const { host, port } = parseAddress(address)
-  // UDP is IPv4 only.
-  return { host: host.includes(':') ? '0.0.0.0' : host, port }
 }
 
 function isLoopback(address: string): boolean {

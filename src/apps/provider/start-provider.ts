@@ -17,12 +17,13 @@ import { nodeClock } from '../../adapters/native/node-clock.ts'
 import { nodePrimitives } from '../../adapters/native/node-primitives.ts'
 import { nodeRandom } from '../../adapters/native/node-random.ts'
 import { keepNetwork } from '../node/keep-network.ts'
+import { ANYWHERE, listenPlace } from '../node/listen-place.ts'
 import { NodeRelay } from '../node/node-relay.ts'
 import { poolDiscovery } from '../node/pool-discovery.ts'
 import { openPoolNetwork } from '../node/pool-network.ts'
 import type { TransportMode } from '../node/transport-mode.ts'
 import { enterPool } from './enter-pool.ts'
-import { ANYWHERE, listenAt } from './listen-at.ts'
+import { lastPlace, listenAt } from './listen-at.ts'
 import { openShardSpaces } from './open-shard-spaces.ts'
 import { openWitness } from './open-witness.ts'
 import { openProviderFolder } from './provider-folder.ts'
@@ -89,13 +90,15 @@ export async function startProvider(options: StartProviderOptions): Promise<Runn
     undo.push(() => store.close())
     const spaces = openShardSpaces(folder.spaces, logger)
     undo.push(() => spaces.close())
+    const asked = options.listen === undefined ? undefined : await listenPlace(options.listen)
+    const last = folder.settings()?.address
     const network = await openPoolNetwork({
       seed: folder.netSeed,
       mode: options.transport ?? 'auto',
       file: folder.network,
       pool: wanted.settings.pool,
       tracker: wanted.settings.tracker.address,
-      listen: options.listen ?? ANYWHERE,
+      listen: (asked ?? (await listenPlace(lastPlace(last) ?? ANYWHERE))).udp,
       lastPort: folder.settings()?.udpPort,
       limits: TRANSPORT_LIMITS,
       onFault: (error) =>
@@ -105,7 +108,7 @@ export async function startProvider(options: StartProviderOptions): Promise<Runn
     const { transport } = network
     let serve: RequestHandler = () => Promise.reject(new BusyError('this provider is still joining its pool'))
     let maxBodyBytes = (_method: number): number => 0
-    const listener = await listenAt(transport, options.listen, folder.settings()?.address, {
+    const listener = await listenAt(transport, asked?.tcp, last, {
       handler: (request) => serve(request),
       maxBodyBytes: (method) => maxBodyBytes(method),
       // No route keeps a view of its request's body.

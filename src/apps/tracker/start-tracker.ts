@@ -7,12 +7,7 @@ import { equalBytes } from '../../core/open/bytes.ts'
 import { FolderError, UsageError } from '../../core/open/errors.ts'
 import { peerId } from '../../core/open/hash.ts'
 import { poolIdOf } from '../../core/open/objects/identity.ts'
-import {
-  formatPeerAddress,
-  hostPortOfAddress,
-  keyOfAddress,
-  parsePeerAddress,
-} from '../../core/open/peer-address.ts'
+import { formatPeerAddress, keyOfAddress, parsePeerAddress } from '../../core/open/peer-address.ts'
 import type { NetworkSelf } from '../../core/open/protocol/network-methods.ts'
 import { TOKEN_FOUNDING, encodeJoinToken } from '../../core/open/join-token.ts'
 import type { Logger } from '../../ports/logger.ts'
@@ -24,7 +19,8 @@ import { nodePrimitives } from '../../adapters/native/node-primitives.ts'
 import { nodeRandom } from '../../adapters/native/node-random.ts'
 import { openSqliteTrackerStore } from '../../adapters/sqlite/sqlite-tracker-store.ts'
 import { networkSelf } from '../node/network-self.ts'
-import { isAnywhere, outsideHost } from '../node/own-host.ts'
+import { ANYWHERE, listenPlace } from '../node/listen-place.ts'
+import { outsideHost } from '../node/own-host.ts'
 import { NodeRelay } from '../node/node-relay.ts'
 import { openPoolNetwork } from '../node/pool-network.ts'
 import type { TransportMode } from '../node/transport-mode.ts'
@@ -37,8 +33,6 @@ import type { TrackerPlace } from './tracker-place.ts'
 import { openTrackerFolder } from './tracker-folder.ts'
 
 const WITHOUT_CHAIN = 'the tracker was started without its chain'
-/** All IPv4 addresses, a port of the system's choice. */
-const ANYWHERE = '0.0.0.0:0'
 /** Bootstrap nodes in the tracker's address: two may be down. */
 const MAX_NAMED = 3
 
@@ -107,21 +101,20 @@ export async function startTracker(options: StartTrackerOptions): Promise<Runnin
     const failed = (error: unknown) => logger.error({ why: stackOf(error) }, 'a fault of this tracker')
     let ledger: LedgerAccess | undefined
     const place = placeOf(folder.place, options)
-    const at = hostPortOfAddress(options.listen ?? place.address ?? ANYWHERE) ?? ANYWHERE
-    const { host } = parseAddress(at)
+    const at = await listenPlace(options.listen ?? place.address ?? ANYWHERE)
     // The tracker that knows them isn't there yet.
     let relaysOf = (): readonly Uint8Array[] => []
     const network = await openPoolNetwork({
       seed: folder.netSeed,
       mode: options.transport ?? 'auto',
       file: folder.network,
-      listen: at,
+      listen: at.udp,
       lastPort: place.udpPort,
       bootstrap: place.bootstrap,
       admits: (key) => isKnown(store, place, key),
       relays: () => relaysOf(),
       // The first node of its network, unless others are.
-      ...(place.bootstrap.length > 0 ? {} : { bootstrapHost: isAnywhere(host) ? outsideHost() : host }),
+      ...(place.bootstrap.length > 0 ? {} : { bootstrapHost: at.outside }),
       onFault: failed,
     })
     undo.push(() => network.transport.close())
@@ -172,7 +165,7 @@ export async function startTracker(options: StartTrackerOptions): Promise<Runnin
       options.onLedgerProblem?.(WITHOUT_CHAIN)
     }
     const listener = await network.transport.listen({
-      address: at,
+      address: at.tcp,
       handler: router(tracker.routes),
       maxBodyBytes: tracker.maxBodyBytes,
     })
@@ -189,7 +182,7 @@ export async function startTracker(options: StartTrackerOptions): Promise<Runnin
     )
     await folder.savePlace({
       ...place,
-      address: boundAddress(listener.address, at, udpPort),
+      address: boundAddress(listener.address, at.tcp, udpPort),
       ...(udpPort === undefined ? {} : { udpPort }),
     })
     const addressNow = () => publicAddress(listener.address, place.bootstrap)
