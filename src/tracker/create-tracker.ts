@@ -12,6 +12,7 @@ import { admitMember } from './admit-member.ts'
 import { createCapacityState } from './capacity/capacity-state.ts'
 import { ChangeTrees } from './change-trees.ts'
 import { commitOperation } from './commit-operation.ts'
+import { CopyDirectory } from './copies/copy-directory.ts'
 import { describePool } from './describe-pool.ts'
 import { deviceState } from './device-state.ts'
 import { enrolDevice } from './enrol-device.ts'
@@ -103,6 +104,7 @@ export function createTracker(parts: TrackerParts): Tracker {
   const events = logTrackerEvents(parts.logger)
   const log = new TrackerLog({ primitives, clock, store: parts.store, logSeed, events })
   const { store } = log
+  const presence = new Presence(clock, events)
   const state: TrackerState = {
     primitives,
     clock,
@@ -112,7 +114,8 @@ export function createTracker(parts: TrackerParts): Tracker {
     ledgerAccess: parts.ledger ?? (() => undefined),
     names: new NameRelay({ store, clock, events }),
     capacity: createCapacityState(primitives, { store, clock, events }),
-    presence: new Presence(clock, events),
+    presence,
+    copies: new CopyDirectory(clock, presence),
     network: new NetworkDirectory(clock, parts.network),
     asked: new AskedBlobs(),
     trees: new ChangeTrees(primitives),

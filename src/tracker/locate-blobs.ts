@@ -6,11 +6,13 @@ import type { Context } from '../ports/rpc.ts'
 import type { TrackerReader } from '../ports/tracker-store.ts'
 import type { BlobLocation, StripeRow } from '../ports/tracker-store-stripes.ts'
 import { callingDevice, requireRight } from './callers.ts'
+import type { CopyPlace } from './copies/copies-of.ts'
+import { copiesOf } from './copies/copies-of.ts'
 import { providerViewOf } from './provider-views.ts'
 import { StripeHealth } from './stripe-health.ts'
 import { stripeViewOf, viewBytes } from './stripe-views.ts'
 import type { NamedTicket } from './tickets.ts'
-import { readTickets } from './tickets.ts'
+import { copyTickets, readTickets } from './tickets.ts'
 import type { TrackerState } from './tracker-state.ts'
 import { poolOf } from './tracker-state.ts'
 
@@ -20,7 +22,7 @@ const MAX_ANSWER_BYTES = 4 * 1024 * 1024
 type Place = readonly [blob: Uint8Array, stripe: number, index: number, offset: number, length: number]
 
 /**
- * Where blobs are, for those who may open contents: the best of several places, its stripe's holders, read tickets. An answer
+ * Where blobs are, for those who may open contents: the best of several places, its stripe's holders and copies, read tickets. An answer
  * that would grow too large stops early and says after how many blobs. Throws DeniedError without the right to download.
  */
 export function locateBlobs(
@@ -39,7 +41,7 @@ export function locateBlobs(
     requireRight(state, tables, device.member, space, RIGHT.download)
     const { pool } = poolOf(state, tables)
     const health = new StripeHealth(tables.stripes, state.presence)
-    const rows: StripeRow[] = []
+    const found: { readonly row: StripeRow; readonly copies: readonly CopyPlace[] }[] = []
     const numbers = new Map<string, number>()
     const places: Place[] = []
     let bytes = 0
@@ -50,22 +52,27 @@ export function locateBlobs(
       const key = toHex(best.at.stripe)
       let number = numbers.get(key)
       if (number === undefined) {
-        bytes += viewBytes(best.row)
-        if (rows.length > 0 && (bytes > MAX_ANSWER_BYTES || rows.length >= MAX_TICKET_SHARDS)) {
+        const copies = copiesOf(state, best.row)
+        bytes += viewBytes(best.row, copies)
+        if (found.length > 0 && (bytes > MAX_ANSWER_BYTES || found.length >= MAX_TICKET_SHARDS)) {
           looked = i
           break
         }
-        number = rows.push(best.row) - 1
+        number = found.push({ row: best.row, copies }) - 1
         numbers.set(key, number)
       }
       places.push([blob, number, best.at.index, best.at.offset, best.at.length])
     }
-    const tickets = readTickets(state, { pool, holder: device.net }, space, rows)
-    const providers = tickets.flatMap(([id]) => {
+    const to = { pool, holder: device.net }
+    const rows = found.map(({ row }) => row)
+    const tickets = [...readTickets(state, to, space, rows), ...copyTickets(state, to, space, found)]
+    const ids = new Map(tickets.map(([id]) => [toHex(id), id]))
+    const providers = [...ids.values()].flatMap((id) => {
       const row = tables.providers.provider(id)
       return row === undefined ? [] : [providerViewOf(state, row)]
     })
-    return { stripes: rows.map((row) => stripeViewOf(state, row)), places, tickets, providers, looked }
+    const stripes = found.map(({ row, copies }) => stripeViewOf(state, row, copies))
+    return { stripes, places, tickets, providers, looked }
   })
 }
 

@@ -106,7 +106,7 @@ export function drawShards(state: TrackerState, tables: TrackerReader, job: Shar
 }
 
 /** All providers with what they reported last, whether they are up, and the bytes that nobody has reserved. */
-function standingOf(
+export function standingOf(
   state: TrackerState,
   tables: TrackerReader,
 ): (ReportedProvider & { readonly up: boolean; readonly free: number })[] {

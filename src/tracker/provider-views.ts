@@ -12,6 +12,7 @@ function transportsOf(address: string): string {
 /** A provider as others see it: its record, what it last reported, whether it is up. */
 export function providerViewOf(state: TrackerState, row: ProviderRow): ProviderView {
   const last = state.presence.last(row.id)
+  const copies = state.copies.countOf(row.id)
   return {
     id: row.id,
     net: row.net,
@@ -25,5 +26,6 @@ export function providerViewOf(state: TrackerState, row: ProviderRow): ProviderV
     up: state.presence.isUp(row.id),
     pid: last?.pid,
     reportedAgo: state.presence.reportedAgo(row.id),
+    copies: copies === 0 ? undefined : copies,
   }
 }

@@ -1,4 +1,4 @@
-import { toHex } from '../core/open/bytes.ts'
+import { equalBytes, toHex } from '../core/open/bytes.ts'
 import type { Ticket } from '../core/open/objects/ticket.ts'
 import type { Signed } from '../core/open/objects/signed.ts'
 import { signObject } from '../core/open/objects/signed.ts'
@@ -7,12 +7,14 @@ import {
   MAX_TICKET_SECONDS,
   MAX_TICKET_SHARDS,
   TICKET_READ,
+  TICKET_READ_COPY,
   TICKET_WRITE,
   TICKET_WRITE_PARITY,
   ticketCodec,
 } from '../core/open/objects/ticket.ts'
 import type { StripeRow } from '../ports/tracker-store-stripes.ts'
 import { HOLDER_GIVEN_UP } from '../ports/tracker-store-stripes.ts'
+import type { CopyPlace } from './copies/copies-of.ts'
 import type { TrackerState } from './tracker-state.ts'
 import { nowSeconds } from './tracker-state.ts'
 
@@ -31,7 +33,7 @@ interface TicketFor {
 function issue(
   state: TrackerState,
   { pool, holder }: TicketFor,
-  kind: typeof TICKET_READ | typeof TICKET_WRITE | typeof TICKET_WRITE_PARITY,
+  kind: Ticket['kind'],
   provider: Uint8Array,
   space: Uint8Array,
   shards: readonly TicketShard[],
@@ -49,31 +51,70 @@ export function readTickets(
   space: Uint8Array,
   stripes: readonly StripeRow[],
 ): NamedTicket[] {
-  const shards = new Map<string, { provider: Uint8Array; shards: Map<string, TicketShard> }>()
-  for (const { id, stripe, holders } of stripes)
-    for (const { index, provider, state: held } of holders) {
-      if (held === HOLDER_GIVEN_UP) continue
-      const key = toHex(provider)
-      let entry = shards.get(key)
-      if (entry === undefined) {
-        entry = { provider, shards: new Map() }
-        shards.set(key, entry)
-      }
-      const shard = stripe.shards[index]!
-      entry.shards.set(toHex(shard[0]), [...shard, id[0]!])
-    }
-  const notAfter = nowSeconds(state) + MAX_TICKET_SECONDS
-  return [...shards.values()].map((entry) =>
-    // Callers stop at stripes that would exceed this.
-    issue(
-      state,
-      to,
-      TICKET_READ,
-      entry.provider,
-      space,
-      [...entry.shards.values()].slice(0, MAX_TICKET_SHARDS),
-      notAfter,
+  return ticketsToRead(
+    state,
+    to,
+    TICKET_READ,
+    space,
+    stripes.flatMap((row) =>
+      row.holders
+        .filter(({ state: held }) => held !== HOLDER_GIVEN_UP)
+        .map(({ index, provider }) => [provider, ticketShard(row, index)] as const),
     ),
+  )
+}
+
+/** Tickets to read copies of shards of these stripes, one for each provider that keeps some. */
+export function copyTickets(
+  state: TrackerState,
+  to: TicketFor,
+  space: Uint8Array,
+  stripes: readonly { readonly row: StripeRow; readonly copies: readonly CopyPlace[] }[],
+): NamedTicket[] {
+  const shards = stripes.flatMap(({ row, copies }) =>
+    copies.map(([index, provider]) => [provider, ticketShard(row, index)] as const),
+  )
+  return ticketsToRead(state, to, TICKET_READ_COPY, space, shards)
+}
+
+/** A ticket to read one shard from its holder, for a provider that is to keep a copy. */
+export function copierTicket(
+  state: TrackerState,
+  to: TicketFor,
+  row: StripeRow,
+  shard: Uint8Array,
+  from: Uint8Array,
+): Signed {
+  const index = row.stripe.shards.findIndex(([id]) => equalBytes(id, shard))
+  const notAfter = nowSeconds(state) + MAX_TICKET_SECONDS
+  return issue(state, to, TICKET_READ, from, row.space, [ticketShard(row, index)], notAfter)[1]
+}
+
+function ticketShard({ id, stripe }: Pick<StripeRow, 'id' | 'stripe'>, index: number): TicketShard {
+  return [...stripe.shards[index]!, id[0]!]
+}
+
+function ticketsToRead(
+  state: TrackerState,
+  to: TicketFor,
+  kind: typeof TICKET_READ | typeof TICKET_READ_COPY,
+  space: Uint8Array,
+  wanted: readonly (readonly [provider: Uint8Array, shard: TicketShard])[],
+): NamedTicket[] {
+  const byProvider = new Map<string, { provider: Uint8Array; shards: Map<string, TicketShard> }>()
+  for (const [provider, shard] of wanted) {
+    const key = toHex(provider)
+    let entry = byProvider.get(key)
+    if (entry === undefined) {
+      entry = { provider, shards: new Map() }
+      byProvider.set(key, entry)
+    }
+    entry.shards.set(toHex(shard[0]), shard)
+  }
+  const notAfter = nowSeconds(state) + MAX_TICKET_SECONDS
+  return [...byProvider.values()].map(({ provider, shards }) =>
+    // Callers stop at stripes that would exceed this.
+    issue(state, to, kind, provider, space, [...shards.values()].slice(0, MAX_TICKET_SHARDS), notAfter),
   )
 }
 
@@ -89,5 +130,5 @@ export function writeTicket(
   const isData = index < row.stripe.k || row.stripe.k === 1
   const kind = isData ? TICKET_WRITE : TICKET_WRITE_PARITY
   const notAfter = Math.min(nowSeconds(state) + MAX_TICKET_SECONDS, Math.ceil(row.leaseUntil / 1_000))
-  return issue(state, to, kind, provider, row.space, [[...row.stripe.shards[index]!, row.id[0]!]], notAfter)
+  return issue(state, to, kind, provider, row.space, [ticketShard(row, index)], notAfter)
 }

@@ -10,6 +10,7 @@ import type { LedgerAccess } from './log/tracker-ledger.ts'
 import type { NameRelay } from './log/name-relay.ts'
 import type { TrackerLog } from './log/tracker-log.ts'
 import type { CapacityState } from './capacity/capacity-state.ts'
+import type { CopyDirectory } from './copies/copy-directory.ts'
 import type { AskedBlobs } from './asked-blobs.ts'
 import type { ChangeTrees } from './change-trees.ts'
 import type { NetworkDirectory } from './network-directory.ts'
@@ -31,6 +32,7 @@ export interface TrackerState {
   readonly names: NameRelay
   readonly capacity: CapacityState
   readonly presence: Presence
+  readonly copies: CopyDirectory
   readonly network: NetworkDirectory
   readonly asked: AskedBlobs
   readonly trees: ChangeTrees
