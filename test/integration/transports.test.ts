@@ -66,8 +66,7 @@ describe.each([
   test('peers and doctor say how the pool is reached', async () => {
     pool = await ProcessPool.start({ providers: 3, transport })
     const peers = documents<Peer>((await pool.run('peers', '--json')).stdout)
-    const nodes = transport === 'tls' ? ['provider'] : ['tracker', 'provider']
-    expect([...new Set(peers.map(({ role }) => role))]).toEqual(nodes)
+    expect(peers.map(({ role }) => role)).toEqual(['tracker', 'provider', 'provider', 'provider'])
     for (const peer of peers) {
       expect(peer.transport).toBe(used)
       expect(peer.address.includes('+')).toBe(transport === 'auto')
@@ -80,9 +79,9 @@ describe.each([
     const findings = documents<{ check: string; result: string }>(stdout)
     expect(findings.filter(({ result }) => result !== 'ok')).toEqual([])
     const checks = {
-      udp: ['udp', 'nat', 'tracker-udp', 'clock', 'relays'],
-      auto: ['tcp', 'tls', 'clock', 'udp', 'nat', 'tracker-udp', 'relays'],
-      tls: ['tcp', 'tls', 'clock', 'udp'],
+      udp: ['udp', 'nat', 'tracker-udp', 'clock', 'relays', 'pool'],
+      auto: ['tcp', 'tls', 'clock', 'udp', 'nat', 'tracker-udp', 'relays', 'pool'],
+      tls: ['tcp', 'tls', 'clock', 'udp', 'pool'],
     }
     expect(findings.map(({ check }) => check)).toEqual(checks[transport])
   })

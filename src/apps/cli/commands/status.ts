@@ -6,6 +6,7 @@ import { status } from '../../../client/status.ts'
 import type { Client } from '../../../client/client.ts'
 import { orderedAhead } from '../../../client/concurrency.ts'
 import { fromHex } from '../../../core/open/bytes.ts'
+import { aligned } from '../aligned.ts'
 import { formatBytes } from '../byte-size.ts'
 import { count } from '../count.ts'
 import type { RunCommand } from '../context.ts'
@@ -13,6 +14,7 @@ import { EXIT } from '../exit-codes.ts'
 import type { MeasuredPeer } from '../measure-peer.ts'
 import { formatMs, measurePeer } from '../measure-peer.ts'
 import { printable } from '../printable.ts'
+import { showWaiting } from '../waiting.ts'
 
 /** Providers that are dialled at once. */
 const AT_ONCE = 16
@@ -26,7 +28,8 @@ export function registerStatus(program: Command, run: RunCommand): void {
         await withClient(async (client) => {
           const pool = await client.reading.orAway(() => status(client))
           if (pool !== undefined) {
-            const reached = await withPaths(client, pool.value)
+            const done = showWaiting(output.json, 'asking the providers …')
+            const reached = await withPaths(client, pool.value).finally(done)
             return output.result(reached, statusLines(reached))
           }
           const offline = await offlineStatus(client)
@@ -79,11 +82,10 @@ function statusLines(pool: ReachedPool): string[] {
       pid === undefined ? '' : `pid ${pid}`,
     ]
   })
-  const widths = (rows[0] ?? []).map((_, i) => Math.max(...rows.map((row) => row[i]!.length)))
   const up = providers.filter(({ state }) => state === 'up').length
   return [
     `${up} of ${providers.length} providers up`,
-    ...rows.map((row) => `  ${row.map((cell, i) => cell.padEnd(widths[i]!)).join('  ')}`.trimEnd()),
+    ...aligned(rows).map((line) => `  ${line}`),
     `${count(pool.files, 'file')}, ${formatBytes(pool.logicalBytes)}; ${formatBytes(pool.uniqueBytes)} without duplicates, ${formatBytes(pool.storedBytes)} stored`,
     `stripes: ${stripes.healthy} healthy, ${stripes.degraded} degraded, ${stripes.atRisk} at risk, ${stripes.lost} lost`,
     ...damaged.map(
