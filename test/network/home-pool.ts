@@ -14,6 +14,15 @@ const PORT = 4433
 /** Where the pool's hosts are. */
 export type HomeLab = Pick<Lab, 'on' | 'publicHost' | 'close'>
 
+export interface HomePoolOptions {
+  /** The tracker's. */
+  readonly port?: number
+  /** What every process gets. */
+  readonly env?: Readonly<Record<string, string>>
+  /** The home in which the tracker is; by default it has a public host of its own. */
+  readonly trackerAt?: string
+}
+
 export interface Output {
   readonly code: number | null
   readonly stdout: string
@@ -23,34 +32,41 @@ export interface Output {
 export class HomePool {
   readonly root = fs.mkdtempSync(path.join(os.tmpdir(), 'allmend-homes-'))
   readonly lab: HomeLab
-  /** The tracker's public address. */
-  readonly #at: string
+  /** The tracker's host, and what it is started with. */
+  readonly #tracker: { readonly host: string; readonly args: readonly string[] }
   readonly #env: Readonly<Record<string, string>>
   readonly #roles = new Map<string, ChildProcess>()
+  /** Of homes that are on a host of another name. */
+  readonly #hosts = new Map<string, string>()
   /** What the tracker said when it was ready. */
   ready: Readonly<Record<string, string>> = {}
   /** What roles complained of on standard error. */
   readonly complaints: string[] = []
 
-  private constructor(lab: HomeLab, env: Readonly<Record<string, string>>) {
+  private constructor(lab: HomeLab, { port = PORT, env = {}, trackerAt }: HomePoolOptions) {
     this.lab = lab
     this.#env = env
-    this.#at = lab.publicHost('tracker')
+    const args = trackerAt === undefined ? [`--listen=${lab.publicHost('tracker')}:${port}`] : []
+    this.#tracker = { host: trackerAt ?? 'tracker', args }
   }
 
-  /** Starts the tracker; the pool is founded by `join`. Every process gets `env`. */
-  static async start(
-    lab: HomeLab,
-    {
-      port = PORT,
-      env = {},
-    }: { readonly port?: number; readonly env?: Readonly<Record<string, string>> } = {},
-  ): Promise<HomePool> {
-    const pool = new HomePool(lab, env)
-    const dir = `--dir=${pool.at('tracker')}`
-    const listen = `--listen=${pool.#at}:${port}`
-    pool.ready = await pool.role('tracker', 'tracker', ['tracker', 'start', dir, listen])
+  /** Starts the tracker unless it is at a home; the pool is founded by `join`. */
+  static async start(lab: HomeLab, options: HomePoolOptions = {}): Promise<HomePool> {
+    const pool = new HomePool(lab, options)
+    if (options.trackerAt === undefined) await pool.startTracker()
     return pool
+  }
+
+  /** Starts the tracker, or starts it again. */
+  async startTracker(...more: string[]): Promise<void> {
+    const { host, args } = this.#tracker
+    this.ready = await this.role(host, 'tracker', [
+      'tracker',
+      'start',
+      `--dir=${this.at('tracker')}`,
+      ...args,
+      ...more,
+    ])
   }
 
   /** A path for the pool's and the test's files. */
@@ -59,7 +75,7 @@ export class HomePool {
   }
 
   /** Makes a member's home, on the host of his name. */
-  async join(name: string, token: string): Promise<void> {
+  async join(name: string, token: string, ...more: string[]): Promise<void> {
     await this.json(
       name,
       'init',
@@ -67,15 +83,29 @@ export class HomePool {
       `--name=${name}`,
       '--unattended',
       `--phrase-file=${this.at(`${name}.words`)}`,
+      ...more,
     )
   }
 
-  /** A command of a member, on the host of his name. */
+  /** Makes another home of a member, on this host; commands name it `device`. */
+  async recover(device: string, host: string, member: string): Promise<void> {
+    this.#hosts.set(device, host)
+    const [invite] = await this.json(member, 'provider', 'invite')
+    const words = `--phrase-file=${this.at(`${member}.words`)}`
+    await this.json(device, 'recover', `--tracker=${invite?.['token']}`, words, '--unattended')
+  }
+
+  /** The host of a member or of his device. */
+  hostOf(name: string): string {
+    return this.#hosts.get(name) ?? name
+  }
+
+  /** A command of a member, on the host of his name or of his device. */
   spawn(
     name: string,
     ...args: string[]
   ): { readonly child: ChildProcess; readonly finished: Promise<Output> } {
-    const child = this.#spawn(name, args, { ALLMEND_HOME: this.at('homes', name) })
+    const child = this.#spawn(this.hostOf(name), args, { ALLMEND_HOME: this.at('homes', name) })
     const collect = (stream: NodeJS.ReadableStream | null): Buffer[] => {
       const parts: Buffer[] = []
       stream?.on('data', (bytes: Buffer) => parts.push(bytes))

@@ -23,6 +23,8 @@ const MAX_SESSIONS_PER_KEY = 16
 const MAX_SESSIONS = 256
 /** Two for each relayed connection. */
 const MAX_LINKS = 256
+/** First messages of unknown keys that wait while the pool is asked; further ones are dropped, and repeated by who sent them. */
+const MAX_UNKNOWN = 16
 /** Bytes of a control stream: some hundred pairings at once, and keepalives. */
 const CONTROL_BURST_BYTES = 16 * 1024
 const CONTROL_BYTES_PER_SECOND = 128
@@ -31,6 +33,8 @@ const AUDIT_MS = 1000
 export interface RelayOptions {
   /** Whether this key, one of the pool's, may relay through us. */
   readonly admit: (peerKey: Uint8Array) => boolean
+  /** Learns anew who belongs to the pool: a key that isn't known may have just joined. */
+  readonly askAgain?: () => Promise<void> | undefined
   readonly clock?: WireClock
 }
 
@@ -59,6 +63,8 @@ export class RelayServer {
   readonly #perKey = new Map<string, number>()
   readonly #stopAudit: () => void
   #links = 0
+  /** First messages that wait for news of the pool. */
+  #unknown = 0
 
   constructor(node: UdpNode, options: RelayOptions) {
     this.#node = node
@@ -69,14 +75,27 @@ export class RelayServer {
       createStream: (streamOptions) => this.#createStream(streamOptions),
     })
     this.#server = node.dht.createServer({
-      firewall: (key, payload, from) => {
+      firewall: async (key, payload, from) => {
         payload.relayThrough = null
-        return !options.admit(new Uint8Array(key)) || !this.#gate.enter(toHex(key), from.host)
+        const isAdmitted = options.admit(new Uint8Array(key)) || (await this.#admitsLate(key, options))
+        return !isAdmitted || !this.#gate.enter(toHex(key), from.host)
       },
       handshakeClearWait: SLOT_MS,
     })
     this.#server.on('connection', (stream) => this.#accept(stream))
     this.#stopAudit = this.#clock.every(AUDIT_MS, () => this.#audit())
+  }
+
+  /** Strangers wait outside of the gate, so that they take no room from whom it is for; a few at a time. */
+  async #admitsLate(key: Uint8Array, { admit, askAgain }: RelayOptions): Promise<boolean> {
+    if (askAgain === undefined || this.#unknown >= MAX_UNKNOWN) return false
+    this.#unknown++
+    try {
+      await askAgain()
+    } finally {
+      this.#unknown--
+    }
+    return admit(new Uint8Array(key))
   }
 
   async listen(): Promise<void> {

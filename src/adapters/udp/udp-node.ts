@@ -13,7 +13,6 @@ import type {
   DhtServer,
   KeyPair,
   MakeSecretStream,
-  RelayThrough,
   ServerOptions,
 } from 'hyperdht'
 import type NoiseSecretStream from '@hyperswarm/secret-stream'
@@ -211,11 +210,12 @@ export class UdpNode {
     return false
   }
 
-  /** Takes the pool's relays in turn, so that one that is down costs one attempt; undefined where there is none but `not`. */
-  relayThrough(not: Uint8Array): RelayThrough | undefined {
+  /** The pool's relays but `not`, at most `most`, each time beginning with another one: all of them get their share. */
+  someRelays(not: Uint8Array, most: number): readonly Uint8Array[] {
     const relays = this.relays.filter((key) => !equalBytes(key, not))
-    if (relays.length === 0) return undefined
-    return () => Buffer.from(relays[this.#nextRelay++ % relays.length]!)
+    if (relays.length === 0) return []
+    const first = this.#nextRelay++ % relays.length
+    return [...relays.slice(first), ...relays.slice(0, first)].slice(0, most)
   }
 
   /** Ends everything on it at once; nodes that kept records of this one find out by themselves. */

@@ -51,6 +51,9 @@ import type { UdpNode } from './udp-node.ts'
 const DIAL_TIMEOUT_MS = 10_000
 /** A direct attempt through two home routers takes three round trips; a relay is asked when it takes longer than that. */
 const RELAY_AFTER_MS = 600
+/** A relayed connection takes four round trips; where the relay is down, or doesn't know one of the two yet, the next is asked. */
+const NEXT_RELAY_AFTER_MS = 1500
+const MAX_RELAYS_TRIED = 3
 /** One attempt's time: repeats of a lost datagram come each second. */
 const ATTEMPT_MS = 6000
 const MAX_RELAY_ONLY = 1024
@@ -255,8 +258,8 @@ export class UdpTransport implements Transport {
   }
 
   /**
-   * A direct attempt, and one through a relay where the pool has relays. The library would do both in one, but then the two ends can
-   * settle on different paths and wait for each other.
+   * A direct attempt, and others through relays where the pool has relays. The library would do both in one, but then the two ends
+   * can settle on different paths and wait for each other.
    */
   #attempts(target: DialTarget): Attempt<Session>[] {
     const name = toHex(target.key)
@@ -268,20 +271,19 @@ export class UdpTransport implements Transport {
         return session
       },
     }
-    const relayThrough = this.node.relayThrough(target.key)
-    if (relayThrough === undefined) return [direct]
     const likely = this.node.natKind === 'random' || this.#relayOnly.has(name)
-    const relayed: Attempt<Session> = {
-      afterMs: likely ? 0 : RELAY_AFTER_MS,
+    const relayed = this.node.someRelays(target.key, MAX_RELAYS_TRIED).map((relay, i): Attempt<Session> => ({
+      afterMs: (likely ? 0 : RELAY_AFTER_MS) + i * NEXT_RELAY_AFTER_MS,
       run: async (signal) => {
+        const relayThrough = Buffer.from(relay)
         const session = await this.#attempt(target, signal, { relayThrough, holepunch: () => false })
         this.#relayOnly.add(name)
         if (this.#relayOnly.size > MAX_RELAY_ONLY)
           this.#relayOnly.delete(this.#relayOnly.values().next().value!)
         return session
       },
-    }
-    return [direct, relayed]
+    }))
+    return [direct, ...relayed]
   }
 
   async #attempt(target: DialTarget, signal: AbortSignal, how: ConnectOptions): Promise<Session> {

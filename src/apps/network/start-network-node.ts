@@ -13,7 +13,7 @@ import { NotFoundError, UsageError } from '../../core/open/errors.ts'
 import { formatPeerAddress, keyOfAddress, parsePeerAddress } from '../../core/open/peer-address.ts'
 import { toBase64Url } from '../../core/open/bytes.ts'
 import type { Logger } from '../../ports/logger.ts'
-import { keepNetwork } from '../node/keep-network.ts'
+import { NetworkExchange } from '../node/network-exchange.ts'
 import { NodeRelay } from '../node/node-relay.ts'
 import { listenPlace } from '../node/listen-place.ts'
 import { openPoolNetwork } from '../node/pool-network.ts'
@@ -77,11 +77,15 @@ export async function startNetworkNode(options: StartNetworkNodeOptions): Promis
     undo.push(() => listener.close())
     const place = formatAddress(at.outside, port)
     const address = formatPeerAddress({ udp: `${toBase64Url(transport.publicKey)}@${place}` })
-    const relay = new NodeRelay(network, (key) => network.book.admits(key))
+    let exchange: NetworkExchange | undefined
+    const relay = new NodeRelay(network, {
+      admit: (key) => network.book.admits(key),
+      askAgain: () => exchange?.again(),
+    })
     undo.push(() => relay.close())
     if (target !== undefined) {
       const abort = new AbortController()
-      const keeping = keepNetwork(
+      exchange = new NetworkExchange(
         {
           network,
           relay,
@@ -92,6 +96,7 @@ export async function startNetworkNode(options: StartNetworkNodeOptions): Promis
         },
         abort.signal,
       )
+      const keeping = exchange.keep()
       undo.push(async () => {
         abort.abort()
         await keeping

@@ -18,9 +18,9 @@ const CODES: Readonly<Record<NatKind, NetworkSelf['nat']>> = {
 
 /** What a node that listens at `address` says of itself; undefined without UDP. */
 export function networkSelf(
-  network: PoolNetwork,
+  network: Pick<PoolNetwork, 'node' | 'isReachable'>,
   address: string,
-  relay: NodeRelay | undefined,
+  relay: Pick<NodeRelay, 'key'> | undefined,
 ): NetworkSelf | undefined {
   const node = network.node()
   if (node === undefined) return undefined

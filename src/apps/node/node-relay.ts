@@ -1,4 +1,4 @@
-import type { RelayServer } from '../../adapters/udp/relay-server.ts'
+import type { RelayOptions, RelayServer } from '../../adapters/udp/relay-server.ts'
 import { atMost } from './at-most.ts'
 import type { PoolNetwork } from './pool-network.ts'
 
@@ -7,13 +7,16 @@ const CLOSE_MS = 500
 /** The relay that a reachable node is for its pool: begun once the node knows that others reach it. */
 export class NodeRelay {
   readonly #network: Pick<PoolNetwork, 'node' | 'isReachable'>
-  readonly #admit: (peerKey: Uint8Array) => boolean
+  readonly #whom: Pick<RelayOptions, 'admit' | 'askAgain'>
   #server: RelayServer | undefined
   #starting: Promise<void> | undefined
 
-  constructor(network: Pick<PoolNetwork, 'node' | 'isReachable'>, admit: (peerKey: Uint8Array) => boolean) {
+  constructor(
+    network: Pick<PoolNetwork, 'node' | 'isReachable'>,
+    whom: Pick<RelayOptions, 'admit' | 'askAgain'>,
+  ) {
     this.#network = network
-    this.#admit = admit
+    this.#whom = whom
   }
 
   /** Its raw key; undefined while it isn't one. */
@@ -31,7 +34,7 @@ export class NodeRelay {
     const node = this.#network.node()
     if (node === undefined || !this.#network.isReachable()) return Promise.resolve()
     return (this.#starting ??= import('../../adapters/udp/relay-server.ts')
-      .then(({ startRelay }) => startRelay(node, { admit: this.#admit }))
+      .then(({ startRelay }) => startRelay(node, this.#whom))
       .then((server) => {
         this.#server = server
       }))

@@ -16,7 +16,7 @@ import { addressOfKey, createReportSigner } from '../../adapters/evm/report-sign
 import { nodeClock } from '../../adapters/native/node-clock.ts'
 import { nodePrimitives } from '../../adapters/native/node-primitives.ts'
 import { nodeRandom } from '../../adapters/native/node-random.ts'
-import { keepNetwork } from '../node/keep-network.ts'
+import { NetworkExchange } from '../node/network-exchange.ts'
 import { ANYWHERE, listenPlace } from '../node/listen-place.ts'
 import { NodeRelay } from '../node/node-relay.ts'
 import { poolDiscovery } from '../node/pool-discovery.ts'
@@ -175,22 +175,22 @@ export async function startProvider(options: StartProviderOptions): Promise<Runn
       abort.signal,
       witness?.witness,
     )
-    const relay = new NodeRelay(network, (key) => network.book.admits(key))
-    const networking =
-      network.node() !== undefined &&
-      reported.promise.then(() =>
-        keepNetwork(
-          {
-            network,
-            relay,
-            address: () => listener.address,
-            dial: (signal) => access.dial(signal),
-            clock: nodeClock,
-            logger,
-          },
-          abort.signal,
-        ),
-      )
+    const relay: NodeRelay = new NodeRelay(network, {
+      admit: (key) => network.book.admits(key),
+      askAgain: () => exchange.again(),
+    })
+    const exchange = new NetworkExchange(
+      {
+        network,
+        relay,
+        address: () => listener.address,
+        dial: (signal) => access.dial(signal),
+        clock: nodeClock,
+        logger,
+      },
+      abort.signal,
+    )
+    const networking = network.node() !== undefined && reported.promise.then(() => exchange.keep())
     const announcing =
       network.node() !== undefined &&
       keepAnnouncing(

@@ -118,7 +118,7 @@ export async function startTracker(options: StartTrackerOptions): Promise<Runnin
       onFault: failed,
     })
     undo.push(() => network.transport.close())
-    const relay = new NodeRelay(network, (key) => isKnown(store, place, key))
+    const relay = new NodeRelay(network, { admit: (key) => isKnown(store, place, key) })
     let self = (): NetworkSelf | undefined => undefined
     const tracker = createTracker({
       primitives: nodePrimitives,

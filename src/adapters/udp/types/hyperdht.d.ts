@@ -21,9 +21,6 @@ declare module 'hyperdht' {
     options: SecretStreamOptions,
   ) => NoiseSecretStream
 
-  /** Asked once for each connection. */
-  export type RelayThrough = () => Buffer
-
   export interface DhtOptions {
     readonly keyPair?: KeyPair
     readonly host?: string
@@ -42,7 +39,8 @@ declare module 'hyperdht' {
   export interface ConnectOptions {
     readonly keyPair?: KeyPair
     readonly relayAddresses?: readonly HostPort[]
-    readonly relayThrough?: RelayThrough
+    /** The relay's key. */
+    readonly relayThrough?: Buffer
     /** False gives up punching; a relay may still be found. */
     readonly holepunch?: () => boolean
     readonly createSecretStream?: MakeSecretStream
@@ -55,7 +53,11 @@ declare module 'hyperdht' {
 
   export interface ServerOptions {
     /** True drops the dialler without an answer. */
-    readonly firewall?: (remoteKey: Buffer, payload: HandshakePayload, from: HostPort) => boolean
+    readonly firewall?: (
+      remoteKey: Buffer,
+      payload: HandshakePayload,
+      from: HostPort,
+    ) => boolean | Promise<boolean>
     readonly createSecretStream?: MakeSecretStream
     /** How long a finished handshake's state is kept, ms. */
     readonly handshakeClearWait?: number
