@@ -1,5 +1,5 @@
 /**
- * `node bench/main.ts [data-path|log|chain|log-cost|end-to-end|dedup|all] [--size 1GiB] [--save]`: prints one table, measured in one run on this machine.
+ * `node bench/main.ts [data-path|log|chain|log-cost|end-to-end|dedup|network|all] [--size 1GiB] [--save]`: prints one table, measured in one run on this machine.
  * `--size` is the input of the data path; `--save` writes the table to RESULTS.md.
  */
 import { writeFile } from 'node:fs/promises'
@@ -11,13 +11,14 @@ import { benchEndToEnd } from './end-to-end/section.ts'
 import { benchLogCost } from './log-cost/section.ts'
 import { describeMachine } from './machine.ts'
 import { parseSize } from './parse-size.ts'
+import { benchNetwork } from './network/section.ts'
 import type { Row } from './row.ts'
 import { benchLedger } from './stages/ledger-section.ts'
 import { benchLog } from './stages/log-section.ts'
 import { renderTable } from './table.ts'
 import { verdicts } from './verdicts.ts'
 
-const SECTIONS = ['data-path', 'log', 'chain', 'log-cost', 'end-to-end', 'dedup'] as const
+const SECTIONS = ['data-path', 'log', 'chain', 'log-cost', 'end-to-end', 'dedup', 'network'] as const
 type Section = (typeof SECTIONS)[number]
 
 const { values, positionals } = parseArgs({
@@ -74,5 +75,7 @@ async function measure(section: Section): Promise<Row[]> {
       return benchEndToEnd({ bigBytes: parseSize(values.big), rounds: Number(values.rounds) })
     case 'dedup':
       return benchDedup()
+    case 'network':
+      return benchNetwork()
   }
 }

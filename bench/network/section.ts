@@ -1,0 +1,23 @@
+import { lineMissing } from '../line/line.ts'
+import type { Row } from '../row.ts'
+import { LinePool } from './line-pool.ts'
+import { transferRows } from './transfers.ts'
+
+const SECTION = 'network'
+
+/** Transfers and requests over a line with delay and loss (needs root, `ip` and Go), and discovery among many nodes. */
+export async function benchNetwork(): Promise<Row[]> {
+  return [...(await overLine())]
+}
+
+async function overLine(): Promise<Row[]> {
+  const missing = lineMissing()
+  if (missing !== undefined)
+    return [{ section: SECTION, name: 'over a line with delay and loss', value: 'skipped', note: missing }]
+  const pool = await LinePool.open()
+  try {
+    return await transferRows(SECTION, pool)
+  } finally {
+    await pool.close()
+  }
+}
