@@ -6,7 +6,11 @@ import type { AllmendError } from '../../core/open/errors.ts'
 import { CancelledError, MalformedError, UnreachableError } from '../../core/open/errors.ts'
 import type { FrameType } from '../../core/open/frame.ts'
 import { encodeFrame, FRAME, FrameDecoder } from '../../core/open/frame.ts'
-import { encodeRequestPayload, encodeResponsePayload } from '../../core/open/frame-payload.ts'
+import {
+  encodeGrantPayload,
+  encodeRequestPayload,
+  encodeResponsePayload,
+} from '../../core/open/frame-payload.ts'
 import { encodeWireError } from '../../core/open/wire-error.ts'
 import type { IncomingRequest, Message, RequestHandler } from '../../ports/transport.ts'
 import { MAX_BODY_BYTES } from '../../ports/transport.ts'
@@ -325,6 +329,17 @@ const BREACHES: Record<string, () => Lab | Promise<Lab>> = {
   'a grant for what was never asked': async () => (await asked()).send(FRAME.grantRequest, 3),
   'a grant for an inline body': async () => (await asked()).send(FRAME.grantRequest, 1),
   'two grants': async () => (await asked()).send(FRAME.grantRequest, 2).send(FRAME.grantRequest, 2),
+  'a grant beyond the body': async () =>
+    (await asked()).send(FRAME.grantRequest, 2, encodeGrantPayload(LARGE + 1)),
+  'a grant that takes back': async () =>
+    (await asked())
+      .send(FRAME.grantRequest, 2, encodeGrantPayload(50_000))
+      .send(FRAME.grantRequest, 2, encodeGrantPayload(40_000)),
+  'grants byte by byte': async () =>
+    (await asked())
+      .send(FRAME.grantRequest, 2, encodeGrantPayload(50_000))
+      .send(FRAME.grantRequest, 2, encodeGrantPayload(50_001)),
+  'a grant out of form': async () => (await asked()).send(FRAME.grantRequest, 2, Uint8Array.of(1, 2)),
   'a grant for an answer that is not there': () =>
     new Lab().hello().request(1, 0).send(FRAME.grantResponse, 1),
   'a grant for an answer of the future': () => new Lab().hello().send(FRAME.grantResponse, 1),
@@ -423,6 +438,8 @@ describe('a hostile peer', () => {
             [FRAME.request]: encodeRequestPayload(1, body, bytes, new Uint8Array(body)),
             [FRAME.response]: encodeResponsePayload(bytes, new Uint8Array(body)),
             [FRAME.error]: encodeWireError({ code: 'busy', message: 'm', facts: {} }),
+            [FRAME.grantRequest]: encodeGrantPayload(bytes.length > 10 ? undefined : bytes.length * 8000),
+            [FRAME.grantResponse]: encodeGrantPayload(bytes.length > 10 ? undefined : bytes.length * 8000),
           }
           const payload = forged ? bytes : payloads[type]
           lab.session.receive(

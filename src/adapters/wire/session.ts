@@ -21,7 +21,8 @@ import {
   errorToWire,
 } from '../../core/open/errors.ts'
 import type { FrameSink, FrameType } from '../../core/open/frame.ts'
-import { FRAME, FrameDecoder } from '../../core/open/frame.ts'
+import { FRAME, FRAME_HEADER_BYTES, FrameDecoder } from '../../core/open/frame.ts'
+import { decodeGrantPayload } from '../../core/open/frame-payload.ts'
 import { decodeWireError, encodeWireError } from '../../core/open/wire-error.ts'
 import type { Connection, Message, RequestHandler, RequestOptions } from '../../ports/transport.ts'
 import type { WireClock } from './clock.ts'
@@ -36,6 +37,8 @@ import {
   TICK_MS,
   UNFETCHED_TICKS,
 } from './limits.ts'
+import type { Pace } from './line-limits.ts'
+import { FREE_PACE } from './line-limits.ts'
 import type { ByteLink } from './link.ts'
 import { Outbox } from './outbox.ts'
 import type { PeerAccount, PeerAccounts } from './peer-accounts.ts'
@@ -51,6 +54,8 @@ export interface SessionOptions {
   readonly account: PeerAccount
   readonly accounts: PeerAccounts
   readonly clock: WireClock
+  /** What the line lets it move; anything without. */
+  readonly pace?: Pace
   readonly handler: RequestHandler | undefined
   readonly maxBodyBytes: ((method: number) => number) | undefined
   readonly freeBodies: boolean
@@ -66,6 +71,7 @@ export class Session implements Connection, FrameSink {
   /** Resolves once the other side has said hello; rejects with why it, or we, refused. */
   readonly ready: Promise<void>
   readonly #o: SessionOptions
+  readonly #pace: Pace
   readonly #outbox: Outbox
   readonly #requester: Requester
   readonly #responder: Responder
@@ -85,7 +91,8 @@ export class Session implements Connection, FrameSink {
   #bodyBytes = 0
   #handedAtTick = 0
   #takenAtTick = 0
-  #bodyFramesAtTick = 0
+  /** Of the outbox's bodies, when the peer was seen to fetch them. */
+  #fetchedProgress = 0
   #unfetched = 0
   #idleFrames = 0
 
@@ -101,11 +108,12 @@ export class Session implements Connection, FrameSink {
     // A listener doesn't await it, and the reason is in `closed` too.
     this.ready.catch(() => {})
     this.#settleReady = ready
-    this.#outbox = new Outbox(options.link)
+    const { account, clock, pace = FREE_PACE } = options
+    this.#pace = pace
+    this.#outbox = new Outbox(options.link, pace.up)
     this.#decoder = new FrameDecoder(this)
-    const { account, clock } = options
-    this.#requester = new Requester(this.#outbox, account.responses, clock, () => this.#asked())
-    this.#responder = new Responder({ ...options, outbox: this.#outbox, connection: this })
+    this.#requester = new Requester(this.#outbox, account.responses, clock, pace, () => this.#asked())
+    this.#responder = new Responder({ ...options, pace, outbox: this.#outbox, connection: this })
     this.#outbox.frame(FRAME.hello, 0, Uint8Array.of(WIRE_VERSION))
   }
 
@@ -113,6 +121,11 @@ export class Session implements Connection, FrameSink {
     return new Promise((resolve) => {
       resolve(this.#requester.request(method, message, options))
     })
+  }
+
+  /** A limit of this node's line holds for it at the moment. */
+  get isLimited(): boolean {
+    return this.#pace.up.isLimited || this.#pace.down.isLimited
   }
 
   close(): Promise<void> {
@@ -142,6 +155,7 @@ export class Session implements Connection, FrameSink {
 
   frame(type: FrameType, id: number, payload: Uint8Array): void {
     if (type !== FRAME.alive) this.#heardWork = true
+    this.#pace.down.spend(FRAME_HEADER_BYTES + payload.length)
     if (!this.#greeted && type !== FRAME.hello && type !== FRAME.close)
       throw new MalformedError('no greeting', { type })
     switch (type) {
@@ -154,9 +168,9 @@ export class Session implements Connection, FrameSink {
       case FRAME.error:
         return this.#requester.error(id, payload)
       case FRAME.grantRequest:
-        return this.#count(this.#requester.granted(id))
+        return this.#count(this.#requester.granted(id, decodeGrantPayload(payload)))
       case FRAME.grantResponse:
-        return this.#count(this.#responder.granted(id))
+        return this.#count(this.#responder.granted(id, decodeGrantPayload(payload)))
       case FRAME.cancel:
         return this.#count(this.#responder.cancel(id))
       case FRAME.alive:
@@ -224,6 +238,8 @@ export class Session implements Connection, FrameSink {
       this.#outbox.flush()
     }
     this.#outbox.stop()
+    this.#pace.up.close()
+    this.#pace.down.close()
     if (how.mine === true) link.end(CLOSE_GRACE_MS)
     else link.destroy()
     onEnd(how.breach === true ? reason : undefined)
@@ -273,16 +289,16 @@ export class Session implements Connection, FrameSink {
 
   /** Reads and resets what happened since the last tick. */
   #takeTickState(): { heard: boolean; alive: boolean } {
-    const { handed, taken, blocked, bodyFrames } = this.#outbox
+    const { handed, taken, blocked, bodyProgress } = this.#outbox
     const heard = this.#heard
     const sent = handed !== this.#handedAtTick
     const stalled = this.#responder.receiving && this.#bodyBytes < MIN_PROGRESS_BYTES
     this.#inStalled = stalled ? this.#inStalled + 1 : 0
     if (!stalled) this.#bodyBytes = 0
     this.#outStalled = blocked && taken === this.#takenAtTick ? this.#outStalled + 1 : 0
-    const fetched = bodyFrames !== this.#bodyFramesAtTick
-    this.#unfetched = this.#responder.offering && !fetched ? this.#unfetched + 1 : 0
-    this.#bodyFramesAtTick = bodyFrames
+    const isUnfetched = this.#responder.offering && bodyProgress - this.#fetchedProgress < MIN_PROGRESS_BYTES
+    this.#unfetched = isUnfetched ? this.#unfetched + 1 : 0
+    if (!isUnfetched) this.#fetchedProgress = bodyProgress
     const alive = (this.#heardWork || this.#responder.open > 0) && !sent && !blocked
     this.#heard = false
     this.#heardWork = false
