@@ -44,6 +44,7 @@ export class Tracker {
   #connection: Promise<Connection> | undefined
   /** Connections in a row that failed without an answer. */
   #failures = 0
+  #hasAnswered = false
   /** Nobody waited in vain for it since it answered last. */
   #isPatient = true
   #closed = false
@@ -57,6 +58,11 @@ export class Tracker {
       trackerWaitMs < PATIENCE_MS ? { timeoutMs: Math.max(trackerWaitMs, AWAY_DIAL_MS) } : {}
     this.address = tracker.address
     this.peerId = tracker.peerId
+  }
+
+  /** Whether it has answered anything so far. */
+  get hasAnswered(): boolean {
+    return this.#hasAnswered
   }
 
   /** The tracker is likely to be away: it is tried, and not waited for. */
@@ -84,6 +90,7 @@ export class Tracker {
       try {
         const answer = await call(await dialled, method, request, undefined, options)
         this.#failures = 0
+        this.#hasAnswered = true
         this.#isPatient = true
         return answer
       } catch (error) {
@@ -95,7 +102,7 @@ export class Tracker {
           if (!(error instanceof UnreachableError)) throw error
           this.#isPatient = false
           throw new UnreachableError(
-            `the tracker at ${this.address} can't be reached; nothing was lost: start it and run the command again`,
+            `the tracker at ${this.address} can't be reached; nothing was lost. Run the command again when it is back; \`allmend doctor\` says what is in the way`,
             { address: this.address },
             { cause: error },
           )

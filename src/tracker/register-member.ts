@@ -35,7 +35,10 @@ export function registerMember(
   return state.store.write(({ members }) => {
     const admitted = members.admittedBy(invite)
     if (admitted !== undefined && equalBytes(admitted, newcomer.id)) return {}
-    if (admitted !== undefined) throw new ConflictError('this invite was used')
+    if (admitted !== undefined)
+      throw new ConflictError(
+        'this invite was used, and is good for one person: `allmend member invite` makes another one',
+      )
     if (members.member(newcomer.id) !== undefined)
       throw new ConflictError('this member belongs to the pool already')
     if (members.memberNamed(newcomer.record.name) !== undefined)

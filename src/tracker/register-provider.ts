@@ -60,6 +60,8 @@ export function registerProvider(
   })
 }
 
+const ANOTHER_INVITE = '`allmend provider invite` makes another one'
+
 /** The operator that the invite names; throws DeniedError unless the secret opens it now. */
 function acceptInvite(
   state: TrackerState,
@@ -71,9 +73,10 @@ function acceptInvite(
   if (!equalBytes(inviteHash(state.primitives, secret), record.invite))
     throw new DeniedError('this secret does not belong to this invite')
   const invite = tables.providers.providerInvite(record.invite)
-  if (invite === undefined) throw new DeniedError('this invite is unknown')
-  if (invite.usedBy !== undefined) throw new ConflictError('this invite was used by another provider')
+  if (invite === undefined) throw new DeniedError(`the tracker doesn't know this invite: ${ANOTHER_INVITE}`)
+  if (invite.usedBy !== undefined)
+    throw new ConflictError(`this invite was used by another provider: ${ANOTHER_INVITE}`)
   if (invite.notAfter < nowSeconds(state))
-    throw new DeniedError('this invite is over', { notAfter: invite.notAfter })
+    throw new DeniedError(`this invite is over: ${ANOTHER_INVITE}`, { notAfter: invite.notAfter })
   return invite.operator
 }

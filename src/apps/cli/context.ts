@@ -11,6 +11,7 @@ import { namedChainUrl } from './chain-options.ts'
 import type { Output } from './output.ts'
 import { createOutput } from './output.ts'
 import { readSecret } from './secrets.ts'
+import { tellOfWaiting } from './waiting.ts'
 
 export interface GlobalOptions {
   readonly home?: string
@@ -21,6 +22,9 @@ export interface GlobalOptions {
   /** Seconds. */
   readonly trackerWait?: number
 }
+
+/** Whoever waits longer at a terminal is told for what. */
+const SLOW_MS = 2_000
 
 export interface WithClientOptions extends ChainUrlOption {
   /** The command's work counts whatever providers say of the log. */
@@ -68,6 +72,9 @@ export function commandContext(command: Command, signal: AbortSignal): CommandCo
         passphrase: () =>
           readSecret({ what: 'Passphrase', file: options.passphraseFile, variable: 'ALLMEND_PASSPHRASE' }),
       })
+      const slow = setTimeout(() => {
+        if (!client.tracker.hasAnswered) tellOfWaiting(output.json, client.tracker.address)
+      }, SLOW_MS)
       try {
         const result = await use(client)
         if (!goesOn) await client.heard.settled()
@@ -75,6 +82,7 @@ export function commandContext(command: Command, signal: AbortSignal): CommandCo
           if (notice !== undefined) output.note(notice)
         return result
       } finally {
+        clearTimeout(slow)
         await client.close()
       }
     },

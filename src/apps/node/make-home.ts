@@ -25,6 +25,7 @@ import { HomeFolder } from './home-folder.ts'
 import { memberName } from './member-name.ts'
 import { clientOf } from './open-client.ts'
 import { openPoolNetwork } from './pool-network.ts'
+import { tokenFailure } from './token-failure.ts'
 import type { TransportMode } from './transport-mode.ts'
 
 /** The space that every member starts with. */
@@ -77,8 +78,12 @@ export async function joinHome(options: JoinHomeOptions): Promise<MadeHome> {
   const home = await HomeFolder.create(options.home)
   const entropy = options.phrase === undefined ? nodeRandom.bytes(ENTROPY_BYTES) : parsePhrase(options.phrase)
   return make(home, options, token, entropy, async (parts) => {
-    const probe = await parts.transport.dial(token.address, token.peerId)
-    await probe.close()
+    try {
+      const probe = await parts.transport.dial(token.address, token.peerId)
+      await probe.close()
+    } catch (error) {
+      throw tokenFailure(error, token.address)
+    }
     await options.keepPhrase(createPhrase(entropy))
     const { secret } = token
     const join = () =>
