@@ -41,6 +41,8 @@ export interface RequestOptions {
   readonly timeoutMs?: number
   /** Called with the body bytes handed to the network so far. */
   readonly onSent?: (bytes: number) => void
+  /** Called with the bytes of the answer's body that are here so far; not for a body that came in one piece. */
+  readonly onReceived?: (bytes: number) => void
   /** The answer's body, bytes, where it is known: reserving memory for it in advance saves a round trip. No limit. */
   readonly expectBodyBytes?: number
 }
@@ -94,6 +96,13 @@ export interface Transport {
   listen(options: ListenOptions): Promise<Listener>
   /** Connects to `address` (in a form that this kind knows) and accepts only the peer with this id (H("peer", net key), 32 bytes). */
   dial(address: string, peerId: Uint8Array, options?: DialOptions): Promise<Connection>
+  /** What was measured on the way to a peer, by earlier processes too: ms, bytes a second. */
+  known?(peerId: Uint8Array): KnownPeer | undefined
   /** Ends every listener and connection. */
   close(): Promise<void>
+}
+
+export interface KnownPeer {
+  readonly roundTripMs?: number
+  readonly goodput?: number
 }

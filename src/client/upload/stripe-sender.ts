@@ -3,8 +3,9 @@
  * Invariants:
  * - a stripe is sealed only with at least the happy threshold of shards acknowledged, each by another provider.
  * - it waits up to `waitMs` for all n shards once it is happy, and fails when nothing got on for as long: no shard was
- *   stored, and no byte went out that its provider was not sent before. So a slow line fails nothing, and one that is sent the same
- *   again and again does.
+ *   stored, and no byte went out that its provider was not sent before, of this stripe or of those that it is sent before this one. So a slow
+ *   line fails nothing, and one that is sent the same again and again does.
+ * - a shard that a provider may have is asked for before it is sent to it again.
  */
 import { equalBytes, toHex } from '../../core/open/bytes.ts'
 import {
@@ -13,6 +14,7 @@ import {
   CapacityError,
   DeniedError,
   NotEnoughProvidersError,
+  UnreachableError,
   UntrustedError,
 } from '../../core/open/errors.ts'
 import type { Signed } from '../../core/open/objects/signed.ts'
@@ -101,33 +103,73 @@ export async function sendStripe(
     events.onStored(stored.size)
   }
 
-  const markSent = (index: number, provider: Uint8Array, bytes: number) => {
-    const key = `${index} ${toHex(provider)}`
-    if (bytes <= (reached.get(key) ?? 0)) return
-    reached.set(key, bytes)
+  const gotOn = () => {
     lastProgress = clock.monotonic()
+  }
+  /** False for bytes that were sent before. */
+  const markSent = (index: number, provider: Uint8Array, bytes: number): boolean => {
+    const key = `${index} ${toHex(provider)}`
+    if (bytes <= (reached.get(key) ?? 0)) return false
+    reached.set(key, bytes)
+    gotOn()
+    return true
+  }
+
+  /** Sends a shard when its provider's turn comes. */
+  async function send(index: number, { provider, ticket }: Target): Promise<void> {
+    const [shard] = job.stripe.shards[index]!
+    const bytes = job.shards[index]!
+    const turn = await client.providers.peer(provider).queue.enter(bytes.length, gotOn, stop.signal)
+    let sent = 0
+    const onSent = (total: number) => {
+      events.onSent(total - sent)
+      sent = total
+      turn.sent(total)
+      if (markSent(index, provider, total)) turn.moved()
+    }
+    try {
+      const options = { signal: stop.signal, timeoutMs: SHARD_TIMEOUT_MS, onSent }
+      await client.providers.call(
+        provider,
+        ticket,
+        putShard,
+        { shard, index, k: job.stripe.k },
+        bytes,
+        options,
+      )
+      turn.moved()
+    } finally {
+      turn.end()
+    }
   }
 
   async function settleShard(index: number): Promise<void> {
     let target = targets.get(index)
     const failed: Uint8Array[] = []
     let denied: Uint8Array | undefined
+    /** Providers that may have it, though they didn't say so. */
+    const asked = new Set<string>()
+    let wasCutOff = false
     while (!stop.signal.aborted) {
       if (target !== undefined) {
         const { provider } = target
-        let sent = 0
-        const onSent = (bytes: number) => {
-          events.onSent(bytes - sent)
-          sent = bytes
-          markSent(index, provider, bytes)
-        }
+        const name = toHex(provider)
         try {
-          await sendShard(client, job, index, target, onSent, stop.signal)
+          const isThere =
+            (job.resumed || asked.has(name)) && (await hasShard(client, job, index, target, stop.signal))
+          if (!isThere) await send(index, target)
           markStored(index, provider)
           return
         } catch (error) {
           if (!(error instanceof AllmendError) || error instanceof CancelledError) throw error
           lastError = error
+          if (error instanceof UnreachableError) asked.add(name)
+          // This machine moved, and the provider is as good as before; once.
+          if (error.facts['wasCutOff'] === true && !wasCutOff) {
+            wasCutOff = true
+            continue
+          }
+          wasCutOff = false
           // A ticket may just have run out: a new one for the same provider comes with the next placement, once.
           if (error instanceof DeniedError && (denied === undefined || !equalBytes(denied, provider)))
             denied = provider
@@ -217,40 +259,19 @@ function targetsOf(answer: PlacementAnswer): Map<number, Target> {
   return targets
 }
 
-async function sendShard(
+/** Whether the provider has the shard already. */
+async function hasShard(
   client: Client,
   job: StripeToSend,
   index: number,
   { provider, ticket }: Target,
-  onSent: (bytes: number) => void,
   signal: AbortSignal,
-): Promise<void> {
-  const [shard] = job.stripe.shards[index]!
-  if (job.resumed) {
-    const { value } = await client.providers.call(
-      provider,
-      ticket,
-      statShards,
-      { shards: [shard] },
-      undefined,
-      {
-        signal,
-      },
-    )
-    if (value.present[0] === true) return
-  }
-  await client.providers.call(
-    provider,
-    ticket,
-    putShard,
-    { shard, index, k: job.stripe.k },
-    job.shards[index]!,
-    {
-      signal,
-      timeoutMs: SHARD_TIMEOUT_MS,
-      onSent,
-    },
-  )
+): Promise<boolean> {
+  const shards = [job.stripe.shards[index]![0]]
+  const { value } = await client.providers.call(provider, ticket, statShards, { shards }, undefined, {
+    signal,
+  })
+  return value.present[0] === true
 }
 
 function tooFew(stored: number, happy: number, n: number, cause: unknown): AllmendError {
