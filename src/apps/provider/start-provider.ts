@@ -6,6 +6,7 @@
 import { hostname } from 'node:os'
 import { equalBytes, toHex } from '../../core/open/bytes.ts'
 import { BusyError, UntrustedError } from '../../core/open/errors.ts'
+import type { Clock } from '../../ports/clock.ts'
 import type { Logger } from '../../ports/logger.ts'
 import { router } from '../../ports/rpc.ts'
 import type { RequestHandler } from '../../ports/transport.ts'
@@ -24,6 +25,7 @@ import { openPoolNetwork } from '../node/pool-network.ts'
 import type { TransportMode } from '../node/transport-mode.ts'
 import { enterPool } from './enter-pool.ts'
 import { lastPlace, listenAt } from './listen-at.ts'
+import { openCopyPlace } from './open-copy-place.ts'
 import { openShardSpaces } from './open-shard-spaces.ts'
 import { openWitness } from './open-witness.ts'
 import { openProviderFolder } from './provider-folder.ts'
@@ -45,6 +47,8 @@ export interface StartProviderOptions {
   readonly name?: string
   /** Offline tickets count after so long without the tracker, ms; by default ten minutes. */
   readonly offlineAfterMs?: number
+  /** The machine's own by default; for what the provider itself measures, not for its network. */
+  readonly clock?: Clock
   /** Which ways it takes connections, and makes them. */
   readonly transport?: TransportMode
   /** Hears when a large part of the log begins to be replayed, and when that is over. */
@@ -88,6 +92,7 @@ export async function startProvider(options: StartProviderOptions): Promise<Runn
       primitives: nodePrimitives,
     })
     undo.push(() => store.close())
+    const copyPlace = await openCopyPlace(folder.copies, nodePrimitives)
     const spaces = openShardSpaces(folder.spaces, logger)
     undo.push(() => spaces.close())
     const asked = options.listen === undefined ? undefined : await listenPlace(options.listen)
@@ -145,9 +150,10 @@ export async function startProvider(options: StartProviderOptions): Promise<Runn
       logger.info({ pool: toHex(settings.pool), tracker: settings.tracker.address }, 'joined the pool')
     const provider = createProvider({
       primitives: nodePrimitives,
-      clock: nodeClock,
+      clock: options.clock ?? nodeClock,
       store,
       spaces,
+      copies: { place: copyPlace, dial: (address, peerId, how) => transport.dial(address, peerId, how) },
       offlineAfterMs: options.offlineAfterMs,
       logger,
       netKey: transport.publicKey,
