@@ -116,6 +116,11 @@ export class Providers {
     this.#shunned.set(toHex(provider), this.#clock.monotonic() + SHUN_MS)
   }
 
+  /** Whether reads wait for a limit of this node's own line at the moment, not for providers. */
+  get isHeld(): boolean {
+    return this.#transport.line?.held.down === true
+  }
+
   /** What is known of how well a provider does, and the order in which it is sent to. */
   peer(provider: Uint8Array): Peer {
     const id = toHex(provider)

@@ -12,6 +12,7 @@
  * - Bodies arrive whole or not at all; order between requests is not promised.
  */
 import type { AllmendError } from '../core/open/errors.ts'
+import type { Line } from './line.ts'
 
 /** One message's small structured part, at most 64 KiB. */
 export const MAX_HEAD_BYTES = 64 * 1024
@@ -37,7 +38,10 @@ export type RequestHandler = (request: IncomingRequest) => Promise<Message>
 
 export interface RequestOptions {
   readonly signal?: AbortSignal
-  /** Milliseconds until the request fails as unreachable; default 30,000. */
+  /**
+   * Milliseconds until the request fails as unreachable; default 30,000. It begins anew for bodies that have moved 16 KiB for each 15 s of it, and
+   * for what this node's own limits or memory kept waiting: a slow line is no dead peer.
+   */
   readonly timeoutMs?: number
   /** Called with the body bytes handed to the network so far. */
   readonly onSent?: (bytes: number) => void
@@ -57,6 +61,8 @@ export interface Connection {
   readonly closed: Promise<AllmendError | undefined>
   /** The transport knows a better way to this peer by now: dial again for what is asked next. It is closed when it has been idle. */
   readonly retiring?: boolean
+  /** A limit of this node's line holds for it at the moment: how fast it is says nothing of the way. */
+  readonly isLimited?: boolean
   close(): Promise<void>
 }
 
@@ -98,6 +104,8 @@ export interface Transport {
   dial(address: string, peerId: Uint8Array, options?: DialOptions): Promise<Connection>
   /** What was measured on the way to a peer, by earlier processes too: ms, bytes a second. */
   known?(peerId: Uint8Array): KnownPeer | undefined
+  /** What this node may move over the household's line; undefined where nothing limits it. */
+  readonly line?: Line | undefined
   /** Ends every listener and connection. */
   close(): Promise<void>
 }

@@ -58,13 +58,19 @@ export class AutoConnection implements Connection {
     return this.inner.closed
   }
 
+  get isLimited(): boolean {
+    return this.inner.isLimited === true
+  }
+
   get retiring(): boolean {
     return this.#retiring
   }
 
   async request(method: number, message: Message, options: RequestOptions = {}): Promise<Message> {
     const started = this.#o.clock.now()
-    const isBulk = Math.max(message.body.length, options.expectBodyBytes ?? 0) >= BULK_BYTES
+    const bytes = Math.max(message.body.length, options.expectBodyBytes ?? 0)
+    // What a limit of our own lets through says nothing of the way.
+    const isBulk = bytes >= BULK_BYTES && !this.isLimited
     const sent = message.body.length
     this.#cancelIdle?.()
     this.#open++

@@ -15,6 +15,7 @@ import {
   keyOfAddress,
   parsePeerAddress,
 } from '../../core/open/peer-address.ts'
+import type { Line } from '../../ports/line.ts'
 import type { Connection, DialOptions, Listener, ListenOptions, Transport } from '../../ports/transport.ts'
 import type { Attempt } from '../udp/first-of.ts'
 import { firstOf } from '../udp/first-of.ts'
@@ -52,6 +53,8 @@ export interface AutoTransportOptions {
   readonly elsewhere?: (peerId: Uint8Array, address: string) => Promise<string | undefined>
   /** What an earlier process knew of the ways. */
   readonly memory?: PathMemory
+  /** The limits that both ways keep to. */
+  readonly line?: Line | undefined
   /** Called once all is closed. */
   readonly onClosed?: () => Promise<void>
   readonly clock?: WireClock
@@ -66,6 +69,7 @@ export interface Path extends KnownPath {
 export class AutoTransport implements Transport {
   readonly kind = 'auto'
   readonly publicKey: Uint8Array
+  readonly line: Line | undefined
   readonly #tls: Transport | undefined
   readonly #makeUdp: (() => Promise<UdpWay>) | undefined
   readonly #clock: WireClock
@@ -83,6 +87,7 @@ export class AutoTransport implements Transport {
     const { publicKey, tls, udp, memory, elsewhere, onClosed, clock = systemClock } = options
     this.#elsewhere = elsewhere
     this.publicKey = publicKey
+    this.line = options.line
     this.#tls = tls
     this.#makeUdp = udp
     this.#clock = clock

@@ -13,13 +13,15 @@ const SMALL_WRITE_BYTES = 16 * 1024
 /** An encrypted stream over UDP as a byte link: the records' boundaries mean nothing. */
 export class UdpLink implements ByteLink {
   readonly remoteAddress: string
+  readonly isRelayed: boolean
   readonly #stream: NoiseSecretStream
   readonly #early: Uint8Array | undefined
   #untaken: (() => void)[] = []
 
   /** `early` is what arrived before the link was made. */
-  constructor(stream: NoiseSecretStream, early?: Uint8Array) {
+  constructor(stream: NoiseSecretStream, isRelayed: boolean, early?: Uint8Array) {
     this.#stream = stream
+    this.isRelayed = isRelayed
     this.#early = early
     const raw = stream.rawStream
     this.remoteAddress = formatAddress(raw?.remoteHost ?? '', raw?.remotePort ?? 0)

@@ -221,7 +221,7 @@ export class UdpTransport implements Transport {
     const session = this.#host.adopt(
       peerKey,
       { handler, maxBodyBytes, freeBodies, owner },
-      () => new UdpLink(stream, early),
+      () => new UdpLink(stream, this.#isRelayed(stream), early),
     )
     if (!(session instanceof Session)) {
       this.#refuse(stream, session)
@@ -321,10 +321,14 @@ export class UdpTransport implements Transport {
     // `opened` settles before the error is told.
     if (!(await stream.opened)) await failed
     if (this.#closed) throw new UnreachableError('the transport is closed')
-    const session = this.#host.adopt(key, { handler, owner: this.#dialled }, () => new UdpLink(stream))
+    const session = this.#host.adopt(key, { handler, owner: this.#dialled }, () => new UdpLink(stream, this.#isRelayed(stream)))
     if (!(session instanceof Session)) throw session
     await session.ready
     return session
+  }
+
+  #isRelayed({ rawStream }: NoiseSecretStream): boolean {
+    return rawStream !== null && this.node.relayed(rawStream)
   }
 
   /** A stream's errors always have a listener, and `close` waits for its end. */

@@ -10,6 +10,7 @@ import { ByteBudget } from '../../core/open/byte-budget.ts'
 import type { CurrentLimit } from '../../core/open/limits/limit-at.ts'
 import { limitAt, minuteOfWeek } from '../../core/open/limits/limit-at.ts'
 import type { Timetable } from '../../core/open/limits/timetable.ts'
+import type { LimitInForce, Line } from '../../ports/line.ts'
 import { MAX_BODY_BYTES } from '../../ports/transport.ts'
 import type { WireClock } from './clock.ts'
 import { systemClock } from './clock.ts'
@@ -36,14 +37,6 @@ export interface LineLimitsOptions {
   readonly wall?: () => Date
 }
 
-/** A limit as it holds now. */
-export interface LimitInForce {
-  /** Bytes a second. */
-  readonly rate: number
-  /** When another one, or none, begins to hold; undefined where that never happens. */
-  readonly until?: Date
-}
-
 /** One connection's part of the line. */
 export interface Pace {
   readonly up: LineShare
@@ -55,7 +48,7 @@ export interface Pace {
 /** For a connection that no limit holds for. */
 export const FREE_PACE: Pace = { up: FREE_SHARE, down: FREE_SHARE, asked: new ByteBudget(Infinity) }
 
-export class LineLimits {
+export class LineLimits implements Line {
   readonly #up: Scheduled | undefined
   readonly #down: Scheduled | undefined
   readonly #asked = new ByteBudget(MAX_ASKED_BYTES)
@@ -89,13 +82,11 @@ export class LineLimits {
     return this.#up?.line.owes(seconds) === true || this.#down?.line.owes(seconds) === true
   }
 
-  /** The directions in which this node's own limit is what transfers wait for at the moment. */
-  get held(): { readonly up: boolean; readonly down: boolean } {
+  get held(): Line['held'] {
     return { up: this.#up?.line.isHeld === true, down: this.#down?.line.isHeld === true }
   }
 
-  /** What holds now, by direction. */
-  inForce(): { readonly up?: LimitInForce; readonly down?: LimitInForce } {
+  inForce(): ReturnType<Line['inForce']> {
     const up = this.#up?.inForce()
     const down = this.#down?.inForce()
     return { ...(up === undefined ? {} : { up }), ...(down === undefined ? {} : { down }) }

@@ -298,6 +298,7 @@ export class Requester {
     else grant.received(end)
     if (!abandoned) pending.body?.set(piece, pending.received)
     pending.received = end
+    if (!abandoned) pending.options.onReceived?.(end)
     if (end === pending.bodyLength) this.#finish(pending)
   }
 

@@ -162,7 +162,11 @@ export class BlobReader {
   async #hedge<T>(direct: Promise<T>, raced: Raced, other: () => Promise<T>): Promise<T> {
     const { clock, providers } = this.#client
     const over = new AbortController()
-    const late = isLate({ clock, hedging: providers.hedging }, raced, over.signal)
+    const late = isLate(
+      { clock, hedging: providers.hedging, isHeld: () => providers.isHeld },
+      raced,
+      over.signal,
+    )
     const outcome = direct.then(
       (value) => ({ value }),
       (error: unknown) => ({ error }),

@@ -9,11 +9,13 @@ const MIB = 1024 * 1024
 let clock: ManualClock
 let hedging: Hedging
 let done: number
+let isHeld: boolean
 let started: Fetch[]
 beforeEach(() => {
   clock = new ManualClock()
   hedging = new Hedging()
   done = 0
+  isHeld = false
   started = []
 })
 
@@ -44,7 +46,7 @@ const candidate = (name: string, expectedMs?: number): Candidate => ({
 
 const fetchTwo = (expected: readonly (number | undefined)[], signal?: AbortSignal): Promise<unknown> =>
   fetchEnough(
-    { clock, hedging },
+    { clock, hedging, isHeld: () => isHeld },
     expected.map((ms, i) => candidate('abcdef'[i]!, ms)),
     2,
     () => done >= 2,
@@ -93,6 +95,21 @@ test('a read that gets on is raced only while that may cost something, one that 
   clock.advance(UNKNOWN_MS)
   await settled()
   expect(names()).toEqual(['a', 'b'])
+  clock.advance(UNKNOWN_MS)
+  await settled()
+  expect(names()).toEqual(['a', 'b', 'c'])
+})
+
+test('nobody is raced while it is our own line that keeps all waiting', async () => {
+  isHeld = true
+  void fetchTwo([undefined, undefined, 10])
+  for (let i = 0; i < 5; i++) {
+    await clock.sleeperAt(UNKNOWN_MS)
+    clock.advance(UNKNOWN_MS)
+    await settled()
+  }
+  expect(names()).toEqual(['a', 'b'])
+  isHeld = false
   clock.advance(UNKNOWN_MS)
   await settled()
   expect(names()).toEqual(['a', 'b', 'c'])

@@ -7,6 +7,8 @@ import type { Hedging } from '../transfer/hedging.ts'
 export interface HedgeParts {
   readonly clock: Clock
   readonly hedging: Hedging
+  /** Whether it is a limit of this node's own line that reads wait for: others would wait for it just as well. */
+  readonly isHeld: () => boolean
 }
 
 /** A read under way, and what racing it would cost. */
@@ -21,14 +23,14 @@ export interface Raced {
 
 /** Resolves true once a read dawdles and may be raced; false when the signal comes first. */
 export async function isLate(
-  { clock, hedging }: HedgeParts,
+  { clock, hedging, isHeld }: HedgeParts,
   { expectedMs, received, cost }: Raced,
   signal: AbortSignal,
 ): Promise<boolean> {
   const delayMs = hedging.delayMs(expectedMs)
   for (let before = 0; ; before = received()) {
     if (!(await slept(clock, delayMs, signal))) return false
-    if (hedging.spend(cost(), received() === before)) return true
+    if (!isHeld() && hedging.spend(cost(), received() === before)) return true
   }
 }
 

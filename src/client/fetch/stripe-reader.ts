@@ -322,7 +322,8 @@ export class StripeReader {
       fetch: (stop, onReceived) => this.#fetchWhole(source.index, { signal: stop, onReceived }),
     }))
     const atOnce = Math.max(0, missing) + (isExploring ? 1 : 0)
-    return fetchEnough({ clock, hedging }, candidates, atOnce, () => this.#whole.size >= k, signal)
+    const parts = { clock, hedging, isHeld: () => providers.isHeld }
+    return fetchEnough(parts, candidates, atOnce, () => this.#whole.size >= k, signal)
   }
 
   /** Looks for the missing shards at others than the known holders, until k are at hand. */

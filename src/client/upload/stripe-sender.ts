@@ -2,7 +2,7 @@
  * Sends one stripe: places it, hands every shard to its provider, places anew what fails, and reports what is durable.
  * Invariants:
  * - a stripe is sealed only with at least the happy threshold of shards acknowledged, each by another provider.
- * - it waits up to `waitMs` for all n shards once it is happy, and fails when nothing got on for as long: no shard was
+ * - once it is happy it waits for all n shards up to `waitMs`, or as long again as it took, and fails when nothing got on for as long: no shard was
  *   stored, and no byte went out that its provider was not sent before, of this stripe or of those that it is sent before this one. So a slow
  *   line fails nothing, and one that is sent the same again and again does.
  * - a shard that a provider may have is asked for before it is sent to it again.
@@ -78,7 +78,8 @@ export async function sendStripe(
   const targets = await place(client, job, signal)
 
   const stored = new Map<number, Uint8Array>()
-  let lastProgress = clock.monotonic()
+  const startedAt = clock.monotonic()
+  let lastProgress = startedAt
   let happySince: number | undefined
   let lastError: unknown
   /** Most bytes of a shard that were sent to a provider. */
@@ -89,9 +90,9 @@ export async function sendStripe(
 
   const gaveUp = () => {
     const now = clock.monotonic()
-    if (stop.signal.aborted) return true
-    if (happySince !== undefined) return now - happySince >= job.waitMs
-    return now - lastProgress >= job.waitMs
+    if (stop.signal.aborted || now - lastProgress >= job.waitMs) return true
+    // On a slow line shards of one stripe end far apart.
+    return happySince !== undefined && now - happySince >= Math.max(job.waitMs, happySince - startedAt)
   }
   const markStored = (index: number, provider: Uint8Array) => {
     for (const [other, holder] of stored)
