@@ -2,11 +2,14 @@ import type { AllmendError } from '../../core/open/errors.ts'
 import { UnreachableError } from '../../core/open/errors.ts'
 import type { Connection, Message, RequestOptions } from '../../ports/transport.ts'
 import type { WireClock } from '../wire/clock.ts'
+import type { MeteredBody } from './goodput-meter.ts'
 import { BULK_BYTES, GoodputMeter } from './goodput-meter.ts'
 import type { PathMemory, Way } from './path-memory.ts'
 
 /** An exchange of this size tells the round trip. */
 const SMALL_BYTES = 4096
+/** Of a body that is on its way over TLS, when UDP is to be tried: with less sent, it is sent anew; with more, the rest goes this way. */
+const MOVED_SHARE = 1 / 4
 /** How long a connection that is not to be used any more may be without requests before it is closed. */
 const RETIRED_IDLE_MS = 5000
 
@@ -18,6 +21,13 @@ export interface AutoConnectionParts {
   readonly clock: WireClock
 }
 
+/** A body that can still be sent another way. */
+interface Movable {
+  readonly length: number
+  sent: number
+  readonly stop: AbortController
+}
+
 /** A connection that measures itself, and says when another way to its peer would be better. */
 export class AutoConnection implements Connection {
   readonly way: Way
@@ -26,6 +36,7 @@ export class AutoConnection implements Connection {
   readonly since: number
   readonly #o: AutoConnectionParts
   readonly #meter: GoodputMeter
+  readonly #movable = new Set<Movable>()
   #open = 0
   #retiring = false
   #dropped = false
@@ -41,7 +52,7 @@ export class AutoConnection implements Connection {
     this.#meter = new GoodputMeter(
       () => clock.now(),
       (perSecond) => {
-        if (memory.measured(peerId, way, perSecond)) this.#retiring = true
+        if (memory.measured(peerId, way, perSecond)) this.#retire()
       },
     )
   }
@@ -74,22 +85,66 @@ export class AutoConnection implements Connection {
     const sent = message.body.length
     this.#cancelIdle?.()
     this.#open++
-    if (isBulk) this.#meter.begin()
-    let moved = 0
+    const metered = isBulk ? this.#meter.begin() : undefined
+    const movable = metered !== undefined && sent >= BULK_BYTES ? this.#begin(sent) : undefined
+    let moved: number | undefined
     try {
-      const answer = await this.inner.request(method, message, options)
+      const followed = metered === undefined ? options : this.#followed(sent, options, metered, movable)
+      const answer = await this.inner.request(method, message, followed)
       moved = sent + answer.body.length
       if (moved + message.head.length + answer.head.length <= SMALL_BYTES)
         this.#noteRoundTrip(this.#o.clock.now() - started)
       return answer
     } catch (error) {
+      if (movable?.stop.signal.aborted === true && options.signal?.aborted !== true)
+        throw new UnreachableError(
+          'another way to the peer is tried',
+          { networkChanged: true },
+          { cause: error },
+        )
       if (this.#dropped && error instanceof UnreachableError)
         throw new UnreachableError('the network changed', { networkChanged: true }, { cause: error })
       throw error
     } finally {
-      if (isBulk) this.#meter.end(moved)
+      if (movable !== undefined) this.#movable.delete(movable)
+      metered?.end(moved)
       if (--this.#open === 0 && this.#retiring) this.#closeWhenIdle()
     }
+  }
+
+  /** UDP takes more than it sends in the next seconds, so only TLS is measured, and left, while a body is on its way. */
+  #begin(length: number): Movable | undefined {
+    if (this.way !== 'tls') return undefined
+    const movable = { length, sent: 0, stop: new AbortController() }
+    this.#movable.add(movable)
+    return movable
+  }
+
+  #followed(
+    sent: number,
+    options: RequestOptions,
+    metered: MeteredBody,
+    movable: Movable | undefined,
+  ): RequestOptions {
+    const onReceived = (total: number): void => {
+      metered.moved(sent + total)
+      options.onReceived?.(total)
+    }
+    if (movable === undefined) return { ...options, onReceived }
+    const { stop } = movable
+    const onSent = (total: number): void => {
+      options.onSent?.(total)
+      movable.sent = total
+      metered.moved(total)
+    }
+    const signal = options.signal === undefined ? stop.signal : AbortSignal.any([options.signal, stop.signal])
+    return { ...options, onSent, onReceived, signal }
+  }
+
+  /** Whoever needs the peer again dials again; bodies of which little was sent are given back to be asked for anew. */
+  #retire(): void {
+    this.#retiring = true
+    for (const { length, sent, stop } of this.#movable) if (sent <= length * MOVED_SHARE) stop.abort()
   }
 
   /** The least of all says most: a handler's own time is in it. */

@@ -3,7 +3,8 @@
  *
  * Invariants:
  * - A connection goes one way from its beginning to its end; one that should go another way is `retiring`, so that whoever needs
- *   the peer again dials again. Nothing is sent twice for it.
+ *   the peer again dials again. Bodies on a TLS connection that crawls are given back unsent where little of them has gone: at most a
+ *   quarter of each is sent twice for it.
  * - What a peer may spend is bounded over both ways together where both share their accounts.
  * - UDP is loaded when it is needed: to listen, or to dial a peer that TLS doesn't reach at once.
  */

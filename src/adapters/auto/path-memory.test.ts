@@ -112,17 +112,34 @@ describe('GoodputMeter', () => {
       () => clock.now(),
       (sample) => samples.push(sample),
     )
-    meter.begin()
+    const first = meter.begin()
     clock.advance(500)
-    meter.begin()
+    const second = meter.begin()
     clock.advance(500)
-    meter.end(512 * 1024)
-    meter.end(256 * 1024)
+    first.end(512 * 1024)
+    second.end(256 * 1024)
     clock.advance(10_000)
     expect(samples).toEqual([])
-    meter.begin()
+    const third = meter.begin()
+    clock.advance(900)
+    third.end(256 * 1024)
+    expect(samples).toEqual([(1024 * 1024) / 1.9])
+  })
+
+  it('has a sample of a slow body before it is over, and counts nothing twice', () => {
+    const samples: number[] = []
+    const meter = new GoodputMeter(
+      () => clock.now(),
+      (sample) => samples.push(sample),
+    )
+    const body = meter.begin()
+    for (const second of [1, 2, 3]) {
+      clock.advance(1000)
+      body.moved(second * 1000)
+    }
+    expect(samples).toEqual([1000])
     clock.advance(1000)
-    meter.end(256 * 1024)
-    expect(samples).toEqual([512 * 1024])
+    body.end()
+    expect(samples).toEqual([1000, 500])
   })
 })

@@ -1,0 +1,98 @@
+import { beforeEach, describe, expect, it } from 'vitest'
+import { CancelledError, UnreachableError } from '../../core/open/errors.ts'
+import type { Connection, Message, RequestOptions } from '../../ports/transport.ts'
+import { ManualClock } from '../wire/manual-clock.ts'
+import { AutoConnection } from './auto-connection.ts'
+import type { Way } from './path-memory.ts'
+import { PathMemory } from './path-memory.ts'
+
+const peerId = new Uint8Array(32).fill(1)
+const SHARD = 4 * 1024 * 1024
+
+interface Asked {
+  readonly options: RequestOptions
+  readonly answer: (message: Message) => void
+}
+
+let clock: ManualClock
+let memory: PathMemory
+let asked: Asked[]
+beforeEach(() => {
+  clock = new ManualClock()
+  memory = new PathMemory(clock)
+  memory.roundTrip(peerId, 'tls', 50)
+  asked = []
+})
+
+/** Requests wait until the test answers them. */
+function connect(way: Way): AutoConnection {
+  const inner: Connection = {
+    peerKey: new Uint8Array(32),
+    remoteAddress: '192.0.2.1:1',
+    closed: new Promise(() => {}),
+    request: (_method, _message, options = {}) =>
+      new Promise((resolve, reject) => {
+        const stop = (): void => reject(new CancelledError('cancelled by the caller'))
+        options.signal?.addEventListener('abort', stop, { once: true })
+        asked.push({ options, answer: resolve })
+      }),
+    close: () => Promise.resolve(),
+  }
+  memory.connected(peerId, way)
+  return new AutoConnection({ inner, way, peerId, memory, clock })
+}
+
+const none = new Uint8Array(0)
+function send(connection: AutoConnection, signal?: AbortSignal): Promise<unknown> {
+  const message = { head: none, body: new Uint8Array(SHARD) }
+  const outcome = connection.request(1, message, signal === undefined ? {} : { signal })
+  return outcome.catch((error: unknown) => error)
+}
+
+/** A body moves so many bytes, after two seconds. */
+function crawl(index: number, bytes: number): void {
+  clock.advance(2000)
+  asked[index]!.options.onSent?.(bytes)
+}
+
+describe('AutoConnection', () => {
+  it('leaves TLS that crawls while bodies are on their way, and gives back those that have hardly begun', async () => {
+    const connection = connect('tls')
+    const [first, second] = [send(connection), send(connection)]
+    crawl(0, SHARD / 8)
+    expect(connection.retiring).toBe(true)
+    for (const outcome of [await first, await second]) {
+      expect(outcome).toBeInstanceOf(UnreachableError)
+      expect(outcome).toMatchObject({ facts: { networkChanged: true } })
+    }
+    expect(memory.order(peerId).first).toBe('udp')
+  })
+
+  it('lets a body that is well on its way arrive', async () => {
+    const connection = connect('tls')
+    const [first, second] = [send(connection), send(connection)]
+    asked[0]!.options.onSent?.(SHARD / 2)
+    crawl(0, SHARD / 2 + 1)
+    expect(connection.retiring).toBe(true)
+    expect(await second).toBeInstanceOf(UnreachableError)
+    asked[0]!.answer({ head: none, body: none })
+    expect(await first).toEqual({ head: none, body: none })
+  })
+
+  it('stays on UDP until a body is over: it takes more than it has sent', async () => {
+    const connection = connect('udp')
+    const outcome = send(connection)
+    crawl(0, SHARD / 8)
+    expect(connection.retiring).toBe(false)
+    asked[0]!.answer({ head: none, body: none })
+    await outcome
+    expect(memory.known(peerId)?.goodput).toBe(SHARD / 2)
+  })
+
+  it('tells a caller who has stopped a request so', async () => {
+    const stop = new AbortController()
+    const outcome = send(connect('tls'), stop.signal)
+    stop.abort()
+    expect(await outcome).toBeInstanceOf(CancelledError)
+  })
+})
