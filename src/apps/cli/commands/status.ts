@@ -72,12 +72,12 @@ function pathText({ transport, relayed, roundTripMs, goodput, problem }: Reached
 function statusLines(pool: ReachedPool): string[] {
   const { providers, stripes, damaged } = pool
   const rows = providers.map((provider) => {
-    const { name, state, used, capacity, shards, pid } = provider
+    const { name, state, used, capacity, shards, copies, pid } = provider
     return [
       printable(name),
       state,
       `${formatBytes(used)} of ${formatBytes(capacity)}`,
-      count(shards, 'shard'),
+      count(shards, 'shard') + (copies === 0 ? '' : `, ${count(copies, 'copy', 'copies')}`),
       pathText(provider),
       pid === undefined ? '' : `pid ${pid}`,
     ]
