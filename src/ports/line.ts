@@ -10,6 +10,8 @@ export interface LimitInForce {
 export interface Line {
   /** The directions in which the limit is what transfers wait for at the moment: that they are slow says nothing of peers. */
   readonly held: { readonly up: boolean; readonly down: boolean }
+  /** Peers on the local network count too. */
+  readonly withLan: boolean
   /** What holds now, by direction. */
   inForce(): { readonly up?: LimitInForce; readonly down?: LimitInForce }
 }

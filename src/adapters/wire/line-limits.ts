@@ -52,17 +52,17 @@ export class LineLimits implements Line {
   readonly #up: Scheduled | undefined
   readonly #down: Scheduled | undefined
   readonly #asked = new ByteBudget(MAX_ASKED_BYTES)
-  readonly #lan: boolean
+  readonly withLan: boolean
 
   constructor({ up, down, lan = false, clock = systemClock, wall = () => new Date() }: LineLimitsOptions) {
     this.#up = up === undefined ? undefined : new Scheduled(up, clock, wall)
     this.#down = down === undefined ? undefined : new Scheduled(down, clock, wall)
-    this.#lan = lan
+    this.withLan = lan
   }
 
   /** The part of the peer at the other end of this link. */
   paceOf({ remoteAddress, isRelayed = false }: Pick<ByteLink, 'remoteAddress' | 'isRelayed'>): Pace {
-    const isFree = !isRelayed && (isLoopback(remoteAddress) || !(this.#lan || isOutside(remoteAddress)))
+    const isFree = !isRelayed && (isLoopback(remoteAddress) || !(this.withLan || isOutside(remoteAddress)))
     if (isFree) return FREE_PACE
     return {
       up: this.#up?.line.share() ?? FREE_SHARE,

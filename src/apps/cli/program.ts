@@ -1,6 +1,7 @@
 import { Command } from 'commander'
 import type { CommandContext, RunCommand } from './context.ts'
 import { commandContext } from './context.ts'
+import { addLimitOptions } from './limit-options.ts'
 import { wholeNumber } from './whole-number.ts'
 
 type Register = (program: Command, run: RunCommand) => void
@@ -25,6 +26,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Register>>> = {
   witness: async () => (await import('./commands/witness.ts')).registerWitness,
   providers: async () => (await import('./commands/providers.ts')).registerProviders,
   peers: async () => (await import('./commands/peers.ts')).registerPeers,
+  limits: async () => (await import('./commands/limits.ts')).registerLimits,
   doctor: async () => (await import('./commands/doctor.ts')).registerDoctor,
   init: async () => (await import('./commands/init.ts')).registerInit,
   recover: async () => (await import('./commands/recover.ts')).registerRecover,
@@ -74,6 +76,7 @@ export async function createProgram(
       wholeNumber,
     )
     .option('--json', 'print JSON: one document, or one a line for lists')
+  addLimitOptions(program)
     .configureHelp({ showGlobalOptions: true })
     .addHelpText('after', EXIT_CODES)
     .exitOverride()

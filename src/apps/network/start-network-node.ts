@@ -1,6 +1,6 @@
 /**
  * A node that stands alone: it carries the pool's DHT, and relays if it is told to, for pools whose other nodes are all behind NATs.
- * Its folder holds `lock`, `net.key` (0600) and `network.json`. It stores nothing of the pool and trusts nobody.
+ * Its folder holds `lock`, `net.key` (0600), `network.json` and `limits.json`. It stores nothing of the pool and trusts nobody.
  */
 import * as fs from 'node:fs/promises'
 import * as path from 'node:path'
@@ -14,6 +14,8 @@ import { formatPeerAddress, keyOfAddress, parsePeerAddress } from '../../core/op
 import { toBase64Url } from '../../core/open/bytes.ts'
 import type { Logger } from '../../ports/logger.ts'
 import { NetworkExchange } from '../node/network-exchange.ts'
+import type { AskedLine } from '../node/line-settings.ts'
+import { lineOfRole } from '../node/line-settings.ts'
 import { NodeRelay } from '../node/node-relay.ts'
 import { listenPlace } from '../node/listen-place.ts'
 import { openPoolNetwork } from '../node/pool-network.ts'
@@ -28,6 +30,8 @@ export interface StartNetworkNodeOptions {
   readonly bootstrap: readonly string[]
   /** The tracker's address, its key in it: relays ask it whom to serve. */
   readonly tracker?: string
+  /** What it may move over the line, for others too; options are remembered. */
+  readonly line?: AskedLine
   readonly logger: Logger
 }
 
@@ -65,6 +69,7 @@ export async function startNetworkNode(options: StartNetworkNodeOptions): Promis
       file: path.join(folder, 'network.json'),
       listen: at.udp,
       bootstrap,
+      line: await lineOfRole(folder, options.line),
       bootstrapHost: at.outside,
       ...(tracker === undefined ? {} : { tracker }),
     })

@@ -22,6 +22,8 @@ import type { HomeClaim } from './claim-home-name.ts'
 import { claimIfPossible } from './claim-home-name.ts'
 import type { HomeConfig } from './home-config.ts'
 import { HomeFolder } from './home-folder.ts'
+import type { LineSettings } from './line-settings.ts'
+import { rememberLineSettings } from './line-settings.ts'
 import { memberName } from './member-name.ts'
 import { clientOf } from './open-client.ts'
 import { openPoolNetwork } from './pool-network.ts'
@@ -40,6 +42,8 @@ export interface MakeHomeOptions {
   readonly protection: { readonly passphrase: string } | 'unattended'
   /** Which ways to connect, remembered; both by default. */
   readonly transport?: TransportMode | undefined
+  /** What its commands may move over the line, remembered; anything by default. */
+  readonly limits?: LineSettings | undefined
 }
 
 export interface JoinHomeOptions extends MakeHomeOptions {
@@ -125,7 +129,7 @@ export async function recoverHome(options: RecoverHomeOptions): Promise<MadeHome
 
 async function make(
   home: HomeFolder,
-  { protection, transport: mode }: MakeHomeOptions,
+  { protection, transport: mode, limits = {} }: MakeHomeOptions,
   { address, peerId }: HomeConfig['tracker'],
   entropy: Uint8Array,
   join: (parts: MembershipParts) => Promise<Membership>,
@@ -168,6 +172,7 @@ async function make(
     tracker,
     ...(mode === undefined ? {} : { transport: mode }),
   }
+  await rememberLineSettings(home.path, limits)
   const client = await clientOf(home, config, contents)
   try {
     await ensureFirstSpace(client)

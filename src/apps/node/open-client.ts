@@ -17,6 +17,8 @@ import { SqliteReadCache } from '../../adapters/sqlite/sqlite-read-cache.ts'
 import { withChain } from './chain-heads.ts'
 import type { HomeConfig } from './home-config.ts'
 import { HomeFolder } from './home-folder.ts'
+import type { AskedLine } from './line-settings.ts'
+import { lineOfHome } from './line-settings.ts'
 import { learnNetwork } from './learn-network.ts'
 import { poolDiscovery } from './pool-discovery.ts'
 import { openPoolNetwork } from './pool-network.ts'
@@ -34,6 +36,8 @@ export interface OpenClientOptions {
   readonly chainUrl?: string | undefined
   /** Which ways to connect; by default as the home says. */
   readonly transport?: TransportMode | undefined
+  /** What the client may move; as the home remembers where nothing is asked for. */
+  readonly line?: AskedLine | undefined
   /** How long to wait for a tracker that is away, ms; default 20 s. */
   readonly trackerWaitMs?: number | undefined
 }
@@ -67,7 +71,8 @@ export async function clientOf(
     chainUrl = config.chainUrl,
     transport: mode = config.transport ?? 'auto',
     trackerWaitMs,
-  }: Pick<OpenClientOptions, 'acceptStale' | 'chainUrl' | 'transport' | 'trackerWaitMs'> = {},
+    line,
+  }: Pick<OpenClientOptions, 'acceptStale' | 'chainUrl' | 'transport' | 'trackerWaitMs' | 'line'> = {},
 ): Promise<Client> {
   if (!equalBytes(poolIdOf(nodePrimitives, config.genesis), contents.pool))
     throw new UntrustedError(`${home.path}/config.json names another pool than the keystore: it was changed`)
@@ -78,6 +83,7 @@ export async function clientOf(
     file: home.network,
     pool: contents.pool,
     tracker: config.tracker.address,
+    line: await lineOfHome(home.path, line),
   })
   const client = createClient({
     primitives: nodePrimitives,

@@ -14,6 +14,7 @@ import { createTlsTransport } from '../../adapters/tls/tls-transport.ts'
 import type { UdpNode } from '../../adapters/udp/udp-node.ts'
 import { parseAddress } from '../../adapters/wire/address.ts'
 import { systemClock } from '../../adapters/wire/clock.ts'
+import type { LineLimits } from '../../adapters/wire/line-limits.ts'
 import type { SessionHostOptions } from '../../adapters/wire/session-host.ts'
 import { UnreachableError } from '../../core/open/errors.ts'
 import { hintsOfAddress, parsePeerAddress } from '../../core/open/peer-address.ts'
@@ -27,6 +28,8 @@ import type { TransportMode } from './transport-mode.ts'
 const JOIN_MS = 3000
 
 export interface PoolNetworkOptions extends Pick<SessionHostOptions, 'limits' | 'onFault'> {
+  /** What this process may move; anything without. */
+  readonly line?: LineLimits | undefined
   /** The 32-byte Ed25519 seed of this node's net key. */
   readonly seed: Uint8Array
   readonly mode: TransportMode
@@ -55,6 +58,8 @@ export interface PoolNetwork {
   readonly transport: AutoTransport
   readonly book: NetworkBook
   readonly mode: TransportMode
+  /** What this process may move; undefined where nothing limits it. */
+  readonly line: LineLimits | undefined
   /** The LAN, in which nodes tell of themselves. */
   readonly lan: Lan
   /** The DHT node, where one was needed so far. */
@@ -64,7 +69,7 @@ export interface PoolNetwork {
 }
 
 export async function openPoolNetwork(options: PoolNetworkOptions): Promise<PoolNetwork> {
-  const { seed, mode, pool, limits, onFault } = options
+  const { seed, mode, pool, limits, onFault, line } = options
   const lan = new Lan()
   const book = await NetworkBook.open(options.file)
   const memory = new PathMemory(systemClock)
@@ -72,6 +77,7 @@ export async function openPoolNetwork(options: PoolNetworkOptions): Promise<Pool
   memory.recall(paths, ago)
   const host: SessionHostOptions = {
     ...(limits === undefined ? {} : { limits }),
+    ...(line === undefined ? {} : { line }),
     ...(onFault === undefined ? {} : { onFault }),
   }
   // Where only UDP is wanted it still holds the accounts and the key.
@@ -98,6 +104,7 @@ export async function openPoolNetwork(options: PoolNetworkOptions): Promise<Pool
   const transport = new AutoTransport({
     publicKey: tls.publicKey,
     memory,
+    line,
     ...(mode === 'udp' ? {} : { tls }),
     ...(mode === 'tls' ? {} : { udp: startUdp }),
     ...(pool === undefined
@@ -112,6 +119,7 @@ export async function openPoolNetwork(options: PoolNetworkOptions): Promise<Pool
     transport,
     book,
     mode,
+    line,
     lan,
     node: () => node,
     isReachable,

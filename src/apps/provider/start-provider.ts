@@ -19,6 +19,8 @@ import { nodePrimitives } from '../../adapters/native/node-primitives.ts'
 import { nodeRandom } from '../../adapters/native/node-random.ts'
 import { NetworkExchange } from '../node/network-exchange.ts'
 import { ANYWHERE, listenPlace } from '../node/listen-place.ts'
+import type { AskedLine } from '../node/line-settings.ts'
+import { lineOfRole } from '../node/line-settings.ts'
 import { NodeRelay } from '../node/node-relay.ts'
 import { poolDiscovery } from '../node/pool-discovery.ts'
 import { openPoolNetwork } from '../node/pool-network.ts'
@@ -51,6 +53,8 @@ export interface StartProviderOptions {
   readonly clock?: Clock
   /** Which ways it takes connections, and makes them. */
   readonly transport?: TransportMode
+  /** What it may move over the line; options are remembered. */
+  readonly line?: AskedLine
   /** Hears when a large part of the log begins to be replayed, and when that is over. */
   readonly onReplay?: (isReplaying: boolean) => void
   readonly logger: Logger
@@ -106,6 +110,7 @@ export async function startProvider(options: StartProviderOptions): Promise<Runn
       listen: (asked ?? (await listenPlace(lastPlace(last) ?? ANYWHERE))).udp,
       lastPort: folder.settings()?.udpPort,
       limits: TRANSPORT_LIMITS,
+      line: await lineOfRole(options.store, options.line),
       onFault: (error) =>
         logger.error({ why: stackOf(error) }, 'a request failed for a fault of this provider'),
     })

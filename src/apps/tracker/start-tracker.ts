@@ -18,6 +18,8 @@ import { nodeClock } from '../../adapters/native/node-clock.ts'
 import { nodePrimitives } from '../../adapters/native/node-primitives.ts'
 import { nodeRandom } from '../../adapters/native/node-random.ts'
 import { openSqliteTrackerStore } from '../../adapters/sqlite/sqlite-tracker-store.ts'
+import type { AskedLine } from '../node/line-settings.ts'
+import { lineOfRole } from '../node/line-settings.ts'
 import { networkSelf } from '../node/network-self.ts'
 import { ANYWHERE, listenPlace } from '../node/listen-place.ts'
 import { outsideHost } from '../node/own-host.ts'
@@ -48,6 +50,8 @@ export interface StartTrackerOptions {
   readonly anchoring?: AnchoringIntervals
   /** Which ways it takes connections. */
   readonly transport?: TransportMode
+  /** What it may move over the line; options are remembered. */
+  readonly line?: AskedLine
   /** `host:port` of bootstrap nodes for a tracker that others can't reach by themselves; remembered. */
   readonly bootstrap?: readonly string[]
   /** Addresses of nodes that stand alone and belong to the pool, as `relay start` shows them; remembered. */
@@ -116,6 +120,7 @@ export async function startTracker(options: StartTrackerOptions): Promise<Runnin
       // The first node of its network, unless others are.
       ...(place.bootstrap.length > 0 ? {} : { bootstrapHost: at.outside }),
       onFault: failed,
+      line: await lineOfRole(options.folder, options.line),
     })
     undo.push(() => network.transport.close())
     const relay = new NodeRelay(network, { admit: (key) => isKnown(store, place, key) })

@@ -36,7 +36,7 @@ export function registerInit(program: Command, run: RunCommand): void {
       'keep the key of the keystore in a file beside it instead of asking for a passphrase',
     )
     .action(
-      run(async ({ output, home, passphraseFile, transport }, options: Options) => {
+      run(async ({ output, home, passphraseFile, transport, line }, options: Options) => {
         const token = options.join ?? (await readSecret({ what: 'Token', variable: 'ALLMEND_JOIN' }))
         const { phraseFile } = options
         const earlier = phraseFile === undefined ? undefined : await readIfThere(phraseFile)
@@ -50,6 +50,7 @@ export function registerInit(program: Command, run: RunCommand): void {
           name: options.name ?? defaultName(),
           protection,
           transport,
+          limits: line.options,
           ...(earlier === undefined ? {} : { phrase: earlier.toString('utf8') }),
           async keepPhrase(phrase) {
             if (phraseFile === undefined) output.note(phraseText(phrase))

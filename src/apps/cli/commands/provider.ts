@@ -60,6 +60,7 @@ export function registerProvider(program: Command, run: RunCommand): void {
             ...(options.listen === undefined ? {} : { listen: options.listen }),
             ...(options.name === undefined ? {} : { name: options.name }),
             ...(context.transport === undefined ? {} : { transport: context.transport }),
+            line: context.line,
             ...(options.offlineAfter === undefined ? {} : { offlineAfterMs: options.offlineAfter * 1_000 }),
             onReplay: (isReplaying) => collectLess(isReplaying ? REPLAY_HEAP_GROWTH : PROVIDER_HEAP_GROWTH),
             logger: roleLogger('provider', options.logFile),

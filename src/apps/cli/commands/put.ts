@@ -9,6 +9,7 @@ import { EXIT } from '../exit-codes.ts'
 import type { BarState } from '../progress-bar.ts'
 import { createProgressBar } from '../progress-bar.ts'
 import { failureLines } from '../failure-lines.ts'
+import { limitText } from '../limit-text.ts'
 import { printable } from '../printable.ts'
 import { wholeNumber } from '../whole-number.ts'
 
@@ -37,15 +38,17 @@ export function registerPut(program: Command, run: RunCommand): void {
         const target = paths.at(-1)!
         const bar = createProgressBar(output.json)
         try {
-          const result = await withClient((client) =>
-            put(client, {
+          const result = await withClient((client) => {
+            const limited = limitText(client.transport.line)
+            if (limited !== undefined && !output.json) output.note(`Limited to ${limited}.`)
+            return put(client, {
               ...wait,
               sources,
               target,
               signal,
               onProgress: (progress) => bar.show(barState(progress)),
-            }),
-          )
+            })
+          })
           bar.end()
           for (const line of failureLines('left out', result.problems)) output.note(line)
           for (const warning of result.warnings) output.note(`allmend: ${printable(warning)}`)

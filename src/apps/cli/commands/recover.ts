@@ -31,12 +31,12 @@ export function registerRecover(program: Command, run: RunCommand): void {
       'keep the key of the keystore in a file beside it instead of asking for a passphrase',
     )
     .action(
-      run(async ({ output, home, passphraseFile, transport }, options: Options) => {
+      run(async ({ output, home, passphraseFile, transport, line }, options: Options) => {
         const tracker = parseTracker(options.tracker)
         const phrase = await readPhrase(options.phraseFile)
         const protection =
           options.unattended === true ? 'unattended' : { passphrase: await readNewPassphrase(passphraseFile) }
-        const made = await recoverHome({ home, tracker, phrase, protection, transport })
+        const made = await recoverHome({ home, tracker, phrase, protection, transport, limits: line.options })
         output.result({ ...made, home }, [
           `You are ${made.name}; your home is ${home}.`,
           ...claimLines(made.claim),

@@ -11,6 +11,7 @@ import { formatBytes } from '../byte-size.ts'
 import { count } from '../count.ts'
 import type { RunCommand } from '../context.ts'
 import { EXIT } from '../exit-codes.ts'
+import { limitsPlain, limitText } from '../limit-text.ts'
 import type { MeasuredPeer } from '../measure-peer.ts'
 import { formatMs, measurePeer } from '../measure-peer.ts'
 import { printable } from '../printable.ts'
@@ -30,7 +31,12 @@ export function registerStatus(program: Command, run: RunCommand): void {
           if (pool !== undefined) {
             const done = showWaiting(output.json, 'asking the providers …')
             const reached = await withPaths(client, pool.value).finally(done)
-            return output.result(reached, statusLines(reached))
+            const { line } = client.transport
+            const limited = limitText(line)
+            return output.result({ ...reached, limits: limitsPlain(line) }, [
+              ...statusLines(reached),
+              ...(limited === undefined ? [] : [`limit of this home: ${limited}`]),
+            ])
           }
           const offline = await offlineStatus(client)
           output.result({ offline }, offlineLines(offline))

@@ -55,7 +55,7 @@ export function registerUp(program: Command, run: RunCommand): void {
     .option(...ANCHOR_EVERY)
     .option(...ANCHOR_SECONDS)
     .action(
-      run(async ({ output, signal, transport }, options: Options) => {
+      run(async ({ output, signal, transport, line }, options: Options) => {
         if (options.providers < 1 || options.providers > MAX_PROVIDERS)
           throw new UsageError(`--providers is 1 to ${MAX_PROVIDERS}`)
         const members = options.members.split(',').map((name) => name.trim())
@@ -77,6 +77,7 @@ export function registerUp(program: Command, run: RunCommand): void {
           ...(anchorEvery === undefined ? {} : { anchorEvery }),
           ...(anchorSeconds === undefined ? {} : { anchorSeconds }),
           transport,
+          limits: line.options,
           signal,
           onLedgerProblem: (problem) => tellOfLedger(output, problem),
         })
