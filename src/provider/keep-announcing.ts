@@ -18,6 +18,8 @@ import { slept } from '../ports/slept.ts'
 
 /** How soon after it was stored a stripe can be found; and how often one prefix may come and go. */
 export const ROUND_MS = 30_000
+/** After a round that failed, at first; twice as long after each further one: a node may start before the network is there. */
+export const FIRST_RETRY_MS = 2_000
 /** How long a former number of bits is announced as well. */
 export const OVERLAP_MS = 24 * 3_600_000
 /** Numbers of bits at a time: a pool that grows faster loses the oldest. */
@@ -41,14 +43,19 @@ export interface AnnouncingParts {
 /** Announces until `signal` aborts; never throws for a network or a store that doesn't work. */
 export async function keepAnnouncing(parts: AnnouncingParts, signal: AbortSignal): Promise<void> {
   const announcements = new Announcements(parts)
+  let pause = ROUND_MS
+  let retry = FIRST_RETRY_MS
   do {
+    let isDone = false
     try {
-      await announcements.round(signal)
+      isDone = await announcements.round(signal)
     } catch (error) {
       if (!(error instanceof AllmendError)) throw error
       parts.onFailure(error)
     }
-  } while (await slept(parts.clock, ROUND_MS, signal))
+    pause = isDone ? ROUND_MS : Math.min(retry, ROUND_MS)
+    retry = isDone ? FIRST_RETRY_MS : 2 * pause
+  } while (await slept(parts.clock, pause, signal))
 }
 
 interface Announced {
@@ -63,6 +70,8 @@ export class Announcements {
   readonly #announced = new Map<string, Announced>()
   /** Numbers of bits in use, the current one last, with the end of each former one (monotonic ms). */
   readonly #bits = new Map<number, number>()
+  /** Of the round. */
+  #failures = 0
 
   constructor(parts: AnnouncingParts) {
     this.#parts = parts
@@ -73,9 +82,10 @@ export class Announcements {
     return this.#announced.size
   }
 
-  /** Announces what is new or due, withdraws what is held no longer; what fails is tried in the next round. */
-  async round(signal: AbortSignal): Promise<void> {
+  /** Announces what is new or due, withdraws what is held no longer; false where something failed, which the next round tries. */
+  async round(signal: AbortSignal): Promise<boolean> {
     const { clock } = this.#parts
+    this.#failures = 0
     const wanted = this.#wanted()
     const steps: (() => Promise<void>)[] = []
     for (const [name, { topic }] of this.#announced)
@@ -89,6 +99,7 @@ export class Announcements {
       for (let step = steps.shift(); step !== undefined && !signal.aborted; step = steps.shift()) await step()
     }
     await Promise.all(Array.from({ length: CONCURRENCY }, worker))
+    return this.#failures === 0
   }
 
   #wanted(): Map<string, Uint8Array> {
@@ -140,6 +151,7 @@ export class Announcements {
     } catch (error) {
       if (!(error instanceof AllmendError)) throw error
       if (error instanceof CancelledError) return
+      this.#failures++
       this.#parts.onFailure(error)
     }
   }

@@ -10,6 +10,7 @@ import { systemClock } from '../../adapters/wire/clock.ts'
 import { sha256PeerId } from '../../adapters/wire/peer-id.ts'
 import { equalBytes } from '../../core/open/bytes.ts'
 import { formatPeerAddress, hostPortOfAddress, parsePeerAddress } from '../../core/open/peer-address.ts'
+import { isLoopback } from './own-host.ts'
 
 /** How long the first search waits for an answer, ms: in a LAN they come at once. */
 const FIRST_WAIT_MS = 800
@@ -36,7 +37,7 @@ export class Lan {
 
   /** Tells others where this node takes connections, from now on; one on loopback has nothing to tell. */
   tell(pool: Uint8Array, { key, address, udp }: LanSelf): void {
-    if (isLoopback(address)) return
+    if (isHere(address)) return
     const { tls } = parsePeerAddress(address)
     void this.#nodes?.then((nodes) => nodes.close())
     this.#nodes = undefined
@@ -49,7 +50,7 @@ export class Lan {
 
   /** Where the peer that wasn't reached at `address` is in this LAN; undefined when nobody here says that it is. */
   async addressOf(pool: Uint8Array, peerId: Uint8Array, address: string): Promise<string | undefined> {
-    if (isLoopback(address)) return undefined
+    if (isHere(address)) return undefined
     this.#open(pool, undefined)
     const isPeer = ({ key }: FoundNode) => equalBytes(sha256PeerId(key), peerId)
     const search = this.#firstOf(isPeer)
@@ -102,6 +103,6 @@ export class Lan {
   }
 }
 
-function isLoopback(address: string): boolean {
-  return /^(?:127\.|localhost:|\[::1\])/.test(hostPortOfAddress(address) ?? '')
+function isHere(address: string): boolean {
+  return isLoopback(hostPortOfAddress(address) ?? '')
 }

@@ -112,7 +112,7 @@ export async function joinHome(options: JoinHomeOptions): Promise<MadeHome> {
 
 export interface RecoverHomeOptions extends MakeHomeOptions {
   /** The tracker: any token of the pool, or `host:port` and peer id. */
-  readonly tracker: HomeConfig['tracker']
+  readonly tracker: HomeConfig['tracker'] & { readonly pool?: Uint8Array }
   readonly phrase: string
 }
 
@@ -130,7 +130,7 @@ export async function recoverHome(options: RecoverHomeOptions): Promise<MadeHome
 async function make(
   home: HomeFolder,
   { protection, transport: mode, limits = {} }: MakeHomeOptions,
-  { address, peerId }: HomeConfig['tracker'],
+  { address, peerId, pool }: RecoverHomeOptions['tracker'],
   entropy: Uint8Array,
   join: (parts: MembershipParts) => Promise<Membership>,
 ): Promise<MadeHome> {
@@ -140,6 +140,7 @@ async function make(
     seed: device.netSeed,
     mode: mode ?? 'auto',
     file: home.network,
+    ...(pool === undefined ? {} : { pool }),
     tracker: address,
   })
   let membership: Membership

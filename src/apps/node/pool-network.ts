@@ -22,6 +22,7 @@ import type { NatMirrors } from './nat-mirrors.ts'
 import { Lan } from './lan.ts'
 import { atMost } from './at-most.ts'
 import { NetworkBook } from './network-book.ts'
+import { isLoopback } from './own-host.ts'
 import type { TransportMode } from './transport-mode.ts'
 
 /** How long a node waits until the DHT has said what NAT it is behind; it goes on without knowing. */
@@ -175,10 +176,6 @@ async function startNode(
   // A DHT that can't be reached is no failure of this node: it tries again by itself.
   if (isNode) await atMost(JOIN_MS, node.joined())
   return { node, reachable }
-}
-
-function isLoopback(address: string): boolean {
-  return /^(?:127\.|localhost(?::|$))/.test(address)
 }
 
 /** An IPv4 address of the internet. */

@@ -17,6 +17,7 @@ import { addressOfKey, createReportSigner } from '../../adapters/evm/report-sign
 import { nodeClock } from '../../adapters/native/node-clock.ts'
 import { nodePrimitives } from '../../adapters/native/node-primitives.ts'
 import { nodeRandom } from '../../adapters/native/node-random.ts'
+import { tokenToJoin } from '../node/find-tracker.ts'
 import { NetworkExchange } from '../node/network-exchange.ts'
 import { ANYWHERE, listenPlace } from '../node/listen-place.ts'
 import type { AskedLine } from '../node/line-settings.ts'
@@ -31,6 +32,7 @@ import { openCopyPlace } from './open-copy-place.ts'
 import { openShardSpaces } from './open-shard-spaces.ts'
 import { openWitness } from './open-witness.ts'
 import { openProviderFolder } from './provider-folder.ts'
+import type { ProviderSettings } from './provider-settings.ts'
 import { settingsToStart } from './settings-to-start.ts'
 
 /** Bodies in memory, in and out: with the rest of the process they stay under 150 MB. */
@@ -41,6 +43,8 @@ export interface StartProviderOptions {
   readonly store: string
   /** A provider invite's token; needed until the provider has joined. */
   readonly join?: string
+  /** `host:port` of nodes of the pool, for a token that doesn't lead to the tracker by itself. */
+  readonly bootstrap?: readonly string[]
   /** Bytes to lend; needed at the first start, remembered afterwards. */
   readonly capacity?: number
   /** host:port; by default where it listened last, or any free port of all addresses. */
@@ -86,7 +90,7 @@ export async function startProvider(options: StartProviderOptions): Promise<Runn
     const folder = await openProviderFolder(options.store, nodeRandom)
     undo.push(() => folder.release())
     const wanted = settingsToStart(nodePrimitives, folder.settings(), {
-      join: options.join,
+      join: await joinBy(options, folder.settings()),
       capacity: options.capacity,
       name: options.name ?? (folder.settings() === undefined ? hostname().slice(0, 64) : undefined),
     })
@@ -238,6 +242,15 @@ export async function startProvider(options: StartProviderOptions): Promise<Runn
     await stop()
     throw error
   }
+}
+
+/** The token; before it has joined, one that leads to the tracker. */
+async function joinBy(
+  { join, bootstrap = [], transport = 'auto' }: StartProviderOptions,
+  saved: ProviderSettings | undefined,
+): Promise<string | undefined> {
+  if (join === undefined || saved?.logKey !== undefined) return join
+  return tokenToJoin(join, { nodes: bootstrap, mode: transport })
 }
 
 function stackOf(error: unknown): string {

@@ -24,8 +24,12 @@ import { networkSelf } from '../node/network-self.ts'
 import { ANYWHERE, listenPlace } from '../node/listen-place.ts'
 import { outsideHost } from '../node/own-host.ts'
 import { NodeRelay } from '../node/node-relay.ts'
+import { poolDiscovery } from '../node/pool-discovery.ts'
+import type { PoolNetwork } from '../node/pool-network.ts'
 import { openPoolNetwork } from '../node/pool-network.ts'
 import type { TransportMode } from '../node/transport-mode.ts'
+import type { AnnouncingParts } from '../../provider/keep-announcing.ts'
+import { keepAnnouncing } from '../../provider/keep-announcing.ts'
 import { createTracker } from '../../tracker/create-tracker.ts'
 import type { LedgerAccess } from '../../tracker/log/tracker-ledger.ts'
 import type { AnchoringIntervals, LedgerFactory } from './attach-ledger.ts'
@@ -105,6 +109,7 @@ export async function startTracker(options: StartTrackerOptions): Promise<Runnin
     const failed = (error: unknown) => logger.error({ why: stackOf(error) }, 'a fault of this tracker')
     let ledger: LedgerAccess | undefined
     const place = placeOf(folder.place, options)
+    const ownKey = nodePrimitives.ed25519Public(folder.netSeed)
     const at = await listenPlace(options.listen ?? place.address ?? ANYWHERE)
     // The tracker that knows them isn't there yet.
     let relaysOf = (): readonly Uint8Array[] => []
@@ -115,7 +120,7 @@ export async function startTracker(options: StartTrackerOptions): Promise<Runnin
       listen: at.udp,
       lastPort: place.udpPort,
       bootstrap: place.bootstrap,
-      admits: (key) => isKnown(store, place, key),
+      admits: (key) => equalBytes(key, ownKey) || isKnown(store, place, key),
       relays: () => relaysOf(),
       // The first node of its network, unless others are.
       ...(place.bootstrap.length > 0 ? {} : { bootstrapHost: at.outside }),
@@ -195,6 +200,15 @@ export async function startTracker(options: StartTrackerOptions): Promise<Runnin
     self = () => networkSelf(network, addressNow(), relay)
     await relay.startIfReachable()
     undo.push(() => relay.close())
+    let announcing: Promise<void> | undefined
+    void pool.promise.then((founded) => {
+      if (network.node() !== undefined && !abort.signal.aborted)
+        announcing = keepAnnouncing(announcingOf(network, founded, logger), abort.signal)
+    })
+    undo.push(async () => {
+      abort.abort()
+      await announcing
+    })
     const id = peerId(nodePrimitives, network.transport.publicKey)
     let closing: Promise<void> | undefined
     return {
@@ -216,6 +230,20 @@ export async function startTracker(options: StartTrackerOptions): Promise<Runnin
   } catch (error) {
     await stop()
     throw error
+  }
+}
+
+/** It tells of itself as of one of the pool's nodes: so whoever knows another one finds it. It holds no stripes. */
+function announcingOf(network: PoolNetwork, pool: Uint8Array, logger: Logger): AnnouncingParts {
+  return {
+    primitives: nodePrimitives,
+    clock: nodeClock,
+    random: nodeRandom,
+    discovery: poolDiscovery(network),
+    pool,
+    stripes: () => [],
+    providers: () => 0,
+    onFailure: ({ code, message }) => logger.debug({ code, why: message }, 'not announced'),
   }
 }
 
