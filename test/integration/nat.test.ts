@@ -72,4 +72,17 @@ describe.skipIf(missing !== undefined)(title, () => {
     if (error === undefined) await dialler.do({ do: 'hang-up' })
     expect(await exchange(dialler, address)).toMatchObject({ relayed: true })
   })
+
+  it('are told why relays that have passed on enough for them connect them no more', async () => {
+    for (const peer of pool.relayPeers) await peer.do({ do: 'relay', bytesPerDay: 100_000 })
+    const { dialler, address } = await homes('symmetric', 'symmetric')
+    // The relays look once a second, and both have to be used up.
+    let error: string | undefined
+    while (error === undefined) {
+      error = (await dialler.try({ do: 'dial', address })).error
+      if (error === undefined) await dialler.try({ do: 'echo', bytes: 1_000_000 })
+      await dialler.try({ do: 'hang-up' })
+    }
+    expect(error).toMatch(/^UnreachableError: the relay passes on 0 MB a day for each node/)
+  })
 })

@@ -3,8 +3,8 @@
  *
  * Invariants:
  * - A connection goes one way from its beginning to its end; one that should go another way is `retiring`, so that whoever needs
- *   the peer again dials again. Bodies on a TLS connection that crawls are given back unsent where little of them has gone: at most a
- *   quarter of each is sent twice for it.
+ *   the peer again dials again. Bodies on a TLS connection that crawls are given back to be sent anew: what went in its first seconds is
+ *   sent twice.
  * - What a peer may spend is bounded over both ways together where both share their accounts.
  * - UDP is loaded when it is needed: to listen, or to dial a peer that TLS doesn't reach at once.
  */
@@ -35,7 +35,7 @@ const NOTICED_WITHIN_MS = 5000
 
 /** The UDP side with the node beneath it, which belongs to this transport. */
 export interface UdpWay {
-  readonly transport: Pick<UdpTransport, 'listen' | 'dial' | 'path' | 'close'>
+  readonly transport: Pick<UdpTransport, 'listen' | 'dial' | 'path' | 'refusalSince' | 'close'>
   /** What is bound, over IPv4. */
   readonly at: { readonly host: string; readonly port: number }
   /** Others reach that port without this node's help, as far as it knows. */
@@ -176,10 +176,15 @@ export class AutoTransport implements Transport {
     const onAbort = (): void =>
       giveUp.abort(new CancelledError('cancelled while dialling', {}, { cause: signal?.reason }))
     signal?.addEventListener('abort', onAbort, { once: true })
+    const started = this.#clock.now()
     try {
       const connection = await firstOf(attempts, this.#clock, giveUp.signal)
       this.#keep(connection, peerId, attempts[0]!.way)
       return connection
+    } catch (error) {
+      throw error instanceof UnreachableError
+        ? (this.#ready?.transport.refusalSince(started) ?? error)
+        : error
     } finally {
       cancelTimer()
       signal?.removeEventListener('abort', onAbort)

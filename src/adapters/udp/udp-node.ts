@@ -19,12 +19,14 @@ import type NoiseSecretStream from '@hyperswarm/secret-stream'
 import type { UdxStream } from 'udx-native'
 import { hash } from 'node:crypto'
 import { equalBytes } from '../../core/open/bytes.ts'
+import type { AllmendError } from '../../core/open/errors.ts'
 import { UsageError } from '../../core/open/errors.ts'
 import { tagged } from '../../core/open/hash.ts'
 import { systemClock } from '../wire/clock.ts'
 import { cannotListen } from '../wire/socket-error.ts'
 import { AddressWatch } from './address-watch.ts'
 import { AUDIT_MS, auditStreams, GuardedStream } from './record-guard.ts'
+import { hearRefusal } from './relay-refusal.ts'
 import { mayStore } from './store-gate.ts'
 import { parseHostPort } from './udp-address.ts'
 import type { HostPort } from './udp-address.ts'
@@ -54,6 +56,9 @@ export interface UdpNodeOptions {
   readonly relays?: () => readonly Uint8Array[]
 }
 
+/** Hears of a relay, by its raw key. */
+export type RefusalListener = (relay: Uint8Array, reason: AllmendError) => void
+
 /** What kind of NAT a node is behind, as far as it knows. */
 export type NatKind = 'unknown' | 'open' | 'consistent' | 'random'
 
@@ -62,6 +67,8 @@ class GuardedDht extends HyperDHT {
   admits: (key: Uint8Array) => boolean = () => true
   /** Control streams to relays; the library asks for them without options. */
   readonly relayStreams = new Set<NoiseSecretStream>()
+  /** A relay, by its key, has said why it passes nothing on. */
+  relayRefused: (relay: Uint8Array, reason: AllmendError) => void = () => {}
   readonly #streams = new Set<GuardedStream>()
   #stopAudits: (() => void) | undefined
 
@@ -75,6 +82,7 @@ class GuardedDht extends HyperDHT {
     if (options !== undefined) return stream
     this.relayStreams.add(stream)
     stream.on('close', () => this.relayStreams.delete(stream))
+    hearRefusal(stream, (reason) => this.relayRefused(key, reason))
     return stream
   }
 
@@ -147,6 +155,7 @@ export class UdpNode {
   readonly relayKeyPair: KeyPair
   readonly #options: UdpNodeOptions
   readonly #onChange = new Set<() => void>()
+  readonly #onRefusal = new Set<RefusalListener>()
   readonly #watch: AddressWatch
   #nextRelay = Math.floor(Math.random() * 1024)
 
@@ -156,6 +165,9 @@ export class UdpNode {
     this.#options = options
     this.#watch = new AddressWatch(dht, systemClock, () => this.#changed())
     dht.on('network-change', () => this.#changed())
+    dht.relayRefused = (relay, reason) => {
+      for (const run of this.#onRefusal) run(relay, reason)
+    }
     this.relayKeyPair = HyperDHT.keyPair(relaySeed(options.seed))
     this.publicKey = new Uint8Array(HyperDHT.keyPair(Buffer.from(options.seed)).publicKey)
   }
@@ -189,6 +201,12 @@ export class UdpNode {
   onNetworkChange(run: () => void): () => void {
     this.#onChange.add(run)
     return () => this.#onChange.delete(run)
+  }
+
+  /** Calls `run` when a relay says why it passes nothing on for this node; returns what ends that. */
+  onRelayRefusal(run: RefusalListener): () => void {
+    this.#onRefusal.add(run)
+    return () => this.#onRefusal.delete(run)
   }
 
   #changed(): void {

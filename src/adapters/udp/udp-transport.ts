@@ -92,8 +92,11 @@ export class UdpTransport implements Transport {
   readonly #open = new Set<NoiseSecretStream>()
   /** Peers (key in hex) that were last reached through a relay. */
   readonly #relayOnly = new Set<string>()
+  readonly #stopHearing: () => void
   #listener: Listener | undefined
   #refused = 0
+  /** What a relay said last that passes nothing on for this node. */
+  #refusal: { readonly at: number; readonly reason: AllmendError } | undefined
   #closed = false
 
   /** Does not own the node: `close` leaves it open for who else uses it. */
@@ -101,6 +104,9 @@ export class UdpTransport implements Transport {
     this.node = node
     this.publicKey = node.publicKey
     this.#host = new SessionHost(options)
+    this.#stopHearing = node.onRelayRefusal((_relay, reason) => {
+      this.#refusal = { at: this.#host.clock.now(), reason }
+    })
   }
 
   /**
@@ -149,6 +155,8 @@ export class UdpTransport implements Transport {
       await this.#atMost(ANNOUNCE_WAIT_MS, server.listen())
     } catch (error) {
       if (this.#listener === listener) this.#listener = undefined
+      // Not waited for: nothing of it is announced.
+      server.close().catch(() => {})
       throw cannotListen(listener.address, error)
     }
   }
@@ -248,9 +256,12 @@ export class UdpTransport implements Transport {
     const onAbort = (): void =>
       giveUp.abort(new CancelledError('cancelled while dialling', {}, { cause: signal?.reason }))
     signal?.addEventListener('abort', onAbort, { once: true })
+    const started = this.#host.clock.now()
     try {
       const target = { address, key, nodes: resolveHints(hints), handler: options.handler }
       return await firstOf(this.#attempts(target), this.#host.clock, giveUp.signal)
+    } catch (error) {
+      throw error instanceof UnreachableError ? (this.refusalSince(started) ?? error) : error
     } finally {
       cancelTimer()
       signal?.removeEventListener('abort', onAbort)
@@ -294,6 +305,9 @@ export class UdpTransport implements Transport {
     this.#track(stream)
     signal.addEventListener('abort', () => stream.destroy(), { once: true })
     const cancel = this.#host.clock.after(ATTEMPT_MS, () => stream.destroy())
+    const stopHearing = this.node.onRelayRefusal((relay) => {
+      if (how.relayThrough !== undefined && equalBytes(how.relayThrough, relay)) stream.destroy()
+    })
     try {
       const session = await this.#greet(stream, address, key, handler)
       this.#keep(session, stream)
@@ -303,6 +317,7 @@ export class UdpTransport implements Transport {
       throw error
     } finally {
       cancel()
+      stopHearing()
     }
   }
 
@@ -321,7 +336,11 @@ export class UdpTransport implements Transport {
     // `opened` settles before the error is told.
     if (!(await stream.opened)) await failed
     if (this.#closed) throw new UnreachableError('the transport is closed')
-    const session = this.#host.adopt(key, { handler, owner: this.#dialled }, () => new UdpLink(stream, this.#isRelayed(stream)))
+    const session = this.#host.adopt(
+      key,
+      { handler, owner: this.#dialled },
+      () => new UdpLink(stream, this.#isRelayed(stream)),
+    )
     if (!(session instanceof Session)) throw session
     await session.ready
     return session
@@ -339,6 +358,8 @@ export class UdpTransport implements Transport {
   }
 
   #keep(session: Session, stream: NoiseSecretStream): void {
+    // A peer that greets and hangs up at once: its end is told already.
+    if (stream.destroyed) return
     this.#streams.set(session, stream)
     stream.on('close', () => {
       this.#streams.delete(session)
@@ -373,6 +394,13 @@ export class UdpTransport implements Transport {
     return { remote, relayed: this.node.relayed(raw), roundTripMs: raw.rtt }
   }
 
+  /** Why a relay has passed nothing on for this node since `time`: of all reasons for not reaching a peer, it tells most. */
+  refusalSince(time: number): UnreachableError | undefined {
+    if (this.#refusal === undefined || this.#refusal.at < time) return undefined
+    const { reason } = this.#refusal
+    return new UnreachableError(reason.message, reason.facts, { cause: reason })
+  }
+
   /** What is spent on each peer and in all. */
   get accounts(): PeerAccounts {
     return this.#host.accounts
@@ -381,6 +409,7 @@ export class UdpTransport implements Transport {
   /** Ends the listener and every connection; the node stays. */
   async close(): Promise<void> {
     this.#closed = true
+    this.#stopHearing()
     await Promise.all([this.#listener?.close(), ...[...this.#dialled].map((session) => session.close())])
     const streams = [...this.#open].map((stream) => new Promise((resolve) => stream.on('close', resolve)))
     await this.#atMost(2 * CLOSE_GRACE_MS, Promise.all(streams))

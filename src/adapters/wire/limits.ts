@@ -18,6 +18,9 @@ export const STALLED_TICKS = 60
 /** Ticks in which none of the answers on offer is fetched, after which they cost the connection: 60 s, since an honest
  * peer may be short of memory for them. */
 export const UNFETCHED_TICKS = 240
+/** Ticks without a byte after something was sent, though a peer that gets it says so within a tick: 60 s, in which an inline body
+ * crosses a line of 1 KiB a second. */
+export const UNANSWERED_TICKS = 240
 /** Body bytes within STALLED_TICKS that count as progress. */
 export const MIN_PROGRESS_BYTES = 16 * 1024
 /**

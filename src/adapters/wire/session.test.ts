@@ -83,7 +83,7 @@ describe('liveness', () => {
     const answer = Promise.withResolvers<Message>()
     const { clock, near, links } = pair(() => answer.promise)
     const request = near.request(1, { head: EMPTY, body: EMPTY }, { timeoutMs: 600_000 })
-    await settle()
+    await pass(clock, 2 * TICK_MS)
     links[0].stalled = true
     await pass(clock, 60_000)
     links[0].stalled = false
@@ -102,6 +102,27 @@ describe('liveness', () => {
     }
     answer.resolve({ head: EMPTY, body: EMPTY })
     await request
+  })
+
+  it('finds a peer dead within a minute that takes what was said last in silence', async () => {
+    const { clock, near, far, links } = pair(echo)
+    await near.request(1, { head: EMPTY, body: EMPTY })
+    // The answer came through; what is said after it is lost.
+    links[0].write = (_bytes, done) => done()
+    await pass(clock, 59_000)
+    expect(await Promise.race([far.closed, Promise.resolve('open')])).toBe('open')
+    await pass(clock, 2000)
+    expect(await far.closed).toMatchObject({ message: 'the peer is silent' })
+  })
+
+  it('keeps a connection on which nothing is said', async () => {
+    const { clock, near, far } = pair(echo)
+    for (let i = 0; i < 3; i++) {
+      await near.request(1, { head: EMPTY, body: EMPTY })
+      await pass(clock, 90_000)
+    }
+    expect(await Promise.race([far.closed, near.closed, Promise.resolve('open')])).toBe('open')
+    await near.request(1, { head: EMPTY, body: EMPTY })
   })
 
   it('leaves no timer behind once nothing is due', async () => {

@@ -7,7 +7,8 @@
  *   memory but that of running handlers is given back.
  * - A breach of the protocol ends the session and makes the peer refused for a while; silence and broken links only end it.
  * - While a session owes the peer an answer or receives bytes from it, it says that it is alive each tick; so a peer that is
- *   silent while it owes an answer is dead, even where our own bytes are stuck in front of a slow link.
+ *   silent while it owes an answer is dead, even where our own bytes are stuck in front of a slow link. So is one that takes what
+ *   we said last in silence: the system would keep a connection to somebody who has moved for a quarter of an hour.
  */
 import type { AllmendError } from '../../core/open/errors.ts'
 import {
@@ -35,6 +36,7 @@ import {
   SILENT_TICKS,
   STALLED_TICKS,
   TICK_MS,
+  UNANSWERED_TICKS,
   UNFETCHED_TICKS,
 } from './limits.ts'
 import type { Pace } from './line-limits.ts'
@@ -85,11 +87,16 @@ export class Session implements Connection, FrameSink {
   #heardAt = 0
   #heard = false
   #heardWork = false
+  /** What had been handed on when that came: where it isn't more by now, a keepalive is due. */
+  #handedAtWork = 0
   #silentTicks = 0
   #inStalled = 0
   #outStalled = 0
   #bodyBytes = 0
   #handedAtTick = 0
+  /** What had been handed on when the last byte came: what is more has had no echo yet. */
+  #handedWhenHeard = 0
+  #unanswered = 0
   #takenAtTick = 0
   /** Of the outbox's bodies, when the peer was seen to fetch them. */
   #fetchedProgress = 0
@@ -138,6 +145,7 @@ export class Session implements Connection, FrameSink {
     if (this.#ended) return
     this.#heard = true
     this.#heardAt = this.#o.clock.now()
+    this.#handedWhenHeard = this.#outbox.handed
     if (this.#stopTicking === undefined) this.#startTicking()
     try {
       this.#decoder.push(chunk)
@@ -154,7 +162,7 @@ export class Session implements Connection, FrameSink {
   }
 
   frame(type: FrameType, id: number, payload: Uint8Array): void {
-    if (type !== FRAME.alive) this.#heardWork = true
+    if (type !== FRAME.alive) this.#noteWork()
     this.#pace.down.spend(FRAME_HEADER_BYTES + payload.length)
     if (!this.#greeted && type !== FRAME.hello && type !== FRAME.close)
       throw new MalformedError('no greeting', { type })
@@ -184,10 +192,15 @@ export class Session implements Connection, FrameSink {
 
   data(type: FrameType, id: number, piece: Uint8Array): void {
     if (!this.#greeted) throw new MalformedError('no greeting', { type })
-    this.#heardWork = true
+    this.#noteWork()
     this.#bodyBytes += piece.length
     if (type === FRAME.requestData) this.#responder.data(id, piece)
     else this.#requester.data(id, piece)
+  }
+
+  #noteWork(): void {
+    this.#heardWork = true
+    this.#handedAtWork = this.#outbox.handed
   }
 
   #hello(payload: Uint8Array): void {
@@ -258,6 +271,7 @@ export class Session implements Connection, FrameSink {
     this.#inStalled = 0
     this.#outStalled = 0
     this.#unfetched = 0
+    this.#unanswered = 0
     this.#stopTicking = this.#o.clock.every(TICK_MS, () => this.#tick())
   }
 
@@ -273,16 +287,27 @@ export class Session implements Connection, FrameSink {
       this.#end(
         new UnreachableError('the peer does not fetch its answers', { waitedMs: UNFETCHED_TICKS * TICK_MS }),
       )
+    } else if (this.#unanswered >= UNANSWERED_TICKS) {
+      this.#end(new UnreachableError('the peer is silent', { silentMs: UNANSWERED_TICKS * TICK_MS }))
     } else if (alive) this.#sayAlive()
-    else if (!heard && this.#requester.open === 0 && this.#responder.open === 0 && !this.#outbox.blocked) {
+    else if (!heard && this.#isIdle) {
       this.#stopTicking?.()
       this.#stopTicking = undefined
     }
   }
 
+  /** Nothing is under way, and the peer has said something since we did. */
+  get #isIdle(): boolean {
+    const isOpen = this.#requester.open > 0 || this.#responder.open > 0
+    return !isOpen && !this.#outbox.blocked && this.#unanswered === 0
+  }
+
   #sayAlive(): void {
+    const isAnswered = this.#handedWhenHeard === this.#outbox.handed
     this.#outbox.frame(FRAME.alive, 0)
     this.#outbox.flush()
+    // Nobody answers it.
+    if (isAnswered) this.#handedWhenHeard = this.#outbox.handed
     // It doesn't count as having said something: the next one is due at the next tick.
     this.#handedAtTick = this.#outbox.handed
   }
@@ -299,7 +324,9 @@ export class Session implements Connection, FrameSink {
     const isUnfetched = this.#responder.offering && bodyProgress - this.#fetchedProgress < MIN_PROGRESS_BYTES
     this.#unfetched = isUnfetched ? this.#unfetched + 1 : 0
     if (!isUnfetched) this.#fetchedProgress = bodyProgress
-    const alive = (this.#heardWork || this.#responder.open > 0) && !sent && !blocked
+    this.#unanswered = handed === this.#handedWhenHeard ? 0 : this.#unanswered + 1
+    const isEchoDue = this.#heardWork && handed === this.#handedAtWork
+    const alive = (isEchoDue || (this.#responder.open > 0 && !sent)) && !blocked
     this.#heard = false
     this.#heardWork = false
     this.#idleFrames = 0
