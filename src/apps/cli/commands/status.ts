@@ -88,10 +88,16 @@ function statusLines(pool: ReachedPool): string[] {
       pid === undefined ? '' : `pid ${pid}`,
     ]
   })
+  const missed = providers.filter(({ problem }) => problem !== undefined).length
   const up = providers.filter(({ state }) => state === 'up').length
   return [
     `${up} of ${providers.length} providers up`,
     ...aligned(rows).map((line) => `  ${line}`),
+    ...(missed === 0
+      ? []
+      : [
+          `${count(missed, 'provider')} can’t be reached from here: \`allmend doctor\` says what is wrong with this machine’s connection`,
+        ]),
     `${count(pool.files, 'file')}, ${formatBytes(pool.logicalBytes)}; ${formatBytes(pool.uniqueBytes)} without duplicates, ${formatBytes(pool.storedBytes)} stored`,
     `stripes: ${stripes.healthy} healthy, ${stripes.degraded} degraded, ${stripes.atRisk} at risk, ${stripes.lost} lost`,
     ...damaged.map(
