@@ -13,7 +13,7 @@ const shard = made.stripe.shards[0]![0]
 let pool: TrackerPool
 let alice: TestMember
 let space: TestSpace
-/** Holder of `shard`, the other holders of its stripe, the rest. */
+/** Holder of `shard`, those of the others of its stripe in their order, and who has none. */
 let holder: TestProviderNode
 let holders: TestProviderNode[]
 let others: TestProviderNode[]
@@ -26,7 +26,7 @@ beforeEach(async () => {
   await alice.commit(space.id, [create('film', space.root, contents(made.blobs.map(([blob]) => blob)))])
   const at = new Map(shards.map(([index, id]) => [toHex(id), index]))
   holder = pool.providers.find(({ id }) => at.get(toHex(id)) === 0)!
-  holders = pool.providers.filter(({ id }) => at.has(toHex(id)) && at.get(toHex(id)) !== 0)
+  holders = [1, 2, 3].map((index) => pool.providers.find(({ id }) => at.get(toHex(id)) === index)!)
   others = pool.providers.filter(({ id }) => !at.has(toHex(id)))
 })
 afterEach(() => pool.close())
@@ -92,6 +92,24 @@ describe('a shard that is read a lot', () => {
     await holder.report({ hot: [shard] })
     const asked = await round([holder, ...holders])
     expect(asked.map(({ provider }) => provider)).toEqual([expect.toBeOneOf(holders)])
+  })
+
+  test('is never copied to a holder of its stripe who could then rebuild a shard of his own', async () => {
+    const [ofSecond, copier, last] = holders as [TestProviderNode, TestProviderNode, TestProviderNode]
+    for (const provider of [...others, ofSecond, last]) await provider.die()
+    await holder.report({ hot: [shard] })
+    const [first] = await round([copier])
+    expect(first).toBeDefined()
+    // With the second data shard it would have two, from which parity is made.
+    for (let i = 0; i < 3; i++) {
+      pool.clock.advance(ASK_INTERVAL_MS)
+      await copier.report({ copies: [shard] })
+      await ofSecond.report({ hot: [made.stripe.shards[1]![0]] })
+      expect((await copier.report({ copies: [shard] })).copy).toBeUndefined()
+    }
+    await last.report()
+    await ofSecond.report({ hot: [made.stripe.shards[1]![0]] })
+    expect((await last.report()).copy).toBeDefined()
   })
 
   test('gets so many copies and no more, one in ten seconds', async () => {

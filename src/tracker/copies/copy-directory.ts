@@ -68,6 +68,12 @@ export class CopyDirectory {
     return !this.#isWithin(this.#asked.get(toHex(provider)), ASK_INTERVAL_MS)
   }
 
+  /** Whether a provider keeps a copy of this shard, or was asked for one. */
+  isAsked(shard: Uint8Array, provider: Uint8Array): boolean {
+    const copy = this.#byShard.get(toHex(shard))?.get(toHex(provider))
+    return copy !== undefined && copy.state !== 'refused'
+  }
+
   /** Asks a provider for a copy of a holder's shard, with its next report. */
   ask(
     copy: Pick<Copy, 'shard' | 'provider' | 'space'> & { readonly holder: Uint8Array; readonly ask: CopyAsk },

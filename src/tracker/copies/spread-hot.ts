@@ -46,6 +46,7 @@ function spread(
   const standing = standingOf(state, tables)
   const candidates = standing
     .filter(({ id, up }) => up && !excluded.has(toHex(id)) && state.copies.mayKeep(shard, id))
+    .filter(({ id }) => !couldRebuild(state, row, id))
     .map((one) => ({ ...one, copies: state.copies.countOf(one.id) }))
   const servers = new Set(serving.map(toHex))
   const copier = chooseCopier(candidates, {
@@ -67,6 +68,15 @@ function spread(
     },
   })
   state.events.copyAsked(shard, holder.id, copier.id)
+}
+
+/**
+ * Whether one copy more would let a holder of one of the stripe's shards rebuild that one: who has lost his shard must not pass for its
+ * holder with what he was given as copies.
+ */
+function couldRebuild({ copies }: TrackerState, { stripe, holders }: StripeRow, id: Uint8Array): boolean {
+  if (!holders.some(({ provider }) => equalBytes(provider, id))) return false
+  return stripe.shards.filter(([shard]) => copies.isAsked(shard, id)).length + 1 >= stripe.k
 }
 
 /** A committed stripe of which the provider stores this shard, undamaged as far as known; the empty shard is nobody's. */
