@@ -8,8 +8,8 @@ import type { PathMemory, Way } from './path-memory.ts'
 
 /** An exchange of this size tells the round trip. */
 const SMALL_BYTES = 4096
-/** Of a body that is on its way over TLS, when UDP is to be tried: with less sent, it is sent anew; with more, the rest goes this way. */
-const MOVED_SHARE = 1 / 4
+/** What a body over TLS may still take, when UDP is to be tried; one that would take longer is sent anew, ms. */
+const REST_MS = 2000
 /** How long a connection that is not to be used any more may be without requests before it is closed. */
 const RETIRED_IDLE_MS = 5000
 
@@ -52,7 +52,7 @@ export class AutoConnection implements Connection {
     this.#meter = new GoodputMeter(
       () => clock.now(),
       (perSecond) => {
-        if (memory.measured(peerId, way, perSecond)) this.#retire()
+        if (memory.measured(peerId, way, perSecond)) this.#retire(perSecond)
       },
     )
   }
@@ -141,10 +141,11 @@ export class AutoConnection implements Connection {
     return { ...options, onSent, onReceived, signal }
   }
 
-  /** Whoever needs the peer again dials again; bodies of which little was sent are given back to be asked for anew. */
-  #retire(): void {
+  /** Whoever needs the peer again dials again; bodies that would be long on their way are given back to be asked for anew. */
+  #retire(perSecond: number): void {
     this.#retiring = true
-    for (const { length, sent, stop } of this.#movable) if (sent <= length * MOVED_SHARE) stop.abort()
+    for (const { length, sent, stop } of this.#movable)
+      if (length - sent > (perSecond * REST_MS) / 1000) stop.abort()
   }
 
   /** The least of all says most: a handler's own time is in it. */

@@ -30,6 +30,9 @@ import type { KnownPath, Way } from './path-memory.ts'
 import { PathMemory } from './path-memory.ts'
 
 const DIAL_TIMEOUT_MS = 10_000
+/** Who moved within a LAN leaves an address where nobody answers, which a system notices after 3 s. */
+const ELSEWHERE_AFTER_MS = 1500
+const NEVER = new AbortController().signal
 /** A node asks another one so often under which address it is seen. */
 const NOTICED_WITHIN_MS = 5000
 
@@ -149,13 +152,32 @@ export class AutoTransport implements Transport {
   }
 
   async dial(address: string, peerId: Uint8Array, options: DialOptions = {}): Promise<Connection> {
+    const elsewhere = this.#elsewhere
+    if (elsewhere === undefined) return this.#dial(address, peerId, options)
+    const { signal = NEVER } = options
+    if (signal.aborted) throw new CancelledError('cancelled before dialling', {}, { cause: signal.reason })
+    const giveUp = new AbortController()
+    const onAbort = (): void =>
+      giveUp.abort(new CancelledError('cancelled while dialling', {}, { cause: signal.reason }))
+    signal.addEventListener('abort', onAbort, { once: true })
+    const at = async (place: string | undefined, ended: AbortSignal): Promise<Connection> => {
+      if (place === undefined || this.#closed) throw new UnreachableError('nobody knows another address')
+      const connection = await this.#dial(place, peerId, { ...options, signal: ended })
+      // The other address may answer in the same moment.
+      if (ended.aborted) void connection.close()
+      return connection
+    }
+    const attempts: Attempt<Connection>[] = [
+      { afterMs: 0, run: (ended) => at(address, ended) },
+      {
+        afterMs: ELSEWHERE_AFTER_MS,
+        run: async (ended) => at(await elsewhere(peerId, address), ended).catch(asHint),
+      },
+    ]
     try {
-      return await this.#dial(address, peerId, options)
-    } catch (error) {
-      if (!(error instanceof UnreachableError) || this.#closed) throw error
-      const other = await this.#elsewhere?.(peerId, address)
-      if (other === undefined || other === address) throw error
-      return this.#dial(other, peerId, options)
+      return await firstOf(attempts, this.#clock, giveUp.signal)
+    } finally {
+      signal.removeEventListener('abort', onAbort)
     }
   }
 
@@ -244,8 +266,7 @@ export class AutoTransport implements Transport {
     } catch (error) {
       if (!signal.aborted) this.#memory.failed(peerId, way)
       // Behind the same host and port somebody else may answer: the other way leads to the right one, or to nobody.
-      if (!isOnly && error instanceof UntrustedError)
-        throw new UnreachableError('somebody else answers there', {}, { cause: error })
+      if (!isOnly) asHint(error)
       throw error
     }
   }
@@ -319,6 +340,12 @@ export class AutoTransport implements Transport {
     await udp?.close()
     await this.#onClosed?.()
   }
+}
+
+/** Whoever answers at an address that is only a hint says nothing of the peer. */
+function asHint(error: unknown): never {
+  if (!(error instanceof UntrustedError)) throw error
+  throw new UnreachableError('somebody else answers there', {}, { cause: error })
 }
 
 /** Over TLS on UDP's port where the choice is free; there may be somebody else, and then any port will do. */

@@ -48,6 +48,16 @@ describe('PathMemory', () => {
     expect(memory.known(peer)).toEqual({ way: 'udp', relayed: false, goodput: 6e6 })
   })
 
+  it('tries UDP with all connections until it is measured, those that went over TLS meanwhile included', () => {
+    expect(use('tls', 4e5)).toBe(true)
+    memory.connected(peer, 'udp')
+    expect(memory.order(peer).first).toBe('udp')
+    expect(use('tls', 4e5)).toBe(true)
+    memory.failed(peer, 'udp')
+    expect(use('tls', 4e5)).toBe(false)
+    expect(memory.order(peer).first).toBe('tls')
+  })
+
   it('goes back to TLS where UDP is no better', () => {
     expect(use('tls', 4e5)).toBe(true)
     clock.advance(MINUTE)
