@@ -164,7 +164,7 @@ class Churn {
     return false
   }
 
-  #join({ name, transports }: Member): Promise<void> {
+  async #join({ name, transports }: Member): Promise<void> {
     const options: MemberOptions = {
       home: this.#home.at('homes', name),
       folder: this.#home.at('files', name),
@@ -177,7 +177,8 @@ class Churn {
     })
     this.#members.set(name, child)
     this.#watch(name, child)
-    return Promise.resolve()
+    // What is sent before it listens is lost.
+    await once(child, 'message')
   }
 
   /** Hears of what nobody caught, and of an end that nobody asked for. */

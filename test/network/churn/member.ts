@@ -177,3 +177,4 @@ process.on('message', (message: MemberOrder | { ask: string }) => {
 })
 process.on('disconnect', () => process.exit())
 process.channel?.ref()
+process.send?.({ ready: true })
