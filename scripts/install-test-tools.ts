@@ -53,6 +53,6 @@ if (left.length === 0) console.log('ip and nft are there: the tests of networks 
 else {
   const what = left.map((tool) => `${tool.command} (package ${tool.package})`).join(' and ')
   const where = process.platform === 'linux' ? 'Install them as root' : 'They are for Linux alone'
-  console.error(`Missing: ${what}. ${where}; until then the tests of networks are skipped.`)
+  process.stderr.write(`Missing: ${what}. ${where}; until then the tests of networks are skipped.\n`)
   process.exitCode = 1
 }
