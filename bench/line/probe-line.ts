@@ -1,39 +1,18 @@
 /** What the line itself does, by plain sockets: it is measuring equipment. `node bench/line/probe-line.ts [mbits] [rttMs] [loss]` */
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
-import * as path from 'node:path'
-import * as readline from 'node:readline'
-import { runCommand } from '../end-to-end/run-command.ts'
+import { besideFar, runNear } from './far-process.ts'
 import { Line, lineMissing } from './line.ts'
 import type { LineProbe } from './probe-near.ts'
 
-const script = (name: string): string => path.join(import.meta.dirname, name)
+const FAR = new URL('probe-far.ts', import.meta.url)
+const NEAR = new URL('probe-near.ts', import.meta.url)
 
 /** Sends this many datagrams, then floods one TCP connection for so many seconds. */
 export async function probeLine(line: Line, datagrams = 2000, seconds = 5): Promise<LineProbe> {
   const host = line.publicHost('far')
-  const [command, ...before] = line.on('far')
-  const far = spawn(command, [...before, process.execPath, script('probe-far.ts'), host], {
-    stdio: ['ignore', 'pipe', 'inherit'],
+  return besideFar(line, FAR, [host], (said) => {
+    const { udp, tcp } = JSON.parse(said) as { readonly udp: number; readonly tcp: number }
+    return runNear<LineProbe>(line, NEAR, [host, ...[udp, tcp, datagrams, seconds].map(String)])
   })
-  try {
-    const lines = readline.createInterface({ input: far.stdout })
-    const [ready] = (await once(lines, 'line')) as [string]
-    const { udp, tcp } = JSON.parse(ready) as { readonly udp: number; readonly tcp: number }
-    const [program, ...words] = line.on('near')
-    const numbers = [udp, tcp, datagrams, seconds].map(String)
-    const { stdout } = await runCommand(program, [
-      ...words,
-      process.execPath,
-      script('probe-near.ts'),
-      host,
-      ...numbers,
-    ])
-    return JSON.parse(stdout) as LineProbe
-  } finally {
-    far.kill()
-    await once(far, 'exit')
-  }
 }
 
 if (import.meta.main) {

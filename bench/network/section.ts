@@ -1,6 +1,7 @@
 import { lineMissing } from '../line/line.ts'
 import type { Row } from '../row.ts'
 import { LinePool } from './line-pool.ts'
+import { requestRows } from './requests.ts'
 import { transferRows } from './transfers.ts'
 
 const SECTION = 'network'
@@ -16,7 +17,7 @@ async function overLine(): Promise<Row[]> {
     return [{ section: SECTION, name: 'over a line with delay and loss', value: 'skipped', note: missing }]
   const pool = await LinePool.open()
   try {
-    return await transferRows(SECTION, pool)
+    return [...(await requestRows(SECTION, pool.line)), ...(await transferRows(SECTION, pool))]
   } finally {
     await pool.close()
   }
