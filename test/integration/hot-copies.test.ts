@@ -100,7 +100,13 @@ test('a copy with wrong bytes goes, one that is gone is told to the tracker, and
   await expect.poll(async () => (await status(pool.alice)).stripes.healthy, PATIENCE).toBe(1)
 }, 120_000)
 
-test('what is read no longer is dropped', async () => {
+test('what is read no longer is dropped, and so is what a killed provider kept', async () => {
+  const [killed] = COPIERS
+  await pool.stop(killed)
+  fs.mkdirSync(path.join(copyFolder(killed), 'segments'), { recursive: true })
+  fs.writeFileSync(path.join(copyFolder(killed), 'segments', 'half-written'), 'x')
+  await pool.start([killed])
+  expect(fs.existsSync(copyFolder(killed))).toBe(false)
   // Of some dozen reads less than one counts then.
   clock.skip(5 * HEAT_HALF_LIFE_MS)
   await expect.poll(copies, PATIENCE).toEqual([0, 0, 0, 0, 0, 0])
