@@ -21,6 +21,8 @@ export interface HomePoolOptions {
   readonly env?: Readonly<Record<string, string>>
   /** The home in which the tracker is; by default it has a public host of its own. */
   readonly trackerAt?: string
+  /** Providers are told nothing of where the tracker is but its key. */
+  readonly byKey?: boolean
 }
 
 export interface Output {
@@ -35,6 +37,7 @@ export class HomePool {
   /** The tracker's host, and what it is started with. */
   readonly #tracker: { readonly host: string; readonly args: readonly string[] }
   readonly #env: Readonly<Record<string, string>>
+  readonly #byKey: boolean
   readonly #roles = new Map<string, ChildProcess>()
   /** Of homes that are on a host of another name. */
   readonly #hosts = new Map<string, string>()
@@ -43,9 +46,10 @@ export class HomePool {
   /** What roles complained of on standard error. */
   readonly complaints: string[] = []
 
-  private constructor(lab: HomeLab, { port = PORT, env = {}, trackerAt }: HomePoolOptions) {
+  private constructor(lab: HomeLab, { port = PORT, env = {}, trackerAt, byKey = false }: HomePoolOptions) {
     this.lab = lab
     this.#env = env
+    this.#byKey = byKey
     const args = trackerAt === undefined ? [`--listen=${lab.publicHost('tracker')}:${port}`] : []
     this.#tracker = { host: trackerAt ?? 'tracker', args }
   }
@@ -95,6 +99,11 @@ export class HomePool {
     await this.json(device, 'recover', `--tracker=${invite?.['token']}`, words, '--unattended')
   }
 
+  /** The token as a person passes it on: by the tracker's key alone where there is but a LAN. */
+  #tokenToShow(token: string): string {
+    return this.#byKey ? token.replace(/^[^#]*\+([^@#]+)[^#]*/, '$1') : token
+  }
+
   /** The host of a member or of his device. */
   hostOf(name: string): string {
     return this.#hosts.get(name) ?? name
@@ -139,7 +148,7 @@ export class HomePool {
       'provider',
       'start',
       store,
-      `--join=${invite?.['token']}`,
+      `--join=${this.#tokenToShow(invite?.['token'] ?? '')}`,
       '--capacity=2GB',
       `--name=${name}`,
       ...more,
