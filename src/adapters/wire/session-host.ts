@@ -18,7 +18,7 @@ export interface SessionHostOptions {
   /** Those of another transport of this node, so that a peer has one budget over both; default: own ones within `limits`. */
   readonly accounts?: PeerAccounts
   /** What this process may move, over all its transports; anything without. */
-  readonly line?: LineLimits
+  readonly line?: Pick<LineLimits, 'paceOf'>
   /** Told of faults of our own: what a handler threw that is not an AllmendError. Default: a process warning. */
   readonly onFault?: (error: unknown) => void
 }
@@ -40,7 +40,7 @@ export interface AttachableLink extends ByteLink {
 export class SessionHost {
   readonly accounts: PeerAccounts
   readonly clock: WireClock
-  readonly #line: LineLimits | undefined
+  readonly #line: SessionHostOptions['line'] | undefined
   readonly onFault: (error: unknown) => void
 
   constructor(options: SessionHostOptions) {
