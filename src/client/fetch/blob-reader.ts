@@ -16,6 +16,7 @@ import type { BlobAt } from './blob-locator.ts'
 import { BlobLocator } from './blob-locator.ts'
 import type { Raced } from './hedged.ts'
 import { isLate } from './hedged.ts'
+import { Patience, ProvidersAwayError } from './patience.ts'
 import { isTooEarly } from './too-early.ts'
 import { DamageReporter } from './damage-reporter.ts'
 import type { Range, StripeReader } from './stripe-reader.ts'
@@ -32,9 +33,12 @@ export class BlobReader {
   readonly damage: DamageReporter
   readonly #client: Client
   readonly #locator: BlobLocator
+  readonly #patience: Patience
 
-  constructor(client: Client, space: Space) {
+  /** Waits for providers as `patience` has it; without, it doesn't. */
+  constructor(client: Client, space: Space, patience = new Patience(client, { waitMs: 0 })) {
     this.#client = client
+    this.#patience = patience
     this.damage = new DamageReporter(client.tracker, client.clock)
     this.#locator = new BlobLocator(client, space, this.damage)
   }
@@ -60,19 +64,25 @@ export class BlobReader {
 
   /**
    * Adds to `received` the buffers that nothing but this result lies in. Providers that won't serve without the tracker yet have heard of
-   * it: it is asked once more.
+   * it: it is asked once more. Those that are moving are waited for.
    */
   async #readSealed(
     refs: readonly BlobRef[],
     received: Uint8Array[],
     signal: AbortSignal | undefined,
   ): Promise<Map<string, Uint8Array>> {
-    try {
-      return await this.#readLocated(refs, received, signal)
-    } catch (error) {
-      if (!isTooEarly(error) || !this.#locator.askAnew(refs.map(({ id }) => id))) throw error
-      return await this.#readLocated(refs, received, signal)
-    }
+    const ids = refs.map(({ id }) => id)
+    for (let isAgain = false; ;)
+      try {
+        const sealed = await this.#readLocated(refs, received, signal)
+        this.#patience.gotOn()
+        return sealed
+      } catch (error) {
+        if (isTooEarly(error) && !isAgain && this.#locator.askAnew(ids)) isAgain = true
+        else if (error instanceof ProvidersAwayError && (await this.#patience.wait(error)))
+          this.#locator.forgive(ids)
+        else throw error
+      }
   }
 
   async #readLocated(

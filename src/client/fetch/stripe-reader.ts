@@ -33,6 +33,7 @@ import { fetchEnough } from './hedged.ts'
 import type { Holding } from './holdings.ts'
 import { holdingsOf } from './holdings.ts'
 import { isTooEarly } from './too-early.ts'
+import { tooFewShards } from './too-few-shards.ts'
 
 /** A shard of 4 MiB over a slow line; a dead peer is noticed much earlier by the transport. */
 const SHARD_TIMEOUT_MS = 60_000
@@ -59,7 +60,7 @@ interface Holder extends Source {
 }
 
 export class StripeReader {
-  readonly view: StripeView
+  #view: StripeView
   readonly #client: Client
   readonly #passFor: PassFor
   readonly #damage: DamageReporter
@@ -73,7 +74,7 @@ export class StripeReader {
   readonly #failed = new Set<string>()
   readonly #wrong = new Set<string>()
   /** By the tracker's word. */
-  readonly #holdings: readonly Holding[]
+  #holdings: readonly Holding[]
   /** Holders that were found without the tracker. */
   readonly #found: Holding[] = []
   /** Why holders don't serve without the tracker yet. */
@@ -81,10 +82,25 @@ export class StripeReader {
 
   constructor(client: Client, view: StripeView, passFor: PassFor, damage: DamageReporter) {
     this.#client = client
-    this.view = view
+    this.#view = view
     this.#holdings = holdingsOf(view, client.random)
     this.#passFor = passFor
     this.#damage = damage
+  }
+
+  get view(): StripeView {
+    return this.#view
+  }
+
+  /** Takes in who has it by a newer word of the tracker's. */
+  renew(view: StripeView): void {
+    this.#view = view
+    this.#holdings = holdingsOf(view, this.#client.random)
+  }
+
+  /** Those that could not be reached are asked again. */
+  forgive(): void {
+    for (const key of this.#failed) if (!this.#wrong.has(key)) this.#failed.delete(key)
   }
 
   /** Bytes that this stripe keeps in memory. */
@@ -398,7 +414,6 @@ export class StripeReader {
     return false
   }
 
-  /** Exit 6 when bringing providers back would be enough, exit 7 when it would not. */
   #tooFew(cause: unknown): AllmendError {
     if (this.#tooEarly !== undefined) {
       const { wait } = this.#tooEarly.facts
@@ -408,34 +423,15 @@ export class StripeReader {
         { cause: this.#tooEarly },
       )
     }
-    const { k, n } = this.view.stripe
-    const have = this.#whole.size
-    const names = new Set<string>()
-    let away = 0
-    for (let index = 0; index < n; index++) {
-      if (this.#whole.has(index)) continue
-      const holders = this.view.holders.filter(([at]) => at === index)
-      const back = holders.filter(
-        ([, provider, up]) =>
-          !this.#wrong.has(this.#key(index, provider)) && (!up || this.#client.providers.isShunned(provider)),
-      )
-      if (back.length === 0) continue
-      away++
-      for (const [, provider] of back) names.add(this.#client.providers.nameOf(provider))
-    }
-    const facts = { have, needed: k, n, damaged: this.#wrong.size }
-    if (have + away >= k)
-      return new NotEnoughShardsError(
-        `${have} of the ${k} shards needed can be read; bringing back ${k - have} of these providers would be enough: ` +
-          [...names].sort().join(', '),
-        { ...facts, providers: [...names].sort().join(', ') },
-        { cause },
-      )
-    return new UntrustedError(
-      `${have} of the ${k} shards needed are whole, ${this.#wrong.size} are damaged or missing at providers that are up, and ` +
-        `${away} are at providers that are away: this can't be rebuilt from what the pool has`,
-      facts,
-      { cause },
+    return tooFewShards(
+      {
+        view: this.view,
+        providers: this.#client.providers,
+        has: (index) => this.#whole.has(index),
+        isWrong: (index, provider) => this.#wrong.has(this.#key(index, provider)),
+        damaged: this.#wrong.size,
+      },
+      cause,
     )
   }
 }

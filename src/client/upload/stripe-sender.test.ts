@@ -51,6 +51,8 @@ class Store {
   }
 }
 
+const never = { patienceMs: 10_000, isMoving: () => Promise.resolve(false) }
+
 let network: MemoryNetwork
 let store: Store
 let views: ProviderView[]
@@ -130,7 +132,7 @@ function send(salt: number): Promise<unknown> {
     n: N,
     shards: shards.map((bytes) => [new Uint8Array(shardId(nodePrimitives.blake3, bytes)), bytes.length]),
   }
-  const job = { space: seedOf('space'), stripe, shards, blobs: [], resumed: false, waitMs: 10_000 }
+  const job = { space: seedOf('space'), stripe, shards, blobs: [], resumed: false, waitMs: 10_000, ...never }
   const events = { onSent: (bytes: number) => void (sent += bytes), onStored: () => {} }
   return sendStripe(client, job, events)
 }

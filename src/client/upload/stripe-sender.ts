@@ -29,6 +29,8 @@ import { throwIfCancelled } from '../concurrency.ts'
 
 /** How long a put waits for the last shards of a stripe, or for a provider to come back, unless it is told. */
 export const TARGET_WAIT_MS = 10_000
+/** However short a wait: who is asked has to have time to answer, ms. */
+const LEAST_WAIT_MS = 1_000
 const RETRY_MS = 500
 const WATCH_MS = 100
 /** All stripes that are sent at once, over a home's line of 2 Mbit/s; the transport notices a dead peer much earlier. */
@@ -42,6 +44,9 @@ export interface StripeToSend {
   /** An earlier run planned this very stripe: ask what is there before sending. */
   readonly resumed: boolean
   readonly waitMs: number
+  /** How long it waits, ms, while `isMoving`: too few are there for any stripe, and those that are missing may come back. */
+  readonly patienceMs: number
+  readonly isMoving: () => Promise<boolean>
 }
 
 export interface StripeEvents {
@@ -88,11 +93,15 @@ export async function sendStripe(
   const cancel = () => stop.abort()
   signal?.addEventListener('abort', cancel, { once: true })
 
-  const gaveUp = () => {
+  const waitMs = Math.max(job.waitMs, LEAST_WAIT_MS)
+  const gaveUp = async (): Promise<boolean> => {
     const now = clock.monotonic()
-    if (stop.signal.aborted || now - lastProgress >= job.waitMs) return true
+    if (happySince === undefined) {
+      const silent = now - lastProgress
+      return silent >= waitMs && (silent >= job.patienceMs || !(await job.isMoving()))
+    }
     // On a slow line shards of one stripe end far apart.
-    return happySince !== undefined && now - happySince >= Math.max(job.waitMs, happySince - startedAt)
+    return now - lastProgress >= waitMs || now - happySince >= Math.max(waitMs, happySince - startedAt)
   }
   const markStored = (index: number, provider: Uint8Array) => {
     for (const [other, holder] of stored)
@@ -177,7 +186,6 @@ export async function sendStripe(
           else failed.push(provider)
         }
       }
-      if (gaveUp()) return
       try {
         const answer = await tracker.call(
           replaceShard,
@@ -200,12 +208,10 @@ export async function sendStripe(
   const settled = Array.from({ length: n }, (_, index) => settleShard(index))
   // Ends the waiting for a shard that neither arrives nor fails.
   const watch = (async () => {
-    while (!gaveUp()) await clock.sleep(WATCH_MS, stop.signal)
-    stop.abort()
-  })().catch(ignoreCancelled)
-  const results = await Promise.allSettled(settled)
-  stop.abort()
-  await watch
+    while (!(await gaveUp())) await clock.sleep(WATCH_MS, stop.signal)
+  })().finally(() => stop.abort())
+  const all = Promise.allSettled(settled).finally(() => stop.abort())
+  const results = (await Promise.all([all, Promise.allSettled([watch])])).flat()
   signal?.removeEventListener('abort', cancel)
   throwIfCancelled(signal)
   for (const result of results)
@@ -217,16 +223,12 @@ export async function sendStripe(
   return { stored: stored.size, holders, n, k }
 }
 
-function ignoreCancelled(error: unknown): void {
-  if (!(error instanceof CancelledError)) throw error
-}
-
 async function place(
   client: Client,
   job: StripeToSend,
   signal: AbortSignal | undefined,
 ): Promise<Map<number, Target>> {
-  const until = client.clock.monotonic() + job.waitMs
+  const started = client.clock.monotonic()
   for (;;) {
     try {
       const answer = await client.tracker.call(placeStripe, { space: job.space, stripe: job.stripe })
@@ -235,8 +237,9 @@ async function place(
       if (!(error instanceof CapacityError || error instanceof NotEnoughProvidersError)) throw error
       // Space isn't freed by waiting, and a narrower stripe can be placed at once.
       const isFinal = error instanceof CapacityError || schemeFor(placeable(error)) !== undefined
-      if (isFinal || client.clock.monotonic() >= until)
-        throw tooFew(0, happyThreshold(job.stripe), job.stripe.n, error)
+      const waited = client.clock.monotonic() - started
+      const isOver = waited >= job.waitMs && (waited >= job.patienceMs || !(await job.isMoving()))
+      if (isFinal || isOver) throw tooFew(0, happyThreshold(job.stripe), job.stripe.n, error)
       await client.clock.sleep(RETRY_MS, signal)
     }
   }
