@@ -5,6 +5,7 @@ import { ManualClock } from '../wire/manual-clock.ts'
 import { AutoConnection } from './auto-connection.ts'
 import type { Way } from './path-memory.ts'
 import { PathMemory } from './path-memory.ts'
+import { PathMeter } from './path-meter.ts'
 
 const peerId = new Uint8Array(32).fill(1)
 const SHARD = 4 * 1024 * 1024
@@ -25,7 +26,7 @@ beforeEach(() => {
 })
 
 /** Requests wait until the test answers them. */
-function connect(way: Way): AutoConnection {
+function connect(way: Way, meter = new PathMeter(memory, peerId, way, clock)): AutoConnection {
   const inner: Connection = {
     peerKey: new Uint8Array(32),
     remoteAddress: '192.0.2.1:1',
@@ -39,7 +40,9 @@ function connect(way: Way): AutoConnection {
     close: () => Promise.resolve(),
   }
   memory.connected(peerId, way)
-  return new AutoConnection({ inner, way, peerId, memory, clock })
+  const connection = new AutoConnection({ inner, way, peerId, memory, meter, clock })
+  meter.join(connection)
+  return connection
 }
 
 const none = new Uint8Array(0)
@@ -86,6 +89,17 @@ describe('AutoConnection', () => {
     asked[0]!.answer({ head: none, body: none })
     await outcome
     expect(memory.known(peerId)?.goodput).toBe(SHARD / 2)
+  })
+
+  it('is measured together with the others to its peer, and retires with them', async () => {
+    const meter = new PathMeter(memory, peerId, 'tls', clock)
+    const both = [connect('tls', meter), connect('tls', meter)]
+    const outcomes = both.map((connection) => send(connection))
+    asked[1]!.options.onSent?.(SHARD / 8)
+    crawl(0, SHARD / 8)
+    expect(memory.known(peerId)?.goodput).toBe(SHARD / 8)
+    expect(both.map(({ retiring }) => retiring)).toEqual([true, true])
+    for (const outcome of outcomes) expect(await outcome).toBeInstanceOf(UnreachableError)
   })
 
   it('tells a caller who has stopped a request so', async () => {

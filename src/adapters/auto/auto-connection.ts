@@ -3,8 +3,9 @@ import { UnreachableError } from '../../core/open/errors.ts'
 import type { Connection, Message, RequestOptions } from '../../ports/transport.ts'
 import type { WireClock } from '../wire/clock.ts'
 import type { MeteredBody } from './goodput-meter.ts'
-import { BULK_BYTES, GoodputMeter } from './goodput-meter.ts'
+import { BULK_BYTES } from './goodput-meter.ts'
 import type { PathMemory, Way } from './path-memory.ts'
+import type { PathMeter } from './path-meter.ts'
 
 /** An exchange of this size tells the round trip. */
 const SMALL_BYTES = 4096
@@ -18,6 +19,7 @@ export interface AutoConnectionParts {
   readonly way: Way
   readonly peerId: Uint8Array
   readonly memory: PathMemory
+  readonly meter: PathMeter
   readonly clock: WireClock
 }
 
@@ -35,7 +37,6 @@ export class AutoConnection implements Connection {
   /** Clock time when it was made. */
   readonly since: number
   readonly #o: AutoConnectionParts
-  readonly #meter: GoodputMeter
   readonly #movable = new Set<Movable>()
   #open = 0
   #retiring = false
@@ -48,13 +49,6 @@ export class AutoConnection implements Connection {
     this.way = parts.way
     this.inner = parts.inner
     this.since = parts.clock.now()
-    const { memory, peerId, way, clock } = parts
-    this.#meter = new GoodputMeter(
-      () => clock.now(),
-      (perSecond) => {
-        if (memory.measured(peerId, way, perSecond)) this.#retire(perSecond)
-      },
-    )
   }
 
   get peerKey(): Uint8Array {
@@ -85,7 +79,7 @@ export class AutoConnection implements Connection {
     const sent = message.body.length
     this.#cancelIdle?.()
     this.#open++
-    const metered = isBulk ? this.#meter.begin() : undefined
+    const metered = isBulk ? this.#o.meter.begin() : undefined
     const movable = metered !== undefined && sent >= BULK_BYTES ? this.#begin(sent) : undefined
     let moved: number | undefined
     try {
@@ -142,7 +136,7 @@ export class AutoConnection implements Connection {
   }
 
   /** Whoever needs the peer again dials again; bodies that would be long on their way are given back to be asked for anew. */
-  #retire(perSecond: number): void {
+  retire(perSecond: number): void {
     this.#retiring = true
     for (const { length, sent, stop } of this.#movable)
       if (length - sent > (perSecond * REST_MS) / 1000) stop.abort()

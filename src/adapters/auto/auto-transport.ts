@@ -28,6 +28,7 @@ import { sha256PeerId } from '../wire/peer-id.ts'
 import { AutoConnection } from './auto-connection.ts'
 import type { KnownPath, Way } from './path-memory.ts'
 import { PathMemory } from './path-memory.ts'
+import { PathMeter } from './path-meter.ts'
 
 const DIAL_TIMEOUT_MS = 10_000
 /** Who moved within a LAN leaves an address where nobody answers, which a system notices after 3 s. */
@@ -81,6 +82,8 @@ export class AutoTransport implements Transport {
   readonly #elsewhere: AutoTransportOptions['elsewhere']
   readonly #memory: PathMemory
   readonly #live = new Set<AutoConnection>()
+  /** By way and peer, while connections are there. */
+  readonly #meters = new Map<string, PathMeter>()
   #udp: Promise<UdpWay> | undefined
   /** The UDP side once it is there. */
   #ready: UdpWay | undefined
@@ -262,13 +265,25 @@ export class AutoTransport implements Transport {
       // The other way may win in the same moment.
       if (signal.aborted) void inner.close()
       else signal.addEventListener('abort', () => void inner.close(), { once: true })
-      return new AutoConnection({ inner, way, peerId, memory: this.#memory, clock: this.#clock })
+      return this.#metered(inner, way, peerId)
     } catch (error) {
       if (!signal.aborted) this.#memory.failed(peerId, way)
       // Behind the same host and port somebody else may answer: the other way leads to the right one, or to nobody.
       if (!isOnly) asHint(error)
       throw error
     }
+  }
+
+  #metered(inner: Connection, way: Way, peerId: Uint8Array): AutoConnection {
+    const [memory, clock, path] = [this.#memory, this.#clock, `${way} ${toHex(peerId)}`]
+    const meter = this.#meters.get(path) ?? new PathMeter(memory, peerId, way, clock)
+    this.#meters.set(path, meter)
+    const connection = new AutoConnection({ inner, way, peerId, memory, meter, clock })
+    const leave = meter.join(connection)
+    void inner.closed.then(() => {
+      if (leave() && this.#meters.get(path) === meter) this.#meters.delete(path)
+    })
+    return connection
   }
 
   #keep(connection: AutoConnection, peerId: Uint8Array, first: Way): void {
