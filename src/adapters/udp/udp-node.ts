@@ -27,6 +27,7 @@ import { cannotListen } from '../wire/socket-error.ts'
 import { AddressWatch } from './address-watch.ts'
 import { AUDIT_MS, auditStreams, GuardedStream } from './record-guard.ts'
 import { hearRefusal } from './relay-refusal.ts'
+import { RequestGate } from './request-gate.ts'
 import { mayStore } from './store-gate.ts'
 import { parseHostPort } from './udp-address.ts'
 import type { HostPort } from './udp-address.ts'
@@ -62,7 +63,10 @@ export type RefusalListener = (relay: Uint8Array, reason: AllmendError) => void
 /** What kind of NAT a node is behind, as far as it knows. */
 export type NatKind = 'unknown' | 'open' | 'consistent' | 'random'
 
-/** Every stream of it is guarded, also those that the library opens to relays by itself; and so is what it stores. */
+/** Nobody of ours asks for a delayed answer, for each of which a node keeps a timer: ms. */
+const MAX_PING_DELAY_MS = 1
+
+/** Every stream of it is guarded, also those that the library opens to relays by itself; and so is what it answers and stores. */
 class GuardedDht extends HyperDHT {
   admits: (key: Uint8Array) => boolean = () => true
   /** Control streams to relays; the library asks for them without options. */
@@ -71,6 +75,12 @@ class GuardedDht extends HyperDHT {
   relayRefused: (relay: Uint8Array, reason: AllmendError) => void = () => {}
   readonly #streams = new Set<GuardedStream>()
   #stopAudits: (() => void) | undefined
+  #gate: RequestGate | undefined
+
+  override _onrequest(request: DhtRequest, external: boolean): void {
+    this.#gate ??= new RequestGate(this.io.serverSocket.address().host, () => systemClock.now())
+    if (this.#gate.enter(request.from.host)) super._onrequest(request, external)
+  }
 
   override onrequest(request: DhtRequest): boolean {
     return mayStore(request, this.admits) && super.onrequest(request)
@@ -126,6 +136,7 @@ function makeDht(options: UdpNodeOptions): GuardedDht {
     bootstrap,
     anyPort: false,
     maxSize: MAX_TABLE_ENTRIES,
+    maxPingDelay: MAX_PING_DELAY_MS,
   }
   if (bootstrapHost !== undefined) {
     if (port === 0) throw new UsageError('a bootstrap node has a fixed port')

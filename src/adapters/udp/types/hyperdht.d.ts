@@ -34,6 +34,8 @@ declare module 'hyperdht' {
     readonly maxSize?: number
     /** How long they are kept, ms, give or take a third; default 20 minutes. */
     readonly maxAge?: number
+    /** What delay of an answer others may ask for, ms; default 10,000. */
+    readonly maxPingDelay?: number
   }
 
   export interface ConnectOptions {
@@ -72,6 +74,7 @@ declare module 'hyperdht' {
   /** What another node asks of this one. */
   export interface DhtRequest {
     readonly command: number
+    readonly from: HostPort
     readonly target: Buffer | null
     readonly value: Buffer | null
     /** Handed out by this node a moment ago, for the asker's address. */
@@ -128,6 +131,8 @@ declare module 'hyperdht' {
     fullyBootstrapped(): Promise<void>
     /** Our reachable address; null while there is none. */
     remoteAddress(): HostPort | null
+    /** Every request that came, before anything is done; the library's own, in dht-rpc 6. */
+    _onrequest(request: DhtRequest, external: boolean): void
     /** False for what isn't done here. */
     onrequest(request: DhtRequest): boolean
     request(
