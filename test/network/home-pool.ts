@@ -140,6 +140,12 @@ export class HomePool {
       .map((line) => JSON.parse(line) as T)
   }
 
+  /** Starts a node that stands alone on a host; its address. */
+  async networkNode(role: 'bootstrap' | 'relay', host: string, ...more: string[]): Promise<string> {
+    const { address } = await this.role(host, host, [role, 'start', `--dir=${this.at(host)}`, ...more])
+    return address ?? ''
+  }
+
   /** Starts a provider on a host. */
   async provider(host: string, name: string, inviter: string, ...more: string[]): Promise<void> {
     const [invite] = await this.json(inviter, 'provider', 'invite')

@@ -35,6 +35,11 @@ function run(...args: string[]): void {
   execFileSync('ip', args, { stdio: ['ignore', 'ignore', 'pipe'] })
 }
 
+const MASQUERADE: Readonly<Record<RouterKind, string>> = {
+  cone: 'oifname "wan0" masquerade',
+  symmetric: 'oifname "wan0" masquerade fully-random',
+}
+
 /** Addresses of the lab's public hosts; a documentation network would be refused as unroutable. */
 const PUBLIC_NET = '44.128.7'
 /** Where there is nothing but a LAN. */
@@ -73,11 +78,10 @@ export class Lab {
     this.#address(name, 'eth0', '192.168.1.10')
     this.#in(name, 'route', 'add', 'default', 'via', '192.168.1.1')
     this.#shell(router, 'echo 1 > /proc/sys/net/ipv4/ip_forward')
-    const ports = kind === 'symmetric' ? ' fully-random' : ''
     this.#nft(
       router,
       `table ip home {
-        chain out { type nat hook postrouting priority 100; oifname "wan0" masquerade${ports}; }
+        chain out { type nat hook postrouting priority 100; ${MASQUERADE[kind]}; }
         chain blocked { type filter hook forward priority -1; }
         chain own { type filter hook input priority 0; iifname "wan0" ct state new drop; }
         chain through { type filter hook forward priority 0; iifname "wan0" ct state new drop; }
@@ -105,6 +109,16 @@ export class Lab {
     this.#in(at, 'address', 'add', `${address}/24`, 'dev', 'wan0')
     if (isHome) this.#outside.set(name, address)
     return address
+  }
+
+  /** Takes a home's host to a network with another kind of router, under another address. */
+  move(name: string, kind: RouterKind): void {
+    this.#nft(
+      `${name}-r`,
+      `flush chain ip home out
+       add rule ip home out ${MASQUERADE[kind]}`,
+    )
+    this.renumber(name)
   }
 
   /** Has a home's router drop what goes by this protocol, both ways, and nothing else. */
