@@ -52,7 +52,8 @@ export class UdpLink implements ByteLink {
     // The library encrypts a record into a buffer of its own when its turn comes; until then the bytes must not change. A small
     // write is copied and done at once, a large one at `drain`.
     const small = bytes.length < SMALL_WRITE_BYTES
-    const source = small ? bytes.slice() : bytes
+    // A Buffer's own `slice` would copy nothing.
+    const source = small ? new Uint8Array(bytes) : bytes
     let room = true
     for (let at = 0; at < source.length; at += MAX_RECORD_PLAIN_BYTES)
       room = this.#stream.write(source.subarray(at, at + MAX_RECORD_PLAIN_BYTES))

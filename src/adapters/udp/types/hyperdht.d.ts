@@ -126,6 +126,8 @@ declare module 'hyperdht' {
     ping(node: HostPort): Promise<{ readonly to: HostPort }>
     readonly rawStreams: { readonly size: number }
     readonly io: { readonly serverSocket: DhtSocket; readonly clientSocket: DhtSocket }
+    /** Datagrams that asked, repeats apart. */
+    readonly stats: { readonly requests: { readonly total: number } }
     readonly destroyed: boolean
     bind(): Promise<void>
     fullyBootstrapped(): Promise<void>
