@@ -29,6 +29,7 @@ export class Flow {
     this.#now = now
     this.#latency = latency
     this.#rate = rate
+    if (rate !== undefined) this.#measuredAt = now()
   }
 
   /** Bytes that were asked for or are to be sent, and haven't moved. */

@@ -12,7 +12,7 @@ const EXPLORE_MS = 30_000
 export class Pace {
   readonly #now: () => number
   #roundTripMs: number | undefined
-  #exploredAt: number | undefined
+  #exploredAt = Number.NEGATIVE_INFINITY
   readonly down: Flow
   readonly up: Flow
 
@@ -45,8 +45,9 @@ export class Pace {
   /** Whether it is time to see what this peer can do now; true once in EXPLORE_MS. */
   explore(): boolean {
     const now = this.#now()
-    const last = Math.max(this.down.measuredAt ?? -Infinity, this.#exploredAt ?? -Infinity)
-    if (now - last < EXPLORE_MS) return false
+    const { measuredAt } = this.down
+    // Of who was never measured nothing bad is thought.
+    if (measuredAt === undefined || now - Math.max(measuredAt, this.#exploredAt) < EXPLORE_MS) return false
     this.#exploredAt = now
     return true
   }
