@@ -1,5 +1,6 @@
 import { lineMissing } from '../line/line.ts'
 import type { Row } from '../row.ts'
+import { discoveryRows } from './discovery.ts'
 import { LinePool } from './line-pool.ts'
 import { requestRows } from './requests.ts'
 import { transferRows } from './transfers.ts'
@@ -8,7 +9,7 @@ const SECTION = 'network'
 
 /** Transfers and requests over a line with delay and loss (needs root, `ip` and Go), and discovery among many nodes. */
 export async function benchNetwork(): Promise<Row[]> {
-  return [...(await overLine())]
+  return [...(await overLine()), ...(await discoveryRows(SECTION))]
 }
 
 async function overLine(): Promise<Row[]> {
