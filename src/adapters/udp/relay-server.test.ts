@@ -8,6 +8,8 @@ import type { UdxStream } from 'udx-native'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { equalBytes } from '../../core/open/bytes.ts'
 import type { AllmendError } from '../../core/open/errors.ts'
+import { parseTimetable } from '../../core/open/limits/timetable.ts'
+import { LineLimits } from '../wire/line-limits.ts'
 import { ManualClock } from '../wire/manual-clock.ts'
 import { startLoopbackDht } from './loopback-dht.fixture.ts'
 import type { RelayOptions, RelayServer } from './relay-server.ts'
@@ -152,6 +154,28 @@ describe('a relay', () => {
 
     for (let i = 0; i < 30; i++) clock.advance(LOOK_MS)
     await vi.waitFor(() => expect(relay.usage.connections).toBe(0))
+    expect(await connect(hog!, friend!)).toBeDefined()
+  })
+
+  it('keeps to the limits of its line: the busiest connection ends, none is made until that is made up for', async () => {
+    const limit = parseTimetable('64KiB/s')
+    const line = new LineLimits({ up: limit, down: limit, clock })
+    const relay = await relayWith({ line })
+    const [hog, friend, other, fourth] = await Promise.all(
+      ['hog', 'friend', 'other', 'fourth'].map((name) => asker(name, relay)),
+    )
+    const calm = (await connect(other!, fourth!))!
+    const pair = (await connect(hog!, friend!))!
+    await send(...pair, 800_000)
+    await send(...calm, 20_000)
+    clock.advance(LOOK_MS)
+    await Promise.all(pair.map((stream) => stream.destroyed || once(stream, 'close')))
+    await vi.waitFor(() => expect(hog!.refusals[0]).toMatchObject({ facts: { relayQuota: 'line' } }))
+    expect([calm[0].destroyed, other!.refusals]).toEqual([false, []])
+    // What it moves itself waits for that, too.
+    expect(line.held).toEqual({ up: true, down: true })
+    expect(await connect(hog!, friend!)).toBeUndefined()
+    for (let i = 0; i < 10; i++) clock.advance(LOOK_MS)
     expect(await connect(hog!, friend!)).toBeDefined()
   })
 

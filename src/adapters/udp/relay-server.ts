@@ -16,6 +16,7 @@ import { toHex } from '../../core/open/bytes.ts'
 import { BusyError } from '../../core/open/errors.ts'
 import type { WireClock } from '../wire/clock.ts'
 import { systemClock } from '../wire/clock.ts'
+import type { LineLimits } from '../wire/line-limits.ts'
 import { CLOSE_GRACE_MS } from '../wire/limits.ts'
 import { HandshakeGate, SLOT_MS } from './handshake-gate.ts'
 import type { RelayLimits } from './relay-quota.ts'
@@ -35,6 +36,8 @@ const MAX_UNKNOWN = 16
 const CONTROL_BURST_BYTES = 16 * 1024
 const CONTROL_BYTES_PER_SECOND = 128
 const AUDIT_MS = 1000
+/** What is passed on may exceed the line's limit by so many seconds of it: the busiest connections end then. */
+const LINE_DEBT_SECONDS = 10
 
 export interface RelayOptions {
   /** Whether this key, one of the pool's, may relay through us. */
@@ -43,6 +46,8 @@ export interface RelayOptions {
   readonly askAgain?: () => Promise<void> | undefined
   /** What each key may have passed on; RELAY_LIMITS where nothing else is said. */
   readonly limits?: Partial<RelayLimits>
+  /** The limits of the line, in which what is passed on counts both ways. */
+  readonly line?: Pick<LineLimits, 'spend' | 'owes'> | undefined
   readonly clock?: WireClock
 }
 
@@ -58,6 +63,7 @@ interface Served {
 /** One side of a relayed connection. */
 interface End {
   readonly key: string
+  readonly session: RelaySession
   readonly stream: UdxStream
   /** Bytes that were counted. */
   counted: number
@@ -81,6 +87,7 @@ export class RelayServer {
   readonly #served = new Map<NoiseSecretStream, Served>()
   readonly #perKey = new Map<string, number>()
   readonly #quota: RelayQuota
+  readonly #line: RelayOptions['line']
   /** Both ends of each relayed connection, by its token (hex). */
   readonly #connections = new Map<string, End[]>()
   readonly #stopAudit: () => void
@@ -95,6 +102,7 @@ export class RelayServer {
     this.#clock = options.clock ?? systemClock
     this.#gate = new HandshakeGate(this.#clock)
     this.#quota = new RelayQuota({ ...RELAY_LIMITS, ...options.limits }, this.#clock)
+    this.#line = options.line
     this.publicKey = new Uint8Array(node.relayKeyPair.publicKey)
     this.#relay = new blindRelay.Server({
       createStream: (streamOptions) => this.#createStream(streamOptions),
@@ -176,14 +184,14 @@ export class RelayServer {
   /** One end of a relayed connection is there: it counts, or the session that asked for it ends. */
   #connected(served: Served, token: string, stream: UdxStream): void {
     const { key } = served
-    const refusal = served.isRefused ? undefined : this.#quota.open(key)
+    const refusal = served.isRefused ? undefined : (this.#lineRefusal() ?? this.#quota.open(key))
     if (served.isRefused || refusal !== undefined) {
       stream.on('error', () => {}).destroy()
       if (refusal !== undefined) this.#refuse(served, refusal)
       return
     }
     const ends = this.#connections.get(token) ?? []
-    const end: End = { key, stream, counted: 0 }
+    const end: End = { key, session: served.session, stream, counted: 0 }
     ends.push(end)
     this.#connections.set(token, ends)
     stream.on('close', () => {
@@ -194,14 +202,31 @@ export class RelayServer {
     })
   }
 
-  /** Charges both ends' keys with what has passed between them since. */
-  #count(ends: readonly End[]): void {
+  /** Charges both ends' keys, and the line, with what has passed between them since; how much that was, bytes. */
+  #count(ends: readonly End[]): number {
     let bytes = 0
     for (const end of ends) {
       bytes += end.stream.bytesReceived - end.counted
       end.counted = end.stream.bytesReceived
     }
     for (const key of new Set(ends.map((end) => end.key))) this.#quota.spend(key, bytes)
+    this.#line?.spend(bytes, bytes)
+    return bytes
+  }
+
+  /** Why nothing more is passed on for anybody, while the line owes too much. */
+  #lineRefusal(): BusyError | undefined {
+    if (this.#line?.owes(LINE_DEBT_SECONDS) !== true) return undefined
+    return new BusyError('the relay has reached the limit of its line; again in a moment', {
+      relayQuota: 'line',
+      seconds: LINE_DEBT_SECONDS,
+    })
+  }
+
+  /** Ends one relayed connection, with the sessions that asked for it. */
+  #end(ends: readonly End[], reason: BusyError): void {
+    const sessions = new Set(ends.map(({ session }) => session))
+    for (const served of this.#served.values()) if (sessions.has(served.session)) this.#refuse(served, reason)
   }
 
   /** Says why nothing is passed on, then ends the control stream, and with it the connection that it stands for. */
@@ -220,7 +245,13 @@ export class RelayServer {
       const allowance = CONTROL_BURST_BYTES + ((now - since) / 1000) * CONTROL_BYTES_PER_SECOND
       if (stream.rawBytesRead > allowance) stream.destroy()
     }
-    for (const ends of this.#connections.values()) this.#count(ends)
+    let busiest: { readonly ends: readonly End[]; readonly bytes: number } | undefined
+    for (const ends of this.#connections.values()) {
+      const bytes = this.#count(ends)
+      if (bytes > (busiest?.bytes ?? 0)) busiest = { ends, bytes }
+    }
+    const lineRefusal = this.#lineRefusal()
+    if (busiest !== undefined && lineRefusal !== undefined) this.#end(busiest.ends, lineRefusal)
     for (const served of this.#served.values()) {
       const refusal = this.#quota.refusal(served.key)
       if (refusal !== undefined) this.#refuse(served, refusal)

@@ -6,13 +6,13 @@ const CLOSE_MS = 500
 
 /** The relay that a reachable node is for its pool: begun once the node knows that others reach it. */
 export class NodeRelay {
-  readonly #network: Pick<PoolNetwork, 'node' | 'isReachable'>
+  readonly #network: Pick<PoolNetwork, 'node' | 'isReachable' | 'line'>
   readonly #whom: Pick<RelayOptions, 'admit' | 'askAgain'>
   #server: RelayServer | undefined
   #starting: Promise<void> | undefined
 
   constructor(
-    network: Pick<PoolNetwork, 'node' | 'isReachable'>,
+    network: Pick<PoolNetwork, 'node' | 'isReachable' | 'line'>,
     whom: Pick<RelayOptions, 'admit' | 'askAgain'>,
   ) {
     this.#network = network
@@ -34,7 +34,7 @@ export class NodeRelay {
     const node = this.#network.node()
     if (node === undefined || !this.#network.isReachable()) return Promise.resolve()
     return (this.#starting ??= import('../../adapters/udp/relay-server.ts')
-      .then(({ startRelay }) => startRelay(node, this.#whom))
+      .then(({ startRelay }) => startRelay(node, { ...this.#whom, line: this.#network.line }))
       .then((server) => {
         this.#server = server
       }))
