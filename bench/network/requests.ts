@@ -8,7 +8,7 @@ import type { RequestTimes } from './request-near.ts'
 const RTT_MS = 50
 const REQUESTS = 300
 const TARGET = 1.2
-const PORT = 7000
+export const REQUEST_PORT = 7000
 
 export async function requestRows(section: string, line: Line): Promise<Row[]> {
   const rows: Row[] = []
@@ -16,7 +16,7 @@ export async function requestRows(section: string, line: Line): Promise<Row[]> {
   const near = new URL('request-near.ts', import.meta.url)
   for (const loss of [0, 0.01]) {
     await line.set({ mbits: 100, rttMs: RTT_MS, loss, seed: 3 })
-    const asked = await besideFar(line, far, [line.publicHost('far'), String(PORT)], (told) =>
+    const asked = await besideFar(line, far, [line.publicHost('far'), String(REQUEST_PORT)], (told) =>
       runNear<RequestTimes>(line, near, [told, String(REQUESTS)]),
     )
     for (const transport of ['tls', 'udp'] as const) {

@@ -2,6 +2,7 @@ import { lineMissing } from '../line/line.ts'
 import type { Row } from '../row.ts'
 import { discoveryRows } from './discovery.ts'
 import { LinePool } from './line-pool.ts'
+import { longPathRows } from './long-path.ts'
 import { requestRows } from './requests.ts'
 import { transferRows } from './transfers.ts'
 
@@ -18,7 +19,11 @@ async function overLine(): Promise<Row[]> {
     return [{ section: SECTION, name: 'over a line with delay and loss', value: 'skipped', note: missing }]
   const pool = await LinePool.open()
   try {
-    return [...(await requestRows(SECTION, pool.line)), ...(await transferRows(SECTION, pool))]
+    return [
+      ...(await requestRows(SECTION, pool.line)),
+      ...(await transferRows(SECTION, pool)),
+      ...(await longPathRows(SECTION, pool.line)),
+    ]
   } finally {
     await pool.close()
   }
