@@ -60,7 +60,7 @@ export class NetworkExchange {
     this.#askedAt = clock.monotonic()
     let connection: Connection | undefined
     try {
-      await relay.startIfReachable()
+      await relay.startIfReachable(this.#signal)
       connection = await dial(this.#signal)
       const self = networkSelf(network, address(), relay)
       const { version: known } = network.book

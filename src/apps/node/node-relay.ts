@@ -1,4 +1,5 @@
 import type { RelayOptions, RelayServer } from '../../adapters/udp/relay-server.ts'
+import { aborted } from '../../ports/aborted.ts'
 import { atMost } from './at-most.ts'
 import type { PoolNetwork } from './pool-network.ts'
 
@@ -29,20 +30,21 @@ export class NodeRelay {
     return this.#server?.usage.connections ?? 0
   }
 
-  /** Begins to relay where that is possible by now. */
-  startIfReachable(): Promise<void> {
+  /** Begins to relay where that is possible by now. Resolves early when `signal` aborts: announcing waits for nodes that are gone. */
+  async startIfReachable(signal?: AbortSignal): Promise<void> {
     const node = this.#network.node()
-    if (node === undefined || !this.#network.isReachable()) return Promise.resolve()
-    return (this.#starting ??= import('../../adapters/udp/relay-server.ts')
+    if (this.#server !== undefined || node === undefined || !this.#network.isReachable()) return
+    this.#starting ??= import('../../adapters/udp/relay-server.ts')
       .then(({ startRelay }) => startRelay(node, { ...this.#whom, line: this.#network.line }))
       .then((server) => {
         this.#server = server
-      }))
+      })
+    await (signal === undefined ? this.#starting : Promise.race([this.#starting, aborted(signal)]))
   }
 
   /** Ends it; nodes that are gone themselves are not waited for to take its announcement back. */
   async close(): Promise<void> {
-    await this.#starting
+    if (this.#starting !== undefined) await atMost(CLOSE_MS, this.#starting)
     if (this.#server !== undefined) await atMost(CLOSE_MS, this.#server.close())
   }
 }
