@@ -43,7 +43,7 @@ import type { Pace } from './line-limits.ts'
 import { FREE_PACE } from './line-limits.ts'
 import type { ByteLink } from './link.ts'
 import { Outbox } from './outbox.ts'
-import type { PeerAccount, PeerAccounts } from './peer-accounts.ts'
+import type { HeldSession, PeerAccount, PeerAccounts } from './peer-accounts.ts'
 import { Requester } from './requester.ts'
 import { Responder } from './responder.ts'
 
@@ -66,7 +66,7 @@ export interface SessionOptions {
   readonly onEnd: (breach: AllmendError | undefined) => void
 }
 
-export class Session implements Connection, FrameSink {
+export class Session implements Connection, HeldSession, FrameSink {
   readonly peerKey: Uint8Array
   readonly remoteAddress: string
   readonly closed: Promise<AllmendError | undefined>
@@ -290,16 +290,18 @@ export class Session implements Connection, FrameSink {
     } else if (this.#unanswered >= UNANSWERED_TICKS) {
       this.#end(new UnreachableError('the peer is silent', { silentMs: UNANSWERED_TICKS * TICK_MS }))
     } else if (alive) this.#sayAlive()
-    else if (!heard && this.#isIdle) {
+    else if (!heard && this.isIdle && this.#unanswered === 0) {
       this.#stopTicking?.()
       this.#stopTicking = undefined
     }
   }
 
-  /** Nothing is under way, and the peer has said something since we did. */
-  get #isIdle(): boolean {
-    const isOpen = this.#requester.open > 0 || this.#responder.open > 0
-    return !isOpen && !this.#outbox.blocked && this.#unanswered === 0
+  get isIdle(): boolean {
+    return this.#requester.open === 0 && this.#responder.open === 0 && !this.#outbox.blocked
+  }
+
+  get heardAt(): number {
+    return this.#heardAt
   }
 
   #sayAlive(): void {
@@ -324,7 +326,7 @@ export class Session implements Connection, FrameSink {
     const isUnfetched = this.#responder.offering && bodyProgress - this.#fetchedProgress < MIN_PROGRESS_BYTES
     this.#unfetched = isUnfetched ? this.#unfetched + 1 : 0
     if (!isUnfetched) this.#fetchedProgress = bodyProgress
-    this.#unanswered = handed === this.#handedWhenHeard ? 0 : this.#unanswered + 1
+    this.#unanswered = heard || handed === this.#handedWhenHeard ? 0 : this.#unanswered + 1
     const isEchoDue = this.#heardWork && handed === this.#handedAtWork
     const alive = (isEchoDue || (this.#responder.open > 0 && !sent)) && !blocked
     this.#heard = false
