@@ -160,17 +160,34 @@ export class Providers {
   ): Promise<Answer<Response>> {
     const sent = body?.length ?? 0
     const present = (connection: Connection): Promise<unknown> => this.#present(connection, pass)
-    const ask = async (): Promise<Answer<Response>> => {
-      const answer = await this.peer(provider).ask(sent, options, present, (connection, measured) =>
+    return this.#attempt(provider, sent < BULK_BYTES, () =>
+      this.peer(provider).ask(sent, options, present, (connection, measured) =>
         call(connection, method, request, body, measured),
-      )
+      ),
+    )
+  }
+
+  /** Presents `pass` ahead of the requests that stand on it, which then needn't wait for that. Fails like `call`. */
+  async prepare(provider: Uint8Array, pass: Pass): Promise<void> {
+    await this.#attempt(provider, true, () =>
+      this.peer(provider).prepare((connection) => this.#present(connection, pass)),
+    )
+  }
+
+  async #attempt<Result>(
+    provider: Uint8Array,
+    mayRepeat: boolean,
+    run: () => Promise<Result>,
+  ): Promise<Result> {
+    const ask = async (): Promise<Result> => {
+      const result = await run()
       this.#answeredAt = this.#clock.monotonic()
-      return answer
+      return result
     }
     try {
       return await ask().catch((error: unknown) => {
         if (!(error instanceof UnreachableError) || !this.#isOurs(error)) throw error
-        if (sent < BULK_BYTES) return ask()
+        if (mayRepeat) return ask()
         throw new UnreachableError('this machine was cut off', { wasCutOff: true }, { cause: error })
       })
     } catch (error) {

@@ -65,55 +65,68 @@ async function take(count: number): Promise<Taken[]> {
 
 beforeEach(() => peer(100))
 
-test('a far peer with more under way than one window gets a second connection, and the next request goes over it', async () => {
+test('what is large gets a connection of its own to a far peer, and leaves the first one to what is small', async () => {
   const [first, second, third] = await take(3)
   expect(wires.length).toBe(2)
-  expect(second!.connection).toBe(first!.connection)
-  expect(third!.connection).not.toBe(first!.connection)
+  expect(second!.connection).toBe(wires[1])
+  expect(third!.connection).toBe(wires[1])
+  first!.done()
   const small = await lanes.take(0)
-  expect(small.connection).toBe(third!.connection)
+  expect(small.connection).toBe(first!.connection)
 })
 
 test('a near peer, and one with little under way, has one', async () => {
-  await take(1)
+  await lanes.take(64 * 1024, flow)
+  await settled()
   expect(wires.length).toBe(1)
   peer(2)
   await take(8)
   expect(wires.length).toBe(1)
 })
 
-test('there are more while that pays, and never more than the most', async () => {
+test('there is another when more is under way than a window holds, and not more than the most', async () => {
   await take(4)
   expect(wires.length).toBe(2)
+  // Slow start is over.
   clock.advance(4_000)
-  rate *= 1.9
-  await take(1)
+  const [, next] = await take(2)
   expect(wires.length).toBe(3)
+  expect(next!.connection).toBe(wires[2])
   clock.advance(4_000)
   rate *= 1.9
   await take(20)
   expect(wires.length).toBe(MAX_LANES)
 })
 
-test('where the second brought nothing there is no third', async () => {
+test('one more that brought nothing is not tried again soon', async () => {
   await take(4)
   clock.advance(4_000)
-  await take(20)
-  expect(wires.length).toBe(2)
+  await take(2)
+  expect(wires.length).toBe(3)
+  await wires[2]!.close()
   clock.advance(60_000)
-  rate *= 2
-  await take(5)
-  expect(wires.length).toBe(2)
+  await take(2)
+  clock.advance(4_000)
+  await take(20)
+  expect(wires.length).toBe(3)
 })
 
 test('a peer that has no more for us keeps what there is', async () => {
-  await take(1)
+  refuse = false
+  await lanes.take(0)
   refuse = true
   await take(5)
   refuse = false
   await take(5)
   expect(wires.length).toBe(1)
   expect(lanes.count).toBe(1)
+})
+
+test('what requests stand on is shown on all connections ahead of them', async () => {
+  await take(2)
+  const shown: unknown[] = []
+  await lanes.prepare((connection) => Promise.resolve(shown.push(connection)))
+  expect(new Set(shown)).toEqual(new Set(wires))
 })
 
 test('one that idles is closed, the last is kept; one that broke or retires is used no more', async () => {

@@ -23,7 +23,8 @@ export interface Taken {
 }
 
 /**
- * The connections to one peer: one, dialled when it is needed, and more while that pays. Each request goes over the one with the fewest bytes under way.
+ * The connections to one peer: one, dialled when it is needed, and more while that pays. Each request goes over the one with the fewest bytes under way;
+ * where there are several, what is large leaves the first one to what is small.
  * Invariant: a connection that is closed, or `retiring`, is given to nobody.
  */
 export class Lanes {
@@ -50,11 +51,12 @@ export class Lanes {
 
   /** The best connection for a request that moves so many bytes, in this flow. */
   async take(bytes: number, flow?: Flow): Promise<Taken> {
-    let lane = this.#least()
+    const isLarge = flow !== undefined
+    let lane = this.#least(isLarge)
     while (lane === undefined) {
       if (this.#stop.signal.aborted) throw new UnreachableError('the client is closed')
       await this.#firstOne()
-      lane = this.#least()
+      lane = this.#least(isLarge)
     }
     const taken = lane
     taken.requests++
@@ -77,9 +79,20 @@ export class Lanes {
     await Promise.all([...all].map(({ connection }) => connection.close()))
   }
 
-  #least(): Lane | undefined {
+  /** Presents something on each connection that is there, on the first one once it is. */
+  async prepare(present: (connection: Connection) => Promise<unknown>): Promise<void> {
+    const { connection, done } = await this.take(0)
+    try {
+      await Promise.all([connection, ...this.#lanes.map((lane) => lane.connection)].map(present))
+    } finally {
+      done()
+    }
+  }
+
+  #least(isLarge: boolean): Lane | undefined {
     this.#lanes = this.#lanes.filter(({ connection }) => connection.retiring !== true)
-    return this.#lanes.toSorted((a, b) => a.bytes - b.bytes || a.requests - b.requests)[0]
+    const lanes = isLarge && this.#lanes.length > 1 ? this.#lanes.slice(1) : this.#lanes
+    return lanes.toSorted((a, b) => a.bytes - b.bytes || a.requests - b.requests)[0]
   }
 
   #firstOne(): Promise<Lane> {

@@ -85,6 +85,11 @@ export class Peer {
     return answer
   }
 
+  /** Shows what later requests stand on, so that these needn't wait for it. */
+  prepare(present: (connection: Connection) => Promise<unknown>): Promise<void> {
+    return this.lanes.prepare(present)
+  }
+
   async close(): Promise<void> {
     await this.lanes.close()
   }

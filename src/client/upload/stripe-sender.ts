@@ -129,6 +129,8 @@ export async function sendStripe(
   async function send(index: number, { provider, ticket }: Target): Promise<void> {
     const [shard] = job.stripe.shards[index]!
     const bytes = job.shards[index]!
+    // Not when it is its turn: the line would be idle for that long.
+    await client.providers.prepare(provider, ticket)
     const turn = await client.providers.peer(provider).queue.enter(bytes.length, gotOn, stop.signal)
     let sent = 0
     const onSent = (total: number) => {
