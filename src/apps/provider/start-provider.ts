@@ -35,8 +35,12 @@ import { openProviderFolder } from './provider-folder.ts'
 import type { ProviderSettings } from './provider-settings.ts'
 import { settingsToStart } from './settings-to-start.ts'
 
-/** Bodies in memory, in and out: with the rest of the process they stay under 150 MB. */
-const TRANSPORT_LIMITS = { requestBytes: 16 * 1024 * 1024, answerBytes: 16 * 1024 * 1024 }
+/** Bodies in memory, in and out: with the rest of the process they stay under 150 MB. So do connections, of 70 KB each. */
+const TRANSPORT_LIMITS = {
+  requestBytes: 16 * 1024 * 1024,
+  answerBytes: 16 * 1024 * 1024,
+  connections: 512,
+}
 
 export interface StartProviderOptions {
   /** The provider's folder, made when it isn't there. */
