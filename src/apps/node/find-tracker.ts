@@ -55,14 +55,17 @@ export function leadsTo(address: string, peerId: Uint8Array): boolean {
   return !isOther && (parts.tls !== undefined || hintsOfAddress(parts).length > 0)
 }
 
-/** An address that leads to the tracker. Throws UnreachableError that says what is missing where nobody knows the tracker. */
-export async function findTracker(search: TrackerSearch): Promise<string> {
+/**
+ * An address that leads to the tracker; `look` finds it in the LAN. Throws UnreachableError that says what is missing where nobody knows
+ * the tracker.
+ */
+export async function findTracker(search: TrackerSearch, look = inLan): Promise<string> {
   const { address, peerId, pool, mode, nodes } = search
   const parts = parsePeerAddress(address)
   const named = keyOfAddress(parts)
   if (leadsTo(address, peerId)) return withNodes(parts, nodes)
   if (pool === undefined) throw new UnreachableError('that is not the address of the tracker', { address })
-  const near = await inLan(search, pool)
+  const near = await look(search, pool)
   if (near !== undefined) return near
   const places = [...new Set([...placesOf(parts), ...nodes])]
   const nobody = "nobody in this LAN says that it is this pool's tracker"
