@@ -81,6 +81,17 @@ describe('AutoConnection', () => {
     expect(await first).toEqual({ head: none, body: none })
   })
 
+  it('stays on TLS, however it crawls, where there is nothing else', async () => {
+    const meter = new PathMeter(memory, peerId, 'tls', clock)
+    meter.isOnly = true
+    const connection = connect('tls', meter)
+    const outcome = send(connection)
+    for (let sent = 1; sent < 10; sent++) crawl(0, sent * 1000)
+    expect(connection.retiring).toBe(false)
+    asked[0]!.answer({ head: none, body: none })
+    expect(await outcome).toEqual({ head: none, body: none })
+  })
+
   it('stays on UDP until a body is over: it takes more than it has sent', async () => {
     const connection = connect('udp')
     const outcome = send(connection)

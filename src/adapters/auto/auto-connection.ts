@@ -140,6 +140,7 @@ export class AutoConnection implements Connection {
     this.#retiring = true
     for (const { length, sent, stop } of this.#movable)
       if (length - sent > (perSecond * REST_MS) / 1000) stop.abort()
+    if (this.#open === 0) this.#closeWhenIdle()
   }
 
   /** The least of all says most: a handler's own time is in it. */
@@ -150,6 +151,7 @@ export class AutoConnection implements Connection {
   }
 
   #closeWhenIdle(): void {
+    this.#cancelIdle?.()
     this.#cancelIdle = this.#o.clock.after(RETIRED_IDLE_MS, () => void this.close())
   }
 

@@ -265,7 +265,7 @@ export class AutoTransport implements Transport {
       // The other way may win in the same moment.
       if (signal.aborted) void inner.close()
       else signal.addEventListener('abort', () => void inner.close(), { once: true })
-      return this.#metered(inner, way, peerId)
+      return this.#metered(inner, way, peerId, isOnly)
     } catch (error) {
       if (!signal.aborted) this.#memory.failed(peerId, way)
       // Behind the same host and port somebody else may answer: the other way leads to the right one, or to nobody.
@@ -274,9 +274,10 @@ export class AutoTransport implements Transport {
     }
   }
 
-  #metered(inner: Connection, way: Way, peerId: Uint8Array): AutoConnection {
+  #metered(inner: Connection, way: Way, peerId: Uint8Array, isOnly: boolean): AutoConnection {
     const [memory, clock, path] = [this.#memory, this.#clock, `${way} ${toHex(peerId)}`]
     const meter = this.#meters.get(path) ?? new PathMeter(memory, peerId, way, clock)
+    meter.isOnly = isOnly
     this.#meters.set(path, meter)
     const connection = new AutoConnection({ inner, way, peerId, memory, meter, clock })
     const leave = meter.join(connection)

@@ -48,14 +48,20 @@ describe('PathMemory', () => {
     expect(memory.known(peer)).toEqual({ way: 'udp', relayed: false, goodput: 6e6 })
   })
 
-  it('tries UDP with all connections until it is measured, those that went over TLS meanwhile included', () => {
+  it('tries UDP with all new connections until it is measured, or fails', () => {
     expect(use('tls', 4e5)).toBe(true)
     memory.connected(peer, 'udp')
     expect(memory.order(peer).first).toBe('udp')
-    expect(use('tls', 4e5)).toBe(true)
     memory.failed(peer, 'udp')
     expect(use('tls', 4e5)).toBe(false)
     expect(memory.order(peer).first).toBe('tls')
+  })
+
+  it('has nothing to try where there is but one way', () => {
+    memory.connected(peer, 'tls')
+    expect(memory.measured(peer, 'tls', 4e5, true)).toBe(false)
+    expect(memory.order(peer).first).toBe('tls')
+    expect(memory.known(peer)?.goodput).toBe(4e5)
   })
 
   it('goes back to TLS where UDP is no better', () => {

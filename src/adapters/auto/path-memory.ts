@@ -47,8 +47,6 @@ interface PeerRecord {
   changedAt?: number
   /** To be used until it is measured, to have something to compare with. */
   trial?: Way
-  /** The way that connections should go, once one should have gone another way. */
-  wanted?: Way
 }
 
 /** One peer's record for another process, its times as ages, ms. */
@@ -117,20 +115,19 @@ export class PathMemory {
     this.#peer(peerId)[way].roundTripMs = ms
   }
 
-  /** Takes in a sample of bytes a second; true where connections of this way should make room for another way, at once. */
-  measured(peerId: Uint8Array, way: Way, bytesPerSecond: number): boolean {
+  /** Takes in a sample of bytes a second; true where the peer's connections of this way should make room for another way, at once. */
+  measured(peerId: Uint8Array, way: Way, bytesPerSecond: number, isOnly = false): boolean {
     const peer = this.#peer(peerId)
     const record = peer[way]
     const before = this.#goodput(record)
     record.goodput = before === undefined ? bytesPerSecond : before + (bytesPerSecond - before) * NEWEST
     record.measuredAt = this.#clock.now()
     if (peer.trial === way) delete peer.trial
-    if (this.#clock.now() - (peer.changedAt ?? Number.NEGATIVE_INFINITY) >= CHANGE_MS) {
-      const next = this.#next(peer, way)
-      if (next !== way) peer.changedAt = this.#clock.now()
-      peer.wanted = next
-    }
-    return peer.wanted !== undefined && peer.wanted !== way && !this.#failed(peer[peer.wanted])
+    if (isOnly || this.#clock.now() - (peer.changedAt ?? Number.NEGATIVE_INFINITY) < CHANGE_MS) return false
+    const next = this.#next(peer, way)
+    if (next === way) return false
+    peer.changedAt = this.#clock.now()
+    return true
   }
 
   #next(peer: PeerRecord, way: Way): Way {

@@ -12,12 +12,14 @@ interface Moving {
 export class PathMeter {
   readonly #meter: GoodputMeter
   readonly #moving = new Set<Moving>()
+  /** The peer can be reached no other way from here, as far as the newest connection knows: nothing retires. */
+  isOnly = false
 
   constructor(memory: PathMemory, peerId: Uint8Array, way: Way, clock: WireClock) {
     this.#meter = new GoodputMeter(
       () => clock.now(),
       (perSecond) => {
-        if (!memory.measured(peerId, way, perSecond)) return
+        if (!memory.measured(peerId, way, perSecond, this.isOnly)) return
         for (const moving of this.#moving) moving.retire(perSecond)
       },
     )
