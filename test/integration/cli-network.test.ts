@@ -87,11 +87,10 @@ describe('the commands of the network on a pool', () => {
 
   test('a token is good once', async () => {
     const { token } = await pool.json<{ token: string }>('provider', 'invite')
-    const start = (name: string): Command =>
-      pool.spawn(
-        ['provider', 'start', `--store=${pool.at(name)}`, '--capacity=1GB', '--listen=127.0.0.1:0', '--json'],
-        { env: { ALLMEND_JOIN: token } },
-      )
+    const start = (name: string): Command => {
+      const args = ['provider', 'start', `--store=${pool.at(name)}`, '--capacity=1GB', '--listen=127.0.0.1:0']
+      return pool.spawn([...args, '--transport=tls', '--json'], { env: { ALLMEND_JOIN: token } })
+    }
     await ready(start('first'))
     expect(await start('second').finished).toMatchObject({
       code: 5,
@@ -148,6 +147,8 @@ describe('the commands of the network on a pool', () => {
       `--store=${pool.at(store)}`,
       '--capacity=1GB',
       '--listen=127.0.0.1:0',
+      // Who leaves the DHT again is waited for by who starts next.
+      '--transport=tls',
     ]
     await Promise.all([
       ends(3, /no home .*allmend init --join/, 'peers', ...nowhere),
@@ -203,14 +204,13 @@ describe('the commands of the network on a pool', () => {
     expect(text.stdout).toMatch(/PROBLEM {2}this pool can’t be used from here now.*\n {9}Nothing is lost/)
     const findings = documents<Finding>(json.stdout)
     expect(json).toMatchObject({ code: 1, stderr: '' })
-    for (const finding of findings)
-      expect(finding).toEqual({
-        check: expect.any(String),
-        result: expect.stringMatching(/^(?:warning|problem)$/),
-        found: expect.any(String),
-        advice: expect.any(String),
-      })
-    expect(findings.map(({ check }) => check)).toEqual(['tcp', 'udp', 'pool'])
+    // Providers that this home has heard of may answer for UDP meanwhile.
+    for (const { result, found, advice } of findings) {
+      expect(found).not.toBe('')
+      if (result !== 'ok') expect(advice).toEqual(expect.any(String))
+    }
+    expect(findings[0]).toMatchObject({ check: 'tcp', result: 'warning' })
+    expect(findings.at(-1)).toMatchObject({ check: 'pool', result: 'problem' })
     expect(status).toMatchObject({ code: 1, stdout: '' })
     expect(documents(status.stderr)).toMatchObject([{ error: { code: 'unreachable' } }])
     expect(status.stderr).toContain('allmend doctor')
