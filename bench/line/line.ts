@@ -142,11 +142,26 @@ export class Line {
 
   /** The shim ends by itself, with its standard input. */
   readonly #remove = (): void => {
-    for (const host of ['near', 'far']) ip('netns', 'del', `${this.#prefix}-${host}`)
+    for (const host of ['near', 'far']) {
+      const space = `${this.#prefix}-${host}`
+      // Whoever is stopped in the middle leaves processes there.
+      for (const pid of execFileSync('ip', ['netns', 'pids', space], { encoding: 'utf8' }).split('\n'))
+        if (pid !== '') end(Number(pid))
+      ip('netns', 'del', space)
+    }
     fs.rmSync(this.#folder, { recursive: true, force: true })
   }
 }
 
 function ip(...args: string[]): void {
   execFileSync('ip', args, { stdio: ['ignore', 'ignore', 'pipe'] })
+}
+
+function end(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL')
+  } catch (error) {
+    // It may have ended by itself.
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
+  }
 }
