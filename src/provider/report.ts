@@ -8,9 +8,9 @@ import { freeShards } from './free-shards.ts'
 import type { LedgerReports } from './ledger-reports.ts'
 import type { ProviderState } from './provider-state.ts'
 
-/** What one report may carry; the rest goes with the next. */
-const MAX_REPORTED_DAMAGE = 1_024
-const MAX_REPORTED_FREED = 4_096
+/** What one report may carry; the rest goes with the next. It fits into one frame, which no limited line keeps waiting behind shards. */
+const MAX_REPORTED_DAMAGE = 512
+const MAX_REPORTED_FREED = 1_024
 /** A tracker that takes longer counts as gone. */
 const REPORT_TIMEOUT_MS = 3_000
 

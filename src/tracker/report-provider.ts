@@ -7,8 +7,8 @@ import type { CopyAsk } from './copies/copy-directory.ts'
 import { spreadHot } from './copies/spread-hot.ts'
 import type { TrackerState } from './tracker-state.ts'
 
-/** Shards named at once for freeing. */
-const MAX_FREE = 4_096
+/** Shards named at once for freeing: in one frame, for which no heartbeat waits on a limited line. */
+const MAX_FREE = 1_024
 
 /**
  * A provider's heartbeat: it is up, and this is what it holds. Takes in damage that its scrubbing found and what it freed;
