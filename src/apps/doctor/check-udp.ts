@@ -4,6 +4,7 @@ import { networkInterfaces } from 'node:os'
 import type { UdpNode } from '../../adapters/udp/udp-node.ts'
 import { parseAddress } from '../../adapters/wire/address.ts'
 import { parsePeerAddress } from '../../core/open/peer-address.ts'
+import type { NetworkBook } from '../node/network-book.ts'
 import { askTracker } from './ask-tracker.ts'
 import type { Finding, Patient } from './diagnose.ts'
 
@@ -66,7 +67,7 @@ export async function* checkUdp(
         if (finding.check !== 'clock' || !overTls) yield finding
       await transport.close()
     }
-    yield relayFinding(node.natKind === 'random', book.relays.length)
+    yield relayFinding(node.natKind === 'random', book)
   } finally {
     await node.close()
   }
@@ -143,8 +144,16 @@ function isOwnHost(host: string | null): boolean {
   return Object.values(networkInterfaces()).some((all) => all?.some(({ address }) => address === host))
 }
 
-function relayFinding(isNeeded: boolean, relays: number): Finding {
+function relayFinding(isNeeded: boolean, { relays: { length: relays }, refusedFor }: NetworkBook): Finding {
   const check = 'relays'
+  if (refusedFor > 0)
+    return {
+      check,
+      result: 'warning',
+      found: `a relay of this pool passes nothing on for this machine for ${Math.ceil(refusedFor / 60_000)} min more: it has passed on what each may have`,
+      advice:
+        'Other relays and direct ways still work. Where much has to go through relays, open a port here, or run another one: `allmend relay start`.',
+    }
   if (relays > 1) return { check, result: 'ok', found: `${relays} relays of this pool are known here` }
   const found = relays === 1 ? 'one relay of this pool is known here' : 'no relay of this pool is known here'
   if (!isNeeded) return { check, result: 'ok', found }

@@ -24,6 +24,9 @@ export async function openNatMirrors(
 ): Promise<NatMirrors> {
   const { port: base, host: bound } = first.bound
   const mirrors: UdpNode[] = []
+  const close = async (): Promise<void> => {
+    await Promise.all(mirrors.map((mirror) => mirror.close()))
+  }
   for (let i = 1; i <= MIRRORS; i++) {
     const open = (port: number): Promise<UdpNode> =>
       createUdpNode({
@@ -34,17 +37,17 @@ export async function openNatMirrors(
         reachable: true,
         ...(admits === undefined ? {} : { admits }),
       })
-    mirrors.push(
-      await open(base + i).catch((error: unknown) => {
-        if (error instanceof UnreachableError) return open(0)
-        throw error
-      }),
-    )
+    try {
+      mirrors.push(
+        await open(base + i).catch((error: unknown) => {
+          if (error instanceof UnreachableError) return open(0)
+          throw error
+        }),
+      )
+    } catch (error) {
+      await close()
+      throw error
+    }
   }
-  return {
-    ports: mirrors.map((mirror) => mirror.bound.port),
-    async close() {
-      await Promise.all(mirrors.map((mirror) => mirror.close()))
-    },
-  }
+  return { ports: mirrors.map((mirror) => mirror.bound.port), close }
 }

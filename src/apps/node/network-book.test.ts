@@ -106,3 +106,17 @@ test('what is damaged counts as none, and a folder that can’t be written to is
   await book.learn({ version, peers: [peer({})] })
   expect(book.nodes).toEqual(['192.0.2.1:1'])
 })
+
+test('what a relay said of passing nothing on is remembered until then, two days at most', async () => {
+  const book = await open()
+  expect(book.refusedFor).toBe(0)
+  await book.noteRefusal(60_000)
+  await book.noteRefusal(10_000)
+  await book.noteRefusal(Number.NaN)
+  now += 20_000
+  expect((await open()).refusedFor).toBe(40_000)
+  await book.noteRefusal(1e15)
+  expect((await open()).refusedFor).toBe(48 * 60 * 60_000)
+  now += 49 * 60 * 60_000
+  expect((await open()).refusedFor).toBe(0)
+})

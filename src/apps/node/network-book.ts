@@ -28,9 +28,13 @@ interface Contents {
   readonly paths: readonly KeptPath[]
   /** Unix ms: when the paths were written down. */
   readonly kept: number
+  /** Unix ms: until then a relay passes nothing on for this node, as it said; 0 where none does. */
+  readonly refusedUntil: number
 }
 
-const EMPTY: Contents = { nodes: [], relays: [], providers: 0, asked: 0, paths: [], kept: 0 }
+const EMPTY: Contents = { nodes: [], relays: [], providers: 0, asked: 0, paths: [], kept: 0, refusedUntil: 0 }
+/** What a relay says is a hint; none keeps anybody waiting for longer, ms. */
+const MAX_REFUSED_MS = 48 * 60 * 60_000
 
 /** The answer of the pool to `exchange-network`. */
 export interface NetworkNews {
@@ -72,6 +76,11 @@ export class NetworkBook {
   /** How many providers the pool had when it was asked; 0 while that isn't known. */
   get providers(): number {
     return this.#contents.providers
+  }
+
+  /** How long a relay of the pool passes nothing on for this node, as it said, ms; 0 where none does. */
+  get refusedFor(): number {
+    return Math.min(Math.max(0, this.#contents.refusedUntil - this.#now()), MAX_REFUSED_MS)
   }
 
   /** Of the newest answer in this process. */
@@ -118,6 +127,12 @@ export class NetworkBook {
   async keepPaths(paths: readonly KeptPath[]): Promise<void> {
     if (paths.length === 0) return
     await this.#save({ ...this.#contents, paths, kept: this.#now() })
+  }
+
+  /** Writes down that a relay passes nothing on for this node, for so long. */
+  async noteRefusal(ms: number): Promise<void> {
+    if (!(ms > this.refusedFor)) return
+    await this.#save({ ...this.#contents, refusedUntil: this.#now() + Math.min(ms, MAX_REFUSED_MS) })
   }
 
   async #save(contents: Contents): Promise<void> {
@@ -184,6 +199,7 @@ function parseContents(text: string): Contents {
     asked: time('asked'),
     paths: list('paths').flatMap(keptPath),
     kept: time('kept'),
+    refusedUntil: time('refusedUntil'),
   }
 }
 

@@ -88,10 +88,21 @@ export async function openPoolNetwork(options: PoolNetworkOptions): Promise<Pool
   const isReachable = (): boolean => reachable ?? node?.natKind === 'open'
   const startUdp = async (): Promise<UdpWay> => {
     const started = await startNode(options, book)
+    const { UdpTransport } = await import('../../adapters/udp/udp-transport.ts')
+    const mirrors = await startMirrors(started.node, options).catch(async (error: unknown) => {
+      await started.node.close()
+      throw error
+    })
     node = started.node
     reachable = started.reachable
-    const { UdpTransport } = await import('../../adapters/udp/udp-transport.ts')
-    const mirrors = await startMirrors(started.node, options)
+    node.onRelayRefusal((_relay, { facts }) => {
+      const { seconds } = facts
+      if (typeof seconds !== 'number') return
+      book.noteRefusal(seconds * 1000).catch((error: unknown) => {
+        if (onFault === undefined) process.emitWarning(String(error))
+        else onFault(error)
+      })
+    })
     return {
       transport: new UdpTransport(started.node, { ...host, accounts: tls.accounts }),
       at: started.node.bound,
