@@ -43,7 +43,7 @@ test('a line that holds much is kept full', async () => {
   expect(turns.length).toBe(2)
 })
 
-test('who waits learns that those before get on, and has a turn when it is stopped', async () => {
+test('who waits, or is sent and not acknowledged, learns that others get on; and has a turn when it is stopped', async () => {
   const queue = new SendQueue(line())
   const stop = new AbortController()
   let moved = 0
@@ -54,8 +54,11 @@ test('who waits learns that those before get on, and has a turn when it is stopp
   stop.abort()
   await settled()
   expect(turns.length).toBe(2)
-  turns[0]!.moved()
-  expect(moved).toBe(1)
+  turns[1]!.moved()
+  expect(moved).toBe(2)
+  turns[0]!.end()
+  turns[1]!.moved()
+  expect(moved).toBe(2)
 })
 
 test('all have their turn in their order, whatever becomes of those before', async () => {

@@ -8,14 +8,13 @@ const AHEAD_ROUND_TRIPS = 2
 interface Waiting {
   readonly length: number
   readonly enter: () => void
-  readonly onMoved: () => void
 }
 
 /** A body's turn. */
 export interface Turn {
   /** So many bytes of the body are out, for the first time or not. */
   sent(bytes: number): void
-  /** Who waits behind it learns that it gets on. */
+  /** The others, waiting or sent and not acknowledged, learn that the peer gets on. */
   moved(): void
   /** It is over, sent or not. */
   end(): void
@@ -28,16 +27,20 @@ export interface Turn {
 export class SendQueue {
   readonly #pace: Pick<Pace, 'roundTripMs' | 'up'>
   readonly #waiting = new Set<Waiting>()
+  /** Of all bodies that are not over, what tells of progress. */
+  readonly #here = new Set<{ readonly onMoved: () => void }>()
   #unsent = 0
 
   constructor(pace: Pick<Pace, 'roundTripMs' | 'up'>) {
     this.#pace = pace
   }
 
-  /** Waits for the turn of a body of so many bytes, at most until the signal; `onMoved` is called when those before it get on. */
+  /** Waits for the turn of a body of so many bytes, at most until the signal; `onMoved` is called when others get on. */
   async enter(length: number, onMoved: () => void, signal: AbortSignal): Promise<Turn> {
+    const me = { onMoved }
+    this.#here.add(me)
     if (this.#waiting.size === 0 && this.#hasRoom()) this.#unsent += length
-    else await this.#wait(length, onMoved, signal)
+    else await this.#wait(length, signal)
     let left = length
     const leave = (bytes: number): void => {
       this.#unsent -= bytes
@@ -47,15 +50,18 @@ export class SendQueue {
     return {
       sent: (bytes) => leave(Math.max(0, bytes - (length - left))),
       moved: () => {
-        for (const waiting of this.#waiting) waiting.onMoved()
+        for (const other of this.#here) if (other !== me) other.onMoved()
       },
-      end: () => leave(left),
+      end: () => {
+        this.#here.delete(me)
+        leave(left)
+      },
     }
   }
 
-  #wait(length: number, onMoved: () => void, signal: AbortSignal): Promise<void> {
+  #wait(length: number, signal: AbortSignal): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>()
-    const waiting: Waiting = { length, onMoved, enter: resolve }
+    const waiting: Waiting = { length, enter: resolve }
     this.#waiting.add(waiting)
     // Who was stopped gets his turn, too: what he does next tells him.
     const stopped = (): void => {

@@ -3,7 +3,7 @@
  * Invariants:
  * - a stripe is sealed only with at least the happy threshold of shards acknowledged, each by another provider.
  * - once it is happy it waits for all n shards up to `waitMs`, or as long again as it took, and fails when nothing got on for as long: no shard was
- *   stored, and no byte went out that its provider was not sent before, of this stripe or of those that it is sent before this one. So a slow
+ *   stored, and no byte went out that its provider was not sent before, of this stripe or of others that it is sent as well. So a slow
  *   line fails nothing, and one that is sent the same again and again does.
  * - a shard that a provider may have is asked for before it is sent to it again.
  */
