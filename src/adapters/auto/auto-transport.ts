@@ -323,6 +323,8 @@ export class AutoTransport implements Transport {
 
   #startUdp(): Promise<UdpWay> {
     if (this.#makeUdp === undefined) throw new UnreachableError('this node has no UDP')
+    // What begins now nobody would end.
+    if (this.#closed) throw new UnreachableError('the transport is closed')
     if (this.#udp === undefined) {
       const starting = this.#makeUdp()
       this.#udp = starting
