@@ -82,7 +82,9 @@ describe.skipIf(missing !== undefined)(title, () => {
   /** Puts something; a home moves once stripes are on their way. */
   async function putWhileMoving(name: string, what: string, moving: string, ...more: string[]) {
     const before = lab.sent(pool.hostOf(name))
-    const { child, finished } = pool.spawn(name, 'put', pool.at(what), '/home/', '--json', ...more)
+    // On a machine that has much to do a home comes back later than ten seconds, which a put waits for its last shards by itself.
+    const patience = ['--wait=60', ...more]
+    const { child, finished } = pool.spawn(name, 'put', pool.at(what), '/home/', '--json', ...patience)
     const journal = fs.watch(pool.at('homes', name, 'journal'))
     await Promise.race([once(journal, 'change'), once(child, 'exit')])
     journal.close()
