@@ -10,7 +10,7 @@ import { toHex } from '../../core/open/bytes.ts'
 import { MAX_COPIES, MAX_COPIES_KEPT } from '../../core/open/copies.ts'
 import type { Signed } from '../../core/open/objects/signed.ts'
 import type { Clock } from '../../ports/clock.ts'
-import type { Presence } from '../presence.ts'
+import type { Presence } from '../providers/presence.ts'
 
 /** A shard of 4 MiB in that time is little for a home's line. */
 export const ASK_INTERVAL_MS = 10_000
