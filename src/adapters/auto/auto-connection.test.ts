@@ -71,6 +71,19 @@ describe('AutoConnection', () => {
     expect(memory.order(peerId).first).toBe('udp')
   })
 
+  it('gives back what it is to receive, too', async () => {
+    const connection = connect('tls')
+    const ask = () =>
+      connection
+        .request(1, { head: none, body: none }, { expectBodyBytes: SHARD })
+        .catch((error: unknown) => error)
+    const outcomes = [ask(), ask()]
+    clock.advance(2000)
+    asked[0]!.options.onReceived?.(SHARD / 8)
+    expect(connection.retiring).toBe(true)
+    for (const outcome of outcomes) expect(await outcome).toMatchObject({ facts: { networkChanged: true } })
+  })
+
   it('lets a body that is almost through arrive', async () => {
     const connection = connect('tls')
     const [first, second] = [send(connection), send(connection)]

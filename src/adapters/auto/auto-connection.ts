@@ -23,10 +23,10 @@ export interface AutoConnectionParts {
   readonly clock: WireClock
 }
 
-/** A body that can still be sent another way. */
+/** A body, sent or to be received, that can still go another way. */
 interface Movable {
   readonly length: number
-  sent: number
+  moved: number
   readonly stop: AbortController
 }
 
@@ -80,7 +80,7 @@ export class AutoConnection implements Connection {
     this.#cancelIdle?.()
     this.#open++
     const metered = isBulk ? this.#o.meter.begin() : undefined
-    const movable = metered !== undefined && sent >= BULK_BYTES ? this.#begin(sent) : undefined
+    const movable = metered === undefined ? undefined : this.#begin(sent + (options.expectBodyBytes ?? 0))
     let moved: number | undefined
     try {
       const followed = metered === undefined ? options : this.#followed(sent, options, metered, movable)
@@ -109,7 +109,7 @@ export class AutoConnection implements Connection {
   /** UDP takes more than it sends in the next seconds, so only TLS is measured, and left, while a body is on its way. */
   #begin(length: number): Movable | undefined {
     if (this.way !== 'tls') return undefined
-    const movable = { length, sent: 0, stop: new AbortController() }
+    const movable = { length, moved: 0, stop: new AbortController() }
     this.#movable.add(movable)
     return movable
   }
@@ -121,14 +121,15 @@ export class AutoConnection implements Connection {
     movable: Movable | undefined,
   ): RequestOptions {
     const onReceived = (total: number): void => {
-      metered.moved(sent + total)
       options.onReceived?.(total)
+      if (movable !== undefined) movable.moved = sent + total
+      metered.moved(sent + total)
     }
     if (movable === undefined) return { ...options, onReceived }
     const { stop } = movable
     const onSent = (total: number): void => {
       options.onSent?.(total)
-      movable.sent = total
+      movable.moved = total
       metered.moved(total)
     }
     const signal = options.signal === undefined ? stop.signal : AbortSignal.any([options.signal, stop.signal])
@@ -138,8 +139,8 @@ export class AutoConnection implements Connection {
   /** Whoever needs the peer again dials again; bodies that would be long on their way are given back to be asked for anew. */
   retire(perSecond: number): void {
     this.#retiring = true
-    for (const { length, sent, stop } of this.#movable)
-      if (length - sent > (perSecond * REST_MS) / 1000) stop.abort()
+    for (const { length, moved, stop } of this.#movable)
+      if (length - moved > (perSecond * REST_MS) / 1000) stop.abort()
     if (this.#open === 0) this.#closeWhenIdle()
   }
 
