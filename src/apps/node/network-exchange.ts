@@ -11,6 +11,8 @@ import type { PoolNetwork } from './pool-network.ts'
 /** A node that isn't heard of for twice as long counts as gone. */
 const EXCHANGE_MS = 60_000
 const FIRST_RETRY_MS = 1000
+/** A tracker that has just learned of a relay doesn't have it wait. */
+const LAST_RETRY_MS = 8000
 /** Strangers can't make a relay ask more often than that. */
 const ASK_AGAIN_MS = 5000
 
@@ -42,7 +44,7 @@ export class NetworkExchange {
     const { clock } = this.#parts
     let pause = FIRST_RETRY_MS
     while (!this.#signal.aborted) {
-      pause = (await this.#ask()) ? EXCHANGE_MS : Math.min(2 * pause, EXCHANGE_MS)
+      pause = (await this.#ask()) ? EXCHANGE_MS : Math.min(2 * pause, LAST_RETRY_MS)
       // Ends early when aborted, which the loop sees.
       await clock.sleep(pause, this.#signal).catch(() => undefined)
     }
