@@ -4,7 +4,7 @@ import { networkInterfaces } from 'node:os'
 import type { UdpNode } from '../../adapters/udp/udp-node.ts'
 import { parseAddress } from '../../adapters/wire/address.ts'
 import { parsePeerAddress } from '../../core/open/peer-address.ts'
-import type { NetworkBook } from '../node/network-book.ts'
+import type { NetworkBook } from '../node/network/network-book.ts'
 import { askTracker } from './ask-tracker.ts'
 import type { Finding, Patient } from './diagnose.ts'
 

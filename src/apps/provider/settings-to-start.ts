@@ -3,7 +3,7 @@ import { UsageError } from '../../core/open/errors.ts'
 import { parseJoinToken, TOKEN_PROVIDER } from '../../core/open/join-token.ts'
 import { inviteHash } from '../../core/open/objects/identity.ts'
 import type { Primitives } from '../../core/open/primitives.ts'
-import { leadsTo } from '../node/find-tracker.ts'
+import { leadsTo } from '../node/network/find-tracker.ts'
 import type { ProviderSettings } from './provider-settings.ts'
 
 const NONE = new Uint8Array(0)

@@ -1,7 +1,7 @@
 import { userInfo } from 'node:os'
 import type { Command } from 'commander'
 import { UsageError } from '../../../core/open/errors.ts'
-import { tokenToJoin } from '../../node/find-tracker.ts'
+import { tokenToJoin } from '../../node/network/find-tracker.ts'
 import { joinHome } from '../../node/make-home.ts'
 import { readIfThere, writePrivateFile } from '../../node/private-file.ts'
 import { BOOTSTRAP } from '../bootstrap-option.ts'

@@ -2,14 +2,14 @@ import * as fs from 'node:fs'
 import * as os from 'node:os'
 import * as path from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { toBase64Url } from '../../core/open/bytes.ts'
-import type { NetworkPeer } from '../../core/open/protocol/network-methods.ts'
+import { toBase64Url } from '../../../core/open/bytes.ts'
+import type { NetworkPeer } from '../../../core/open/protocol/network-methods.ts'
 import {
   NAT_CONSISTENT,
   NAT_OPEN,
   NODE_PROVIDER,
   NODE_TRACKER,
-} from '../../core/open/protocol/network-methods.ts'
+} from '../../../core/open/protocol/network-methods.ts'
 import { NetworkBook } from './network-book.ts'
 
 const fill = (byte: number): Uint8Array => new Uint8Array(32).fill(byte)

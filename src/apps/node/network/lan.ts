@@ -2,14 +2,14 @@
  * The pool's nodes in this LAN, as other places to look for a peer that isn't where it should be: without internet, or after a router has
  * given it another address. A client sends nothing before it misses somebody; on a machine whose pool is its own nobody sends anything.
  */
-import type { FoundNode, LanNodes, LanNodesOptions } from '../../adapters/mdns/lan-nodes.ts'
-import { nodePrimitives } from '../../adapters/native/node-primitives.ts'
-import { formatUdpAddress } from '../../adapters/udp/udp-address.ts'
-import { formatAddress, parseAddress } from '../../adapters/wire/address.ts'
-import { systemClock } from '../../adapters/wire/clock.ts'
-import { sha256PeerId } from '../../adapters/wire/peer-id.ts'
-import { equalBytes } from '../../core/open/bytes.ts'
-import { formatPeerAddress, hostPortOfAddress, parsePeerAddress } from '../../core/open/peer-address.ts'
+import type { FoundNode, LanNodes, LanNodesOptions } from '../../../adapters/mdns/lan-nodes.ts'
+import { nodePrimitives } from '../../../adapters/native/node-primitives.ts'
+import { formatUdpAddress } from '../../../adapters/udp/udp-address.ts'
+import { formatAddress, parseAddress } from '../../../adapters/wire/address.ts'
+import { systemClock } from '../../../adapters/wire/clock.ts'
+import { sha256PeerId } from '../../../adapters/wire/peer-id.ts'
+import { equalBytes } from '../../../core/open/bytes.ts'
+import { formatPeerAddress, hostPortOfAddress, parsePeerAddress } from '../../../core/open/peer-address.ts'
 import { isLoopback } from './own-host.ts'
 
 /** How long the first search waits for an answer, ms: in a LAN they come at once. */
@@ -82,7 +82,7 @@ export class Lan {
         for (const tell of this.#waiting) tell(node)
       },
     }
-    this.#nodes = import('../../adapters/mdns/lan-nodes.ts').then(({ LanNodes }) => new LanNodes(options))
+    this.#nodes = import('../../../adapters/mdns/lan-nodes.ts').then(({ LanNodes }) => new LanNodes(options))
   }
 
   /** The first node like this that tells of itself, within the time of the first search. */

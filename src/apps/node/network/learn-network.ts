@@ -1,6 +1,6 @@
-import type { Client } from '../../client/client.ts'
-import { AllmendError } from '../../core/open/errors.ts'
-import { exchangeNetwork } from '../../core/open/protocol/network-methods.ts'
+import type { Client } from '../../../client/client.ts'
+import { AllmendError } from '../../../core/open/errors.ts'
+import { exchangeNetwork } from '../../../core/open/protocol/network-methods.ts'
 import type { PoolNetwork } from './pool-network.ts'
 
 /** Bootstrap nodes and relays change seldom, and three of them would do. */

@@ -4,14 +4,14 @@
  */
 import { randomUUID } from 'node:crypto'
 import * as fs from 'node:fs/promises'
-import { errnoOf } from '../../adapters/disk/disk-error.ts'
-import type { KeptPath, KeptWay } from '../../adapters/auto/path-memory.ts'
-import { fromHex, toHex } from '../../core/open/bytes.ts'
-import { UsageError } from '../../core/open/errors.ts'
-import { hintsOfAddress, parsePeerAddress } from '../../core/open/peer-address.ts'
-import type { NetworkPeer } from '../../core/open/protocol/network-methods.ts'
-import { NAT_OPEN, NODE_PROVIDER, NODE_TRACKER } from '../../core/open/protocol/network-methods.ts'
-import { readIfThere } from './private-file.ts'
+import { errnoOf } from '../../../adapters/disk/disk-error.ts'
+import type { KeptPath, KeptWay } from '../../../adapters/auto/path-memory.ts'
+import { fromHex, toHex } from '../../../core/open/bytes.ts'
+import { UsageError } from '../../../core/open/errors.ts'
+import { hintsOfAddress, parsePeerAddress } from '../../../core/open/peer-address.ts'
+import type { NetworkPeer } from '../../../core/open/protocol/network-methods.ts'
+import { NAT_OPEN, NODE_PROVIDER, NODE_TRACKER } from '../../../core/open/protocol/network-methods.ts'
+import { readIfThere } from '../private-file.ts'
 
 /** Bootstrap nodes: three would do, and as many again may be down. */
 const MAX_NODES = 16

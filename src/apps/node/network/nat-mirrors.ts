@@ -4,9 +4,9 @@
  * port for each of them is noticed, and one that does so only for other hosts fails to be punched, which a relay then makes up for.
  */
 import { randomBytes } from 'node:crypto'
-import type { UdpNode } from '../../adapters/udp/udp-node.ts'
-import { createUdpNode } from '../../adapters/udp/udp-node.ts'
-import { UnreachableError } from '../../core/open/errors.ts'
+import type { UdpNode } from '../../../adapters/udp/udp-node.ts'
+import { createUdpNode } from '../../../adapters/udp/udp-node.ts'
+import { UnreachableError } from '../../../core/open/errors.ts'
 
 /** With the node itself one more than the three that are needed: a datagram may be lost. */
 export const MIRRORS = 3

@@ -4,19 +4,19 @@
  * first connection proves the key, whose hash everybody who joins was given.
  */
 import { randomBytes } from 'node:crypto'
-import { nodePrimitives } from '../../adapters/native/node-primitives.ts'
-import { sha256PeerId } from '../../adapters/wire/peer-id.ts'
-import { equalBytes, toBase64Url } from '../../core/open/bytes.ts'
-import { nodesTopic } from '../../core/open/discovery.ts'
-import { UnreachableError } from '../../core/open/errors.ts'
-import { TOKEN_FOUNDING, encodeJoinToken, parseJoinToken } from '../../core/open/join-token.ts'
-import type { PeerAddress } from '../../core/open/peer-address.ts'
+import { nodePrimitives } from '../../../adapters/native/node-primitives.ts'
+import { sha256PeerId } from '../../../adapters/wire/peer-id.ts'
+import { equalBytes, toBase64Url } from '../../../core/open/bytes.ts'
+import { nodesTopic } from '../../../core/open/discovery.ts'
+import { UnreachableError } from '../../../core/open/errors.ts'
+import { TOKEN_FOUNDING, encodeJoinToken, parseJoinToken } from '../../../core/open/join-token.ts'
+import type { PeerAddress } from '../../../core/open/peer-address.ts'
 import {
   formatPeerAddress,
   hintsOfAddress,
   keyOfAddress,
   parsePeerAddress,
-} from '../../core/open/peer-address.ts'
+} from '../../../core/open/peer-address.ts'
 import { Lan } from './lan.ts'
 import { isLoopback } from './own-host.ts'
 import type { TransportMode } from './transport-mode.ts'
@@ -121,8 +121,8 @@ async function inDht(
   pool: Uint8Array,
   id: Uint8Array,
 ): Promise<Uint8Array | undefined> {
-  const { createUdpNode } = await import('../../adapters/udp/udp-node.ts')
-  const { dhtDiscovery } = await import('../../adapters/udp/dht-discovery.ts')
+  const { createUdpNode } = await import('../../../adapters/udp/udp-node.ts')
+  const { dhtDiscovery } = await import('../../../adapters/udp/dht-discovery.ts')
   const node = await createUdpNode({
     seed: randomBytes(32),
     bootstrap: nodes,

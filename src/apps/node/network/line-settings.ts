@@ -3,12 +3,12 @@
  * it is started with; a home what `init`, `recover`, `up` or `limits` are told.
  */
 import * as path from 'node:path'
-import { nodeFiles } from '../../adapters/disk/disk-files.ts'
-import { replaceFile } from '../../adapters/disk/replace-file.ts'
-import { LineLimits } from '../../adapters/wire/line-limits.ts'
-import { FolderError, UsageError } from '../../core/open/errors.ts'
-import { parseTimetable } from '../../core/open/limits/timetable.ts'
-import { readIfThere } from './private-file.ts'
+import { nodeFiles } from '../../../adapters/disk/disk-files.ts'
+import { replaceFile } from '../../../adapters/disk/replace-file.ts'
+import { LineLimits } from '../../../adapters/wire/line-limits.ts'
+import { FolderError, UsageError } from '../../../core/open/errors.ts'
+import { parseTimetable } from '../../../core/open/limits/timetable.ts'
+import { readIfThere } from '../private-file.ts'
 
 const FILE = 'limits.json'
 

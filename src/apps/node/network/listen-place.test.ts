@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { UnreachableError, UsageError } from '../../core/open/errors.ts'
+import { UnreachableError, UsageError } from '../../../core/open/errors.ts'
 import { listenPlace } from './listen-place.ts'
 import { outsideHost } from './own-host.ts'
 

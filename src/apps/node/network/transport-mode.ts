@@ -1,4 +1,4 @@
-import { UsageError } from '../../core/open/errors.ts'
+import { UsageError } from '../../../core/open/errors.ts'
 
 /** Which ways are used: TLS over TCP, UDP with hole punching, or both, each where it does better. */
 export type TransportMode = 'auto' | 'udp' | 'tls'

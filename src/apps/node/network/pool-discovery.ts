@@ -1,6 +1,6 @@
-import { dhtDiscovery } from '../../adapters/udp/dht-discovery.ts'
-import { UnreachableError } from '../../core/open/errors.ts'
-import type { Discovery } from '../../ports/discovery.ts'
+import { dhtDiscovery } from '../../../adapters/udp/dht-discovery.ts'
+import { UnreachableError } from '../../../core/open/errors.ts'
+import type { Discovery } from '../../../ports/discovery.ts'
 import type { PoolNetwork } from './pool-network.ts'
 
 /** Discovery over a pool's DHT, which is joined when it is first used; where it can't be, nobody is found. */

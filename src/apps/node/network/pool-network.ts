@@ -7,20 +7,20 @@
  */
 import { once } from 'node:events'
 import { createSocket } from 'node:dgram'
-import type { UdpWay } from '../../adapters/auto/auto-transport.ts'
-import { AutoTransport } from '../../adapters/auto/auto-transport.ts'
-import { PathMemory } from '../../adapters/auto/path-memory.ts'
-import { createTlsTransport } from '../../adapters/tls/tls-transport.ts'
-import type { UdpNode } from '../../adapters/udp/udp-node.ts'
-import { parseAddress } from '../../adapters/wire/address.ts'
-import { systemClock } from '../../adapters/wire/clock.ts'
-import type { LineLimits } from '../../adapters/wire/line-limits.ts'
-import type { SessionHostOptions } from '../../adapters/wire/session-host.ts'
-import { UnreachableError } from '../../core/open/errors.ts'
-import { hintsOfAddress, parsePeerAddress } from '../../core/open/peer-address.ts'
+import type { UdpWay } from '../../../adapters/auto/auto-transport.ts'
+import { AutoTransport } from '../../../adapters/auto/auto-transport.ts'
+import { PathMemory } from '../../../adapters/auto/path-memory.ts'
+import { createTlsTransport } from '../../../adapters/tls/tls-transport.ts'
+import type { UdpNode } from '../../../adapters/udp/udp-node.ts'
+import { parseAddress } from '../../../adapters/wire/address.ts'
+import { systemClock } from '../../../adapters/wire/clock.ts'
+import type { LineLimits } from '../../../adapters/wire/line-limits.ts'
+import type { SessionHostOptions } from '../../../adapters/wire/session-host.ts'
+import { UnreachableError } from '../../../core/open/errors.ts'
+import { hintsOfAddress, parsePeerAddress } from '../../../core/open/peer-address.ts'
 import type { NatMirrors } from './nat-mirrors.ts'
 import { Lan } from './lan.ts'
-import { atMost } from './at-most.ts'
+import { atMost } from '../at-most.ts'
 import { NetworkBook } from './network-book.ts'
 import { isLoopback } from './own-host.ts'
 import type { TransportMode } from './transport-mode.ts'
@@ -88,7 +88,7 @@ export async function openPoolNetwork(options: PoolNetworkOptions): Promise<Pool
   const isReachable = (): boolean => reachable ?? node?.natKind === 'open'
   const startUdp = async (): Promise<UdpWay> => {
     const started = await startNode(options, book)
-    const { UdpTransport } = await import('../../adapters/udp/udp-transport.ts')
+    const { UdpTransport } = await import('../../../adapters/udp/udp-transport.ts')
     const mirrors = await startMirrors(started.node, options).catch(async (error: unknown) => {
       await started.node.close()
       throw error
@@ -154,7 +154,7 @@ async function startNode(
 ): Promise<{ readonly node: UdpNode; readonly reachable: boolean | undefined }> {
   const { seed, listen, lastPort, tracker, bootstrap: further = [], bootstrapHost } = options
   const { admits = (key: Uint8Array) => book.mayAnnounce(key), relays = () => book.relays } = options
-  const { createUdpNode } = await import('../../adapters/udp/udp-node.ts')
+  const { createUdpNode } = await import('../../../adapters/udp/udp-node.ts')
   const at = listen === undefined ? undefined : parseAddress(listen)
   const named = tracker === undefined ? [] : hintsOfAddress(parsePeerAddress(tracker))
   const bootstrap = [...new Set([...named, ...further, ...book.nodes])]

@@ -1,9 +1,9 @@
 /** Where a node takes connections: TLS at an IPv4 or IPv6 address, UDP at an IPv4 one, both at one port. */
 import { lookup } from 'node:dns/promises'
 import { isIP, isIPv4 } from 'node:net'
-import { formatAddress, parseAddress } from '../../adapters/wire/address.ts'
-import { cannotListen } from '../../adapters/wire/socket-error.ts'
-import { UsageError } from '../../core/open/errors.ts'
+import { formatAddress, parseAddress } from '../../../adapters/wire/address.ts'
+import { cannotListen } from '../../../adapters/wire/socket-error.ts'
+import { UsageError } from '../../../core/open/errors.ts'
 import { isAnywhere, outsideHost } from './own-host.ts'
 
 /** All IPv4 addresses, a port of the system's choice. */

@@ -1,8 +1,8 @@
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { expect, test } from 'vitest'
-import { freeUdpPort } from '../../adapters/udp/loopback-dht.fixture.ts'
-import { createUdpNode } from '../../adapters/udp/udp-node.ts'
+import { freeUdpPort } from '../../../adapters/udp/loopback-dht.fixture.ts'
+import { createUdpNode } from '../../../adapters/udp/udp-node.ts'
 import { NodeRelay } from './node-relay.ts'
 
 const host = '127.0.0.1'

@@ -1,4 +1,4 @@
-import { UnreachableError, UntrustedError } from '../../core/open/errors.ts'
+import { UnreachableError, UntrustedError } from '../../../core/open/errors.ts'
 
 /** What to tell a person whose token led to nobody, or to somebody else: what happened, and what to do. Other errors come back as they are. */
 export function tokenFailure(error: unknown, address: string): unknown {

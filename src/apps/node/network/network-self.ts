@@ -1,11 +1,11 @@
-import type { NatKind } from '../../adapters/udp/udp-node.ts'
-import type { NetworkSelf } from '../../core/open/protocol/network-methods.ts'
+import type { NatKind } from '../../../adapters/udp/udp-node.ts'
+import type { NetworkSelf } from '../../../core/open/protocol/network-methods.ts'
 import {
   NAT_CONSISTENT,
   NAT_OPEN,
   NAT_RANDOM,
   NAT_UNKNOWN,
-} from '../../core/open/protocol/network-methods.ts'
+} from '../../../core/open/protocol/network-methods.ts'
 import type { NodeRelay } from './node-relay.ts'
 import type { PoolNetwork } from './pool-network.ts'
 
