@@ -162,7 +162,7 @@ export class Providers {
     const present = (connection: Connection): Promise<unknown> => this.#present(connection, pass)
     return this.#attempt(provider, sent < BULK_BYTES, () =>
       this.peer(provider).ask(sent, options, present, (connection, measured) =>
-        call(connection, method, request, body, measured),
+        call(connection, method, request, body, { ...measured, isMovable: true }),
       ),
     )
   }

@@ -47,6 +47,11 @@ export interface RequestOptions {
   readonly onSent?: (bytes: number) => void
   /** Called with the bytes of the answer's body that are here so far; not for a body that came in one piece. */
   readonly onReceived?: (bytes: number) => void
+  /**
+   * The caller asks again when the request is given back because another way to the peer is tried: with UnreachableError and the fact
+   * `networkChanged`. Without it no request is.
+   */
+  readonly isMovable?: boolean
   /** The answer's body, bytes, where it is known: reserving memory for it in advance saves a round trip. No limit. */
   readonly expectBodyBytes?: number
 }

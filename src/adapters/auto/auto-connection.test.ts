@@ -48,7 +48,8 @@ function connect(way: Way, meter = new PathMeter(memory, peerId, way, clock)): A
 const none = new Uint8Array(0)
 function send(connection: AutoConnection, signal?: AbortSignal): Promise<unknown> {
   const message = { head: none, body: new Uint8Array(SHARD) }
-  const outcome = connection.request(1, message, signal === undefined ? {} : { signal })
+  const options = { isMovable: true, ...(signal === undefined ? {} : { signal }) }
+  const outcome = connection.request(1, message, options)
   return outcome.catch((error: unknown) => error)
 }
 
@@ -75,7 +76,7 @@ describe('AutoConnection', () => {
     const connection = connect('tls')
     const ask = () =>
       connection
-        .request(1, { head: none, body: none }, { expectBodyBytes: SHARD })
+        .request(1, { head: none, body: none }, { expectBodyBytes: SHARD, isMovable: true })
         .catch((error: unknown) => error)
     const outcomes = [ask(), ask()]
     clock.advance(2000)
@@ -87,11 +88,44 @@ describe('AutoConnection', () => {
   it('lets a body that is almost through arrive', async () => {
     const connection = connect('tls')
     const [first, second] = [send(connection), send(connection)]
-    crawl(0, (SHARD * 3) / 4)
+    crawl(0, (SHARD * 7) / 8)
     expect(connection.retiring).toBe(true)
     expect(await second).toBeInstanceOf(UnreachableError)
     asked[0]!.answer({ head: none, body: none })
     expect(await first).toEqual({ head: none, body: none })
+  })
+
+  it('keeps no more than can be through soon, all bodies together', async () => {
+    const connection = connect('tls')
+    const outcomes = [send(connection), send(connection), send(connection)]
+    for (const index of [0, 1]) asked[index]!.options.onSent?.((SHARD * 7) / 8)
+    crawl(2, 1)
+    expect(await outcomes[2]).toBeInstanceOf(UnreachableError)
+    expect(asked.map(({ options }) => options.signal?.aborted)).toEqual([false, false, true])
+    const more = connect('tls')
+    const [first, ...others] = [send(more), send(more), send(more), send(more), send(more)]
+    for (const { options } of asked.slice(3)) options.onSent?.((SHARD * 7) / 8)
+    more.retire(SHARD / 4)
+    for (const outcome of others) expect(await outcome).toBeInstanceOf(UnreachableError)
+    expect(asked[3]!.options.signal?.aborted).toBe(false)
+    asked[3]!.answer({ head: none, body: none })
+    expect(await first).toEqual({ head: none, body: none })
+  })
+
+  it('begins nothing long once it was left', async () => {
+    const connection = connect('tls')
+    connection.retire(1000)
+    expect(await send(connection)).toMatchObject({ facts: { networkChanged: true } })
+    expect(asked).toEqual([])
+  })
+
+  it('gives nothing back to a caller who would not ask again', async () => {
+    const connection = connect('tls')
+    const outcome = connection.request(1, { head: none, body: new Uint8Array(SHARD) })
+    crawl(0, 1)
+    expect(connection.retiring).toBe(true)
+    asked[0]!.answer({ head: none, body: none })
+    expect(await outcome).toEqual({ head: none, body: none })
   })
 
   it('stays on TLS, however it crawls, where there is nothing else', async () => {

@@ -9,8 +9,11 @@ import type { PathMeter } from './path-meter.ts'
 
 /** An exchange of this size tells the round trip. */
 const SMALL_BYTES = 4096
-/** What a body over TLS may still take, when UDP is to be tried; one that would take longer is sent anew, ms. */
-const REST_MS = 2000
+/**
+ * What bodies over TLS may still take together, when UDP is to be tried; those that would take longer go anew, ms. Short, as what was measured may be
+ * the quick start of what is about to crawl.
+ */
+const REST_MS = 500
 /** How long a connection that is not to be used any more may be without requests before it is closed. */
 const RETIRED_IDLE_MS = 5000
 
@@ -77,10 +80,13 @@ export class AutoConnection implements Connection {
     // What a limit of our own lets through says nothing of the way.
     const isBulk = bytes >= BULK_BYTES && !this.isLimited
     const sent = message.body.length
+    // It was chosen before it was left, and has waited for something small since.
+    const mayMove = isBulk && this.way === 'tls' && options.isMovable === true
+    if (this.#retiring && mayMove) throw elsewhere()
     this.#cancelIdle?.()
     this.#open++
     const metered = isBulk ? this.#o.meter.begin() : undefined
-    const movable = metered === undefined ? undefined : this.#begin(sent + (options.expectBodyBytes ?? 0))
+    const movable = mayMove ? this.#begin(sent + (options.expectBodyBytes ?? 0)) : undefined
     let moved: number | undefined
     try {
       const followed = metered === undefined ? options : this.#followed(sent, options, metered, movable)
@@ -90,12 +96,7 @@ export class AutoConnection implements Connection {
         this.#noteRoundTrip(this.#o.clock.now() - started)
       return answer
     } catch (error) {
-      if (movable?.stop.signal.aborted === true && options.signal?.aborted !== true)
-        throw new UnreachableError(
-          'another way to the peer is tried',
-          { networkChanged: true },
-          { cause: error },
-        )
+      if (movable?.stop.signal.aborted === true && options.signal?.aborted !== true) throw elsewhere(error)
       if (this.#dropped && error instanceof UnreachableError)
         throw new UnreachableError('the network changed', { networkChanged: true }, { cause: error })
       throw error
@@ -106,9 +107,7 @@ export class AutoConnection implements Connection {
     }
   }
 
-  /** UDP takes more than it sends in the next seconds, so only TLS is measured, and left, while a body is on its way. */
-  #begin(length: number): Movable | undefined {
-    if (this.way !== 'tls') return undefined
+  #begin(length: number): Movable {
     const movable = { length, moved: 0, stop: new AbortController() }
     this.#movable.add(movable)
     return movable
@@ -120,27 +119,31 @@ export class AutoConnection implements Connection {
     metered: MeteredBody,
     movable: Movable | undefined,
   ): RequestOptions {
-    const onReceived = (total: number): void => {
-      options.onReceived?.(total)
-      if (movable !== undefined) movable.moved = sent + total
-      metered.moved(sent + total)
-    }
-    if (movable === undefined) return { ...options, onReceived }
-    const { stop } = movable
-    const onSent = (total: number): void => {
-      options.onSent?.(total)
-      movable.moved = total
+    const moved = (total: number): void => {
+      if (movable !== undefined) movable.moved = total
       metered.moved(total)
     }
-    const signal = options.signal === undefined ? stop.signal : AbortSignal.any([options.signal, stop.signal])
-    return { ...options, onSent, onReceived, signal }
+    const onReceived = (total: number): void => {
+      options.onReceived?.(total)
+      moved(sent + total)
+    }
+    const onSent = (total: number): void => {
+      options.onSent?.(total)
+      // UDP takes more than it sends in the next seconds: what it took says nothing before it is answered.
+      if (this.way === 'tls') moved(total)
+    }
+    const signals = [options.signal, movable?.stop.signal].filter((signal) => signal !== undefined)
+    const signal = signals.length > 1 ? AbortSignal.any(signals) : signals[0]
+    return { ...options, onSent, onReceived, ...(signal === undefined ? {} : { signal }) }
   }
 
   /** Whoever needs the peer again dials again; bodies that would be long on their way are given back to be asked for anew. */
   retire(perSecond: number): void {
     this.#retiring = true
+    let left = (perSecond * REST_MS) / 1000
     for (const { length, moved, stop } of this.#movable)
-      if (length - moved > (perSecond * REST_MS) / 1000) stop.abort()
+      if (length - moved > left) stop.abort()
+      else left -= length - moved
     if (this.#open === 0) this.#closeWhenIdle()
   }
 
@@ -166,4 +169,9 @@ export class AutoConnection implements Connection {
     this.#cancelIdle?.()
     return this.inner.close()
   }
+}
+
+/** Whoever waits may ask again at once, over a new connection. */
+function elsewhere(cause?: unknown): UnreachableError {
+  return new UnreachableError('another way to the peer is tried', { networkChanged: true }, { cause })
 }
