@@ -42,6 +42,8 @@ export class Providers {
   /** Connections on which nothing was presented yet. */
   readonly #isNew = new WeakSet<Connection>()
   readonly #shunned = new Map<string, number>()
+  /** Those that could not be dialled: while the tracker, too, says that they are down, that holds for SHUN_MS. */
+  readonly #undialled = new Map<string, { readonly error: UnreachableError; readonly at: number }>()
   #known = new Map<string, ProviderView>()
   #hasNews = false
   /** When a provider answered last; undefined where none ever has. */
@@ -213,7 +215,17 @@ export class Providers {
     if (!this.#known.has(id)) await this.list(true)
     const known = this.#known.get(id)
     if (known === undefined) throw new NotFoundError('the tracker knows no such provider', { provider })
-    const connection = await this.#transport.dial(known.address, provider, { timeoutMs: DIAL_TIMEOUT_MS })
+    const failure = this.#undialled.get(id)
+    // A command asks it for each shard, and would wait as often.
+    if (failure !== undefined && !known.up && this.#clock.monotonic() - failure.at < SHUN_MS)
+      throw failure.error
+    const connection = await this.#transport
+      .dial(known.address, provider, { timeoutMs: DIAL_TIMEOUT_MS })
+      .catch((error: unknown) => {
+        if (error instanceof UnreachableError) this.#undialled.set(id, { error, at: this.#clock.monotonic() })
+        throw error
+      })
+    this.#undialled.delete(id)
     this.#isNew.add(connection)
     return connection
   }

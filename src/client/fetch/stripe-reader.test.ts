@@ -33,6 +33,8 @@ let skipped: number
 /** How often each provider was asked, and those that don't answer. */
 let asked: number[]
 let stalled: Set<number>
+/** May keep a provider from answering. */
+let onAsked: ((place: number) => Promise<void> | undefined) | undefined
 const stored = new Map<string, Uint8Array>()
 
 beforeEach(async () => {
@@ -40,15 +42,17 @@ beforeEach(async () => {
   skipped = 0
   asked = Array.from({ length: N }, () => 0)
   stalled = new Set()
+  onAsked = undefined
   views = []
   const handler = (place: number) =>
     router([
       route(presentTicket, () => Promise.resolve({ value: {} })),
-      route(readShard, ({ shard, ranges }, { signal }) => {
+      route(readShard, async ({ shard, ranges }, { signal }) => {
         asked[place]!++
+        await onAsked?.(place)
         const whole = stored.get(toHex(shard))!
         const [[at, length] = [0, SHARD]] = ranges
-        if (!stalled.has(place)) return Promise.resolve({ value: {}, body: whole.slice(at, at + length) })
+        if (!stalled.has(place)) return { value: {}, body: whole.slice(at, at + length) }
         return new Promise((_, reject) =>
           signal.addEventListener('abort', () => reject(new CancelledError('given up'))),
         )
@@ -107,6 +111,9 @@ test('a holder that stands still costs one hedge; later stripes are read without
 
   stalled.clear()
   skipped += 31_000
+  // Nobody waits for it, so the others could be done before it is asked.
+  const isAsked = Promise.withResolvers<void>()
+  onAsked = (place) => (place === 1 ? void isAsked.resolve() : isAsked.promise)
   await expectDecoded(reader(6), 6)
   expect(asked[1]).toBe(2)
 })
