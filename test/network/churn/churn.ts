@@ -294,8 +294,8 @@ class Churn {
     const now = await this.#usages([...this.#steadyRoles(), ...members])
     for (const [name, usage] of Object.entries(now)) (this.#samples[name] ??= []).push({ at, ...usage })
     const shown = Object.entries(now).map(
-      ([name, { rss, live, sockets }]) =>
-        `${name} ${(rss / 1e6).toFixed(0)}/${(live / 1e6).toFixed(1)} MB ${sockets} sockets`,
+      ([name, { rss, native, live, sockets }]) =>
+        `${name} ${[rss, native, live].map((bytes) => (bytes / 1e6).toFixed(0)).join('/')} MB ${sockets} sockets`,
     )
     this.#o.onSample?.(`${(at / 60_000).toFixed(1)} min: ${shown.join(', ')}`)
   }

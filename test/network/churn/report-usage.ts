@@ -18,8 +18,8 @@ if (isMainThread && process.send !== undefined) {
     if (typeof message !== 'object' || message === null || !('ask' in message) || message.ask !== 'usage')
       return
     collect()
-    const { rss, heapUsed, external } = process.memoryUsage()
-    tell({ usage: { rss, live: heapUsed + external } })
+    const { rss, heapTotal, heapUsed, external } = process.memoryUsage()
+    tell({ usage: { rss, native: rss - heapTotal, live: heapUsed + external } })
   })
   process.on('uncaughtExceptionMonitor', (error, origin) =>
     tell({ trouble: `${origin}: ${error.stack ?? String(error)}` }),

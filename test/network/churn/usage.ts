@@ -6,16 +6,20 @@ import * as fs from 'node:fs'
 export interface Usage {
   /** Bytes. */
   readonly rss: number
-  /** Heap that lives and buffers outside of it, bytes. */
+  /** Of those, what isn't V8's heap: code, caches of the database, buffers, what the allocator keeps. */
+  readonly native: number
+  /** What lives in the heap, and buffers outside of it, bytes. */
   readonly live: number
-  /** TCP and UDP sockets, and pipes. */
+  /** TCP and UDP sockets, and those to its parent. */
   readonly sockets: number
   /** All descriptors. */
   readonly files: number
 }
 
 export type UsageQuestion = { readonly ask: 'usage' }
-export type UsageNews = { readonly usage: Pick<Usage, 'rss' | 'live'> } | { readonly trouble: string }
+export type UsageNews =
+  | { readonly usage: Pick<Usage, 'rss' | 'native' | 'live'> }
+  | { readonly trouble: string }
 
 /** Whether a message is of `report-usage.ts`. */
 export function isUsageNews(message: unknown): message is UsageNews {
