@@ -58,6 +58,19 @@ describe('announcing', () => {
     expect(announcements.size).toBe(2)
   })
 
+  it('says what is new twice, as nodes may not know a newcomer yet, and then seldom', async () => {
+    const { parts, held, clock, requests } = setUp()
+    held.add(5)
+    const announcements = new Announcements(parts)
+    const counts: number[] = []
+    for (let round = 0; round < 4; round++) {
+      await announcements.round(never)
+      counts.push(requests.announced)
+      clock.advance(ROUND_MS)
+    }
+    expect(counts).toEqual([2, 4, 4, 4])
+  })
+
   it('takes back what it no longer holds', async () => {
     const { parts, held, isFound } = setUp()
     held.add(0x00).add(0x01).add(0xff)

@@ -3,7 +3,7 @@
  * Invariants:
  * - topics are bounded by the pool's number of providers (at most 2 ** MAX_PREFIX_BITS, and the fewer ones of an overlap), requests
  *   by topics and time: neither grows with what is stored, nor with how fast that changes.
- * - a topic is announced anew twice before its record may expire, and withdrawn in the round after nothing under it is held.
+ * - a topic is announced again in the next round, then anew twice before its record may expire, and withdrawn in the round after nothing under it is held.
  * - after the pool has grown or shrunk past a power of two, both prefixes are announced for a day: readers count providers by older lists.
  */
 import { toHex } from '../core/open/bytes.ts'
@@ -62,6 +62,8 @@ interface Announced {
   readonly topic: Uint8Array
   /** Monotonic ms; when to announce it (again). */
   due: number
+  /** It was announced once. Nodes that don't know yet that this one belongs to the pool have learned it by the next round. */
+  isKnown: boolean
 }
 
 /** What this node has announced; a round brings it up to date. */
@@ -91,7 +93,7 @@ export class Announcements {
     for (const [name, { topic }] of this.#announced)
       if (!wanted.has(name)) steps.push(() => this.#withdraw(name, topic, signal))
     for (const [name, topic] of wanted) {
-      const entry = this.#announced.get(name) ?? { topic, due: clock.monotonic() }
+      const entry = this.#announced.get(name) ?? { topic, due: clock.monotonic(), isKnown: false }
       this.#announced.set(name, entry)
       if (entry.due <= clock.monotonic()) steps.push(() => this.#announce(entry, signal))
     }
@@ -134,8 +136,11 @@ export class Announcements {
     const { clock, discovery, random } = this.#parts
     await this.#try(async () => {
       await discovery.announce(entry.topic, signal)
+      // So that the next round finds it due.
+      const pause = entry.isKnown ? RENEW_MS : ROUND_MS / 2
+      entry.isKnown = true
       // Between 80 and 120 %: nodes that started together don't go on together.
-      entry.due = clock.monotonic() + RENEW_MS * (0.8 + (0.4 * random.bytes(1)[0]!) / 255)
+      entry.due = clock.monotonic() + pause * (0.8 + (0.4 * random.bytes(1)[0]!) / 255)
     })
   }
 

@@ -49,6 +49,8 @@ export class NetworkBook {
   #contents: Contents
   #version: Uint8Array | undefined
   #admitted: ReadonlySet<string> | undefined
+  /** Called when somebody announces who isn't known to belong to the pool: that may be out of date. */
+  onStranger: (() => void) | undefined
 
   private constructor(file: string | undefined, now: () => number, contents: Contents) {
     this.#file = file
@@ -105,7 +107,9 @@ export class NetworkBook {
 
   /** Whether a node stores what this key announces: anybody's, before it knows who belongs to the pool. */
   mayAnnounce(key: Uint8Array): boolean {
-    return this.#admitted === undefined || this.admits(key)
+    if (this.#admitted === undefined || this.admits(key)) return true
+    this.onStranger?.()
+    return false
   }
 
   /** Takes in the pool's answer, and writes it down. */

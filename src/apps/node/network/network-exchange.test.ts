@@ -52,3 +52,14 @@ test('who is not known is asked for out of turn, once for all that wait, and sel
   await exchange.again()
   expect([asked(), book.admits(newcomer)]).toEqual([2, true])
 })
+
+test('who announces and is not known is asked for, so that the next announcement counts', async () => {
+  const { parts: all, asked, pass } = await parts()
+  const exchange = new NetworkExchange(all, new AbortController().signal)
+  const { book } = all.network
+  await exchange.again()
+  pass(5_000)
+  expect([book.mayAnnounce(newcomer), asked()]).toEqual([false, 1])
+  await exchange.again()
+  expect([book.mayAnnounce(newcomer), asked()]).toEqual([true, 2])
+})

@@ -3,6 +3,7 @@ import { exchangeNetwork } from '../../../core/open/protocol/network-methods.ts'
 import type { Clock } from '../../../ports/clock.ts'
 import type { Logger } from '../../../ports/logger.ts'
 import { call } from '../../../ports/rpc.ts'
+import { slept } from '../../../ports/slept.ts'
 import type { Connection } from '../../../ports/transport.ts'
 import { networkSelf } from './network-self.ts'
 import type { NodeRelay } from './node-relay.ts'
@@ -33,10 +34,14 @@ export class NetworkExchange {
   /** Monotonic ms. */
   #askedAt = Number.NEGATIVE_INFINITY
   #asking: Promise<void> | undefined
+  #later: Promise<void> | undefined
 
   constructor(parts: NetworkExchangeParts, signal: AbortSignal) {
     this.#parts = parts
     this.#signal = signal
+    // A newcomer's announcement that isn't stored is made again in minutes only: the next ones should be.
+    parts.network.book.onStranger = () =>
+      void (this.#later ??= this.#soon().finally(() => (this.#later = undefined)))
   }
 
   /** Goes on until the signal aborts; never throws. */
@@ -55,6 +60,13 @@ export class NetworkExchange {
     if (this.#parts.clock.monotonic() - this.#askedAt >= ASK_AGAIN_MS)
       this.#asking = this.#ask().then(() => undefined)
     await this.#asking
+  }
+
+  /** Asks as soon as that may be done again. */
+  async #soon(): Promise<void> {
+    const { clock } = this.#parts
+    const wait = this.#askedAt + ASK_AGAIN_MS - clock.monotonic()
+    if (wait <= 0 || (await slept(clock, wait, this.#signal))) await this.again()
   }
 
   async #ask(): Promise<boolean> {
