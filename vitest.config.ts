@@ -1,6 +1,12 @@
+import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
 
 const node = { environment: 'node', pool: 'forks' } as const
+/**
+ * Files at a time whose tests run pools of real processes: these wait for each other for half of the time, and a pool takes up to 2 GiB.
+ * They run after the unit tests, as their own processes take all cores anyhow.
+ */
+const pools = { ...node, maxWorkers: 2, hookTimeout: 120_000, sequence: { groupOrder: 1 } } as const
 
 export default defineConfig({
   test: {
@@ -11,26 +17,23 @@ export default defineConfig({
           name: 'unit',
           include: ['src/**/*.test.ts', 'scripts/**/*.test.ts', 'test/boundaries/*.test.ts'],
           testTimeout: 60_000,
+          maxWorkers: Math.max(2, availableParallelism() - 1),
         },
       },
       {
         test: {
-          ...node,
+          ...pools,
           name: 'integration',
           include: ['test/integration/**/*.test.ts', 'test/adversary/**/*.test.ts'],
           testTimeout: 180_000,
-          hookTimeout: 120_000,
-          fileParallelism: false,
         },
       },
       {
         test: {
-          ...node,
+          ...pools,
           name: 'crash',
           include: ['test/crash/**/*.test.ts'],
           testTimeout: 1_800_000,
-          hookTimeout: 120_000,
-          fileParallelism: false,
         },
       },
     ],

@@ -1,8 +1,7 @@
 /**
- * `node bench/main.ts [data-path|log|chain|log-cost|end-to-end|dedup|all] [--size 1GiB] [--save]`: prints one table, measured in one run on this machine.
- * `--size` is the input of the data path; `--save` writes the table to RESULTS.md.
+ * `node bench/main.ts [data-path|log|chain|log-cost|end-to-end|dedup|network|all] [--size 1GiB] [--save]`: prints one table, measured in one run on this machine.
+ * `--size` is the input of the data path; `--save` writes the table to RESULTS.md, beneath the others where not all was measured.
  */
-import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { benchDataPath } from './data-path/section.ts'
@@ -11,13 +10,15 @@ import { benchEndToEnd } from './end-to-end/section.ts'
 import { benchLogCost } from './log-cost/section.ts'
 import { describeMachine } from './machine.ts'
 import { parseSize } from './parse-size.ts'
+import { benchNetwork } from './network/section.ts'
 import type { Row } from './row.ts'
+import { saveAll, saveAlone } from './save-results.ts'
 import { benchLedger } from './stages/ledger-section.ts'
 import { benchLog } from './stages/log-section.ts'
 import { renderTable } from './table.ts'
 import { verdicts } from './verdicts.ts'
 
-const SECTIONS = ['data-path', 'log', 'chain', 'log-cost', 'end-to-end', 'dedup'] as const
+const SECTIONS = ['data-path', 'log', 'chain', 'log-cost', 'end-to-end', 'dedup', 'network'] as const
 type Section = (typeof SECTIONS)[number]
 
 const { values, positionals } = parseArgs({
@@ -44,12 +45,8 @@ console.log(`\n${table}\n\n${verdicts(rows).join('\n')}`)
 
 if (values.save) {
   const path = join(import.meta.dirname, 'RESULTS.md')
-  const list = (lines: readonly string[]) => lines.map((line) => `- ${line}`).join('\n')
-  await writeFile(
-    path,
-    `# Results\n\nWritten by \`npm run bench -- --save\`; what is measured and how stands in README.md.\n\n${list(conditions)}\n\n` +
-      `${table}\n\n## Targets\n\n${list(verdicts(rows))}\n`,
-  )
+  if (wanted === SECTIONS) await saveAll(path, { conditions, rows })
+  else await saveAlone(path, wanted, { conditions, rows })
   console.log(`\nsaved to ${path}`)
 }
 
@@ -74,5 +71,7 @@ async function measure(section: Section): Promise<Row[]> {
       return benchEndToEnd({ bigBytes: parseSize(values.big), rounds: Number(values.rounds) })
     case 'dedup':
       return benchDedup()
+    case 'network':
+      return benchNetwork()
   }
 }

@@ -5,6 +5,8 @@ import { batches } from './fetch/batches.ts'
 import { BlobReader } from './fetch/blob-reader.ts'
 import { fileChunks } from './fetch/file-content.ts'
 import { openContent } from './fetch/open-content.ts'
+import type { Waiting } from './fetch/patience.ts'
+import { Patience } from './fetch/patience.ts'
 
 export interface CatParameters {
   readonly path: string
@@ -13,6 +15,10 @@ export interface CatParameters {
   /** Bytes; default all that follow. */
   readonly length?: number
   readonly signal?: AbortSignal
+  /** How long to wait for providers that were there less than that ago, while nothing comes, ms; default 60,000, with 0 not at all. */
+  readonly waitMs?: number
+  /** Called each second while it waits for providers. */
+  readonly onWaiting?: (waiting: Waiting) => void
 }
 
 /** Plaintext of one batch, and batches under way: what a reader may buffer. */
@@ -38,7 +44,7 @@ export async function* cat(client: Client, parameters: CatParameters): AsyncGene
     throw new NotFoundError(`${path} is a ${node.metadata.kind}, not a file`, { path })
   const end = Math.min(manifest.size, offset + length)
   if (offset >= end) return
-  const reader = new BlobReader(client, node.space)
+  const reader = new BlobReader(client, node.space, new Patience(client, parameters))
   try {
     const chunks = fileChunks(client, reader, manifest, offset, end, signal)
     const grouped = batches(chunks, ({ ref }) => ref.plain, BATCH_BYTES, BATCH_CHUNKS)

@@ -57,6 +57,8 @@ export interface ClientParts {
   readonly discovery?: Discovery | undefined
   /** Reads go on though no quorum has confirmed the log for a day. */
   readonly acceptStale?: boolean
+  /** How long to wait for a tracker that is away, ms; default 20 s. */
+  readonly trackerWaitMs?: number | undefined
 }
 
 export interface Client extends Omit<ClientParts, 'tracker'> {

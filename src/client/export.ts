@@ -14,7 +14,7 @@ import type { Metadata } from '../core/secret/metadata.ts'
 import type { TargetFolder } from '../ports/local-files.ts'
 import type { Client } from './client.ts'
 import { throwIfCancelled } from './concurrency.ts'
-import type { GetFailure, GetProgress } from './get.ts'
+import type { FetchOptions, GetFailure } from './get.ts'
 import { fetchNodes } from './get.ts'
 import type { LogVerdict } from './log/audit-log.ts'
 import { LogAudit } from './log/audit-log.ts'
@@ -26,15 +26,16 @@ import { remoteEntry } from './remote-entry.ts'
 import type { RemoteNode } from './tree/remote-node.ts'
 import { ReplayedTrees } from './tree/replayed-trees.ts'
 
-export interface ExportParameters {
+export interface ExportParameters extends Pick<
+  FetchOptions,
+  'onProgress' | 'signal' | 'waitMs' | 'onWaiting'
+> {
   /** A folder here, made where it isn't there. */
   readonly target: string
   /** Says what there is, and writes nothing. */
   readonly dryRun?: boolean
   /** SHA-256, for the log's bundle. */
   readonly hasher: Hasher
-  readonly onProgress?: (progress: GetProgress) => void
-  readonly signal?: AbortSignal
 }
 
 export interface ExportResult {
@@ -126,9 +127,8 @@ export async function exportAll(client: Client, parameters: ExportParameters): P
   }
   const nodes = [...roots].map(([name, node]) => ({ node, path: `/${name}`, name }))
   const fetched = await fetchNodes(client, trees, nodes, await folder.folder(FILES_FOLDER), {
+    ...parameters,
     isHere,
-    ...(signal === undefined ? {} : { signal }),
-    ...(parameters.onProgress === undefined ? {} : { onProgress: parameters.onProgress }),
   })
   const { files: count, bytes, failed, damagedShards } = fetched
   return { ...known, files: count, bytes, kept, failed: [...unreadable(), ...failed], damagedShards }

@@ -11,6 +11,8 @@ import { BlobReader } from './fetch/blob-reader.ts'
 import type { PlacedChunk } from './fetch/file-content.ts'
 import { fileChunks } from './fetch/file-content.ts'
 import { openContent } from './fetch/open-content.ts'
+import type { Waiting } from './fetch/patience.ts'
+import { Patience } from './fetch/patience.ts'
 import { targetOf } from './get-target.ts'
 import { checkDistinct } from './paths.ts'
 import type { RemoteNode } from './tree/remote-node.ts'
@@ -23,6 +25,10 @@ export interface GetParameters {
   readonly target: string
   readonly onProgress?: (progress: GetProgress) => void
   readonly signal?: AbortSignal
+  /** How long to wait for providers that were there less than that ago, while nothing comes, ms; default 60,000, with 0 not at all. */
+  readonly waitMs?: number
+  /** Called each second while it waits for providers. */
+  readonly onWaiting?: (waiting: Waiting) => void
 }
 
 export interface GetProgress {
@@ -111,7 +117,7 @@ export interface NamedNode {
   readonly name: string
 }
 
-export interface FetchOptions extends Pick<GetParameters, 'onProgress' | 'signal'> {
+export interface FetchOptions extends Pick<GetParameters, 'onProgress' | 'signal' | 'waitMs' | 'onWaiting'> {
   /** Whether a file is here already, from an earlier try: then it isn't fetched again. */
   readonly isHere?: (path: string, metadata: Metadata) => Promise<boolean>
 }
@@ -132,6 +138,7 @@ class Get {
   readonly #trees: Pick<Trees, 'children'>
   readonly #parameters: FetchOptions
   readonly #readers = new Map<unknown, BlobReader>()
+  readonly #patience: Patience
   readonly #writing = new Semaphore(WRITING)
   readonly #queued = new ByteBudget(QUEUED_BYTES)
   /** Folders whose times are set once everything in them is written, outermost first. */
@@ -149,6 +156,7 @@ class Get {
     this.#client = client
     this.#trees = trees
     this.#parameters = parameters
+    this.#patience = new Patience(client, parameters)
   }
 
   async run(nodes: readonly NamedNode[], folder: TargetFolder): Promise<GetResult> {
@@ -282,7 +290,7 @@ class Get {
   #reader(node: RemoteNode): BlobReader {
     let reader = this.#readers.get(node.space)
     if (reader === undefined) {
-      reader = new BlobReader(this.#client, node.space)
+      reader = new BlobReader(this.#client, node.space, this.#patience)
       this.#readers.set(node.space, reader)
     }
     return reader

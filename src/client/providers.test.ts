@@ -31,18 +31,28 @@ class Wire implements Partial<Connection> {
 
 let clock: ManualClock
 let wires: Wire[]
+let dials: number
+let isUnreachable: boolean
 let providers: Providers
 beforeEach(() => {
   clock = new ManualClock()
   wires = []
+  dials = 0
+  isUnreachable = false
   const dial = (): Promise<Connection> => {
+    dials++
+    if (isUnreachable) return Promise.reject(new UnreachableError('nobody answers'))
     const wire = new Wire()
     wires.push(wire)
     return Promise.resolve(wire as unknown as Connection)
   }
   providers = new Providers({ dial } as unknown as Transport, clock, {} as Tracker, () => {})
-  providers.learn([1, 2].map((byte) => ({ id: fill(byte), address: `p${byte}:1` }) as ProviderView))
+  providers.learn([1, 2].map((byte) => view(byte, true)))
 })
+
+function view(byte: number, up: boolean): ProviderView {
+  return { id: fill(byte), address: `p${byte}:1`, up } as ProviderView
+}
 
 const ask = (byte = 1) => providers.call(fill(byte), ticket, statShards, { shards: [fill(9)] })
 
@@ -81,4 +91,23 @@ test('a provider that fails while others answer, or fails again, is shunned', as
   wires[1]!.fails.push(new UnreachableError('silent'), new UnreachableError('still silent'))
   await expect(ask(2)).rejects.toThrow('still silent')
   expect(providers.isShunned(fill(2))).toBe(true)
+})
+
+test('a provider that is down by the tracker’s word, too, is dialled once in a while, and at once when it is up again', async () => {
+  isUnreachable = true
+  const fails = () => expect(ask()).rejects.toThrow('nobody answers')
+  await fails()
+  await fails()
+  expect(dials).toBe(2)
+  providers.learn([view(1, false)])
+  await fails()
+  expect(dials).toBe(2)
+  clock.advance(10_000)
+  await fails()
+  await fails()
+  expect(dials).toBe(3)
+  isUnreachable = false
+  providers.learn([view(1, true)])
+  await ask()
+  expect(dials).toBe(4)
 })

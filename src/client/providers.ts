@@ -11,6 +11,9 @@ import type { Answer } from '../ports/rpc.ts'
 import { call } from '../ports/rpc.ts'
 import type { Connection, RequestOptions, Transport } from '../ports/transport.ts'
 import type { Tracker } from './tracker.ts'
+import { Hedging } from './transfer/hedging.ts'
+import { BULK_BYTES } from './transfer/pace.ts'
+import { Peer } from './transfer/peer.ts'
 
 /** A provider that failed isn't asked first again for this long, ms. */
 const SHUN_MS = 10_000
@@ -24,19 +27,23 @@ const QUIET_MS = 2_000
 export type Pass = Signed | { readonly offline: Signed }
 
 /**
- * Connections to providers by id, dialled when needed and kept. Invariant: a ticket is presented on a connection before
+ * Providers by id: connections to them, dialled when needed and kept, and how well each does. Invariant: a ticket is presented on a connection before
  * the first request that stands on it, and again after a reconnect.
  */
 export class Providers {
   readonly #transport: Transport
   readonly #clock: Clock
   readonly #tracker: Tracker
-  readonly #connections = new Map<string, Promise<Connection>>()
+  readonly #peers = new Map<string, Peer>()
   readonly #presented = new WeakMap<Connection, WeakMap<Pass, Promise<unknown>>>()
   readonly #onHead: (head: Head) => void
+  /** When reads are raced against others. */
+  readonly hedging = new Hedging()
   /** Connections on which nothing was presented yet. */
   readonly #isNew = new WeakSet<Connection>()
   readonly #shunned = new Map<string, number>()
+  /** Those that could not be dialled: while the tracker, too, says that they are down, that holds for SHUN_MS. */
+  readonly #undialled = new Map<string, { readonly error: UnreachableError; readonly at: number }>()
   #known = new Map<string, ProviderView>()
   #hasNews = false
   /** When a provider answered last; undefined where none ever has. */
@@ -111,7 +118,40 @@ export class Providers {
     this.#shunned.set(toHex(provider), this.#clock.monotonic() + SHUN_MS)
   }
 
-  /** One request to a provider that stands on `pass`. A failure to reach it shuns the provider for a while. */
+  /** Whether reads wait for a limit of this node's own line at the moment, not for providers. */
+  get isHeld(): boolean {
+    return this.#transport.line?.held.down === true
+  }
+
+  /** What is known of how well a provider does, and the order in which it is sent to. */
+  peer(provider: Uint8Array): Peer {
+    const id = toHex(provider)
+    let peer = this.#peers.get(id)
+    if (peer === undefined) {
+      const known = this.#transport.known?.(provider)
+      peer = new Peer(() => this.#dial(id, provider), this.#clock, known)
+      this.#peers.set(id, peer)
+    }
+    return peer
+  }
+
+  /** How long it takes until so many bytes of a provider are here, ms; of one that nothing is known of, as long as of others. */
+  expectedMs(provider: Uint8Array, bytes: number): number | undefined {
+    return this.peer(provider).pace.expectedMs(bytes, this.#typicalRate())
+  }
+
+  /** The middle one of all that were measured, bytes a second. */
+  #typicalRate(): number | undefined {
+    const rates = [...this.#peers.values()]
+      .map(({ pace }) => pace.down.rate)
+      .filter((rate) => rate !== undefined)
+    return rates.sort((a, b) => a - b)[Math.floor(rates.length / 2)]
+  }
+
+  /**
+   * One request to a provider that stands on `pass`. A failure to reach it shuns the provider for a while. When it was this machine that was cut off, the
+   * request is made again, but for one with much in it: what became of that can be asked first. Then the fact `wasCutOff` says so.
+   */
   async call<Request, Response>(
     provider: Uint8Array,
     pass: Pass,
@@ -120,24 +160,43 @@ export class Providers {
     body?: Uint8Array,
     options?: RequestOptions,
   ): Promise<Answer<Response>> {
-    const ask = async (): Promise<Answer<Response>> => {
-      const connection = await this.#connect(provider)
-      await this.#present(connection, pass)
-      const answer = await call(connection, method, request, body, options)
+    const sent = body?.length ?? 0
+    const present = (connection: Connection): Promise<unknown> => this.#present(connection, pass)
+    return this.#attempt(provider, sent < BULK_BYTES, () =>
+      this.peer(provider).ask(sent, options, present, (connection, measured) =>
+        call(connection, method, request, body, { ...measured, isMovable: true }),
+      ),
+    )
+  }
+
+  /** Presents `pass` ahead of the requests that stand on it, which then needn't wait for that. Fails like `call`. */
+  async prepare(provider: Uint8Array, pass: Pass): Promise<void> {
+    await this.#attempt(provider, true, () =>
+      this.peer(provider).prepare((connection) => this.#present(connection, pass)),
+    )
+  }
+
+  async #attempt<Result>(
+    provider: Uint8Array,
+    mayRepeat: boolean,
+    run: () => Promise<Result>,
+  ): Promise<Result> {
+    const ask = async (): Promise<Result> => {
+      const result = await run()
       this.#answeredAt = this.#clock.monotonic()
-      return answer
+      return result
     }
     try {
       return await ask().catch((error: unknown) => {
-        if (error instanceof UnreachableError && this.#isOurs(error)) return ask()
-        throw error
+        if (!(error instanceof UnreachableError) || !this.#isOurs(error)) throw error
+        if (mayRepeat) return ask()
+        throw new UnreachableError('this machine was cut off', { wasCutOff: true }, { cause: error })
       })
     } catch (error) {
-      if (
-        error instanceof UnreachableError ||
+      const isTheirs =
+        (error instanceof UnreachableError && error.facts['wasCutOff'] !== true) ||
         (error instanceof AllmendError && error.policy === 'blame-peer')
-      )
-        this.shun(provider)
+      if (isTheirs) this.shun(provider)
       throw error
     }
   }
@@ -149,34 +208,24 @@ export class Providers {
   }
 
   async close(): Promise<void> {
-    const connections = [...this.#connections.values()]
-    this.#connections.clear()
-    await Promise.all(connections.map(async (dialled) => (await dialled.catch(() => undefined))?.close()))
-  }
-
-  async #connect(provider: Uint8Array): Promise<Connection> {
-    const id = toHex(provider)
-    const existing = this.#connections.get(id)
-    if (existing !== undefined) {
-      const connection = await existing
-      if (connection.retiring !== true) return connection
-      if (this.#connections.get(id) === existing) this.#connections.delete(id)
-      return this.#connect(provider)
-    }
-    const dialled = this.#dial(id, provider)
-    this.#connections.set(id, dialled)
-    const forget = () => {
-      if (this.#connections.get(id) === dialled) this.#connections.delete(id)
-    }
-    dialled.then((connection) => connection.closed.then(forget), forget)
-    return dialled
+    await Promise.all([...this.#peers.values()].map((peer) => peer.close()))
   }
 
   async #dial(id: string, provider: Uint8Array): Promise<Connection> {
     if (!this.#known.has(id)) await this.list(true)
     const known = this.#known.get(id)
     if (known === undefined) throw new NotFoundError('the tracker knows no such provider', { provider })
-    const connection = await this.#transport.dial(known.address, provider, { timeoutMs: DIAL_TIMEOUT_MS })
+    const failure = this.#undialled.get(id)
+    // A command asks it for each shard, and would wait as often.
+    if (failure !== undefined && !known.up && this.#clock.monotonic() - failure.at < SHUN_MS)
+      throw failure.error
+    const connection = await this.#transport
+      .dial(known.address, provider, { timeoutMs: DIAL_TIMEOUT_MS })
+      .catch((error: unknown) => {
+        if (error instanceof UnreachableError) this.#undialled.set(id, { error, at: this.#clock.monotonic() })
+        throw error
+      })
+    this.#undialled.delete(id)
     this.#isNew.add(connection)
     return connection
   }

@@ -1,5 +1,6 @@
 /** What a put is given and what it tells. */
 import type { AllmendError } from '../core/open/errors.ts'
+import type { Waiting } from './fetch/patience.ts'
 import type { Safety } from './upload/uploader.ts'
 
 export interface PutParameters {
@@ -9,8 +10,13 @@ export interface PutParameters {
   readonly target: string
   readonly onProgress?: (progress: PutProgress) => void
   readonly signal?: AbortSignal
-  /** How long to wait for providers to come back, for the last shards of a stripe, or for anything at all to get on, ms; default 10,000. */
+  /**
+   * How long to wait for providers to come back, for the last shards of a stripe, or for anything at all to get on, ms; default 10,000, and
+   * 60,000 where too few are there for any stripe and those that are missing were there less than that ago.
+   */
   readonly waitMs?: number
+  /** Called now and then while it waits for so many providers that nothing can be stored. */
+  readonly onWaiting?: (waiting: Waiting) => void
 }
 
 export interface PutProgress {

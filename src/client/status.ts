@@ -18,6 +18,8 @@ export interface PoolStatus {
     readonly capacity: number
     readonly used: number
     readonly shards: number
+    /** Of others' shards, kept while they are read a lot; not counted in what is used, nor for safety. */
+    readonly copies: number
   }[]
   /** Files of this member's spaces, and their bytes. */
   readonly files: number
@@ -71,7 +73,7 @@ export async function status(client: Client): Promise<PoolStatus> {
   const { healthy, degraded, atRisk, lost } = pool
   return {
     providers: providers
-      .map(({ id, name, up, pid, address, transport, capacity, used, shards }) => ({
+      .map(({ id, name, up, pid, address, transport, capacity, used, shards, copies = 0 }) => ({
         id: toHex(id),
         name,
         state: up ? ('up' as const) : ('down' as const),
@@ -81,6 +83,7 @@ export async function status(client: Client): Promise<PoolStatus> {
         capacity,
         used,
         shards,
+        copies,
       }))
       .sort((a, b) => a.name.localeCompare(b.name, 'en', { numeric: true })),
     files,

@@ -4,6 +4,7 @@ import { BusyError, CancelledError, ConflictError, UnreachableError } from '../c
 import { describePool } from '../core/open/protocol/tracker-methods.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Connection, Message, Transport } from '../ports/transport.ts'
+import type { TrackerParts } from './tracker.ts'
 import { Tracker } from './tracker.ts'
 
 const down = () => new UnreachableError('no answer')
@@ -54,13 +55,13 @@ let clock: NotingClock
 let net: Scripted
 let byte: number
 
-const tracker = () =>
-  new Tracker({
-    transport: net as unknown as Transport,
-    clock,
-    random: { bytes: () => Uint8Array.of(byte) },
-    tracker: { address: 'there:1', peerId: new Uint8Array(32) },
-  })
+const parts = (): TrackerParts => ({
+  transport: net as unknown as Transport,
+  clock,
+  random: { bytes: () => Uint8Array.of(byte) },
+  tracker: { address: 'there:1', peerId: new Uint8Array(32) },
+})
+const tracker = () => new Tracker(parts())
 
 beforeEach(() => {
   clock = new NotingClock()
@@ -78,6 +79,13 @@ describe('the tracker as a client sees it', () => {
     expect(clock.pauses.slice(0, 6)).toEqual([125, 250, 500, 1_000, 2_000, 2_000])
     expect(clock.pauses.reduce((sum, ms) => sum + ms)).toBe(20_000)
     expect(net.dials).toBe(clock.pauses.length + 1)
+  })
+
+  test('a command that is told to wait less gives up sooner', async () => {
+    net.dialling = () => Promise.reject(down())
+    const impatient = new Tracker({ ...parts(), trackerWaitMs: 1_000 })
+    await expect(impatient.call(describePool, {})).rejects.toBeInstanceOf(UnreachableError)
+    expect(clock.pauses.reduce((sum, ms) => sum + ms)).toBe(1_000)
   })
 
   test('chance takes up to half of a pause', async () => {

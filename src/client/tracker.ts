@@ -4,9 +4,9 @@ import type { Clock } from '../ports/clock.ts'
 import type { Random } from '../ports/random.ts'
 import type { Answer } from '../ports/rpc.ts'
 import { call } from '../ports/rpc.ts'
-import type { Connection, RequestOptions, Transport } from '../ports/transport.ts'
+import type { Connection, DialOptions, RequestOptions, Transport } from '../ports/transport.ts'
 
-/** How long a command waits for a tracker that is restarting before it gives up, ms. */
+/** How long a command waits for a tracker that is restarting before it gives up, ms, unless it is told. */
 const PATIENCE_MS = 20_000
 /** A tracker that was away a moment ago gets one more chance of so long, ms. */
 const AWAY_DIAL_MS = 2_000
@@ -20,6 +20,8 @@ export interface TrackerParts {
   readonly random: Random
   /** The tracker's `host:port` and peer id. */
   readonly tracker: { readonly address: string; readonly peerId: Uint8Array }
+  /** How long to wait for a tracker that is away, ms; default 20 s. */
+  readonly trackerWaitMs?: number | undefined
 }
 
 /** Who answers a tracker's methods: the tracker, or what was kept of its answers. */
@@ -36,19 +38,31 @@ export class Tracker {
   readonly #transport: Transport
   readonly #clock: Clock
   readonly #random: Random
+  readonly #patienceMs: number
+  /** A dial by itself ends within the time to wait, and in a transport's own time at most. */
+  readonly #dialOptions: DialOptions
   #connection: Promise<Connection> | undefined
   /** Connections in a row that failed without an answer. */
   #failures = 0
+  #hasAnswered = false
   /** Nobody waited in vain for it since it answered last. */
   #isPatient = true
   #closed = false
 
-  constructor({ transport, clock, random, tracker }: TrackerParts) {
+  constructor({ transport, clock, random, tracker, trackerWaitMs = PATIENCE_MS }: TrackerParts) {
     this.#transport = transport
     this.#clock = clock
     this.#random = random
+    this.#patienceMs = trackerWaitMs
+    this.#dialOptions =
+      trackerWaitMs < PATIENCE_MS ? { timeoutMs: Math.max(trackerWaitMs, AWAY_DIAL_MS) } : {}
     this.address = tracker.address
     this.peerId = tracker.peerId
+  }
+
+  /** Whether it has answered anything so far. */
+  get hasAnswered(): boolean {
+    return this.#hasAnswered
   }
 
   /** The tracker is likely to be away: it is tried, and not waited for. */
@@ -70,12 +84,13 @@ export class Tracker {
     request: Request,
     options?: RequestOptions,
   ): Promise<Answer<Response>> {
-    const deadline = this.#clock.monotonic() + (this.#isPatient ? PATIENCE_MS : 0)
+    const deadline = this.#clock.monotonic() + (this.#isPatient ? this.#patienceMs : 0)
     for (let attempt = 1; ; attempt++) {
       const dialled = this.#connect()
       try {
         const answer = await call(await dialled, method, request, undefined, options)
         this.#failures = 0
+        this.#hasAnswered = true
         this.#isPatient = true
         return answer
       } catch (error) {
@@ -87,7 +102,7 @@ export class Tracker {
           if (!(error instanceof UnreachableError)) throw error
           this.#isPatient = false
           throw new UnreachableError(
-            `the tracker at ${this.address} can't be reached; nothing was lost: start it and run the command again`,
+            `the tracker at ${this.address} can't be reached; nothing was lost. Run the command again when it is back; \`allmend doctor\` says what is in the way`,
             { address: this.address },
             { cause: error },
           )
@@ -115,7 +130,7 @@ export class Tracker {
       const dialled = this.#transport.dial(
         this.address,
         this.peerId,
-        this.#isPatient ? {} : { timeoutMs: AWAY_DIAL_MS },
+        this.#isPatient ? this.#dialOptions : { timeoutMs: AWAY_DIAL_MS },
       )
       this.#connection = dialled
       dialled.then(

@@ -83,6 +83,8 @@ export interface StripeReader {
   draws(stripe: Uint8Array): Uint8Array[]
   /** Providers that have still to free any of these shards, or may hold any of them for another space than this. */
   busyWith(shards: readonly Uint8Array[], space: Uint8Array): Uint8Array[]
+  /** Some committed stripes of which somebody stores this shard. */
+  stripesWith(shard: Uint8Array): Uint8Array[]
   /** Spaces for which this provider may hold this shard. */
   spacesHolding(provider: Uint8Array, shard: Uint8Array): Uint8Array[]
   /** Bytes of shards that providers were asked to store under leases that last beyond `now`. */

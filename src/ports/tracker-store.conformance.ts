@@ -290,7 +290,11 @@ export function trackerStoreConformance(name: string, setup: TrackerStoreSetup):
       })
       store.write(({ stripes }) => stripes.confirmFreed(P2, [SHARDS[1]!]))
       expect(frees(P2)).toEqual([])
+      const stripesWith = (shard: Uint8Array) =>
+        plain(store.read(({ stripes }) => stripes.stripesWith(shard)))
+      expect(stripesWith(SHARDS[0]!)).toEqual([])
       store.write(({ stripes }) => stripes.commitStripe(OTHER_STRIPE))
+      expect(stripesWith(SHARDS[0]!)).toEqual(plain([OTHER_STRIPE]))
       expire(10_000)
       expect(store.read(({ stripes }) => stripes.stripe(OTHER_STRIPE))?.committed).toBe(true)
     })

@@ -315,6 +315,19 @@ export function transportConformance(name: string, setup: () => Promise<Transpor
       }
     })
 
+    it('tells how much of an answer is here, rising to all of it', async () => {
+      const connection = await (await pair()).dial()
+      for (const length of [50_000, 3_000_000]) {
+        const received: number[] = []
+        const body = new Uint8Array(length)
+        const onReceived = (bytes: number): number => received.push(bytes)
+        await connection.request(ECHO, { head: EMPTY, body }, { onReceived, expectBodyBytes: length })
+        expect(received).toEqual(received.toSorted((a, b) => a - b))
+        // A small body comes in one piece, with the answer itself.
+        expect(received.at(-1)).toBe(length > 65_536 ? length : undefined)
+      }
+    })
+
     it('lets small requests past large bodies', async () => {
       const connection = await (await pair()).dial()
       let large = 0

@@ -12,6 +12,7 @@
  * - Bodies arrive whole or not at all; order between requests is not promised.
  */
 import type { AllmendError } from '../core/open/errors.ts'
+import type { Line } from './line.ts'
 
 /** One message's small structured part, at most 64 KiB. */
 export const MAX_HEAD_BYTES = 64 * 1024
@@ -37,10 +38,20 @@ export type RequestHandler = (request: IncomingRequest) => Promise<Message>
 
 export interface RequestOptions {
   readonly signal?: AbortSignal
-  /** Milliseconds until the request fails as unreachable; default 30,000. */
+  /**
+   * Milliseconds until the request fails as unreachable; default 30,000. It begins anew for bodies that have moved 16 KiB for each 15 s of it, and
+   * for what this node's own limits or memory kept waiting: a slow line is no dead peer.
+   */
   readonly timeoutMs?: number
   /** Called with the body bytes handed to the network so far. */
   readonly onSent?: (bytes: number) => void
+  /** Called with the bytes of the answer's body that are here so far; not for a body that came in one piece. */
+  readonly onReceived?: (bytes: number) => void
+  /**
+   * The caller asks again when the request is given back because another way to the peer is tried: with UnreachableError and the fact
+   * `networkChanged`. Without it no request is.
+   */
+  readonly isMovable?: boolean
   /** The answer's body, bytes, where it is known: reserving memory for it in advance saves a round trip. No limit. */
   readonly expectBodyBytes?: number
 }
@@ -55,6 +66,8 @@ export interface Connection {
   readonly closed: Promise<AllmendError | undefined>
   /** The transport knows a better way to this peer by now: dial again for what is asked next. It is closed when it has been idle. */
   readonly retiring?: boolean
+  /** A limit of this node's line holds for it at the moment: how fast it is says nothing of the way. */
+  readonly isLimited?: boolean
   close(): Promise<void>
 }
 
@@ -94,6 +107,15 @@ export interface Transport {
   listen(options: ListenOptions): Promise<Listener>
   /** Connects to `address` (in a form that this kind knows) and accepts only the peer with this id (H("peer", net key), 32 bytes). */
   dial(address: string, peerId: Uint8Array, options?: DialOptions): Promise<Connection>
+  /** What was measured on the way to a peer, by earlier processes too: ms, bytes a second. */
+  known?(peerId: Uint8Array): KnownPeer | undefined
+  /** What this node may move over the household's line; undefined where nothing limits it. */
+  readonly line?: Line | undefined
   /** Ends every listener and connection. */
   close(): Promise<void>
+}
+
+export interface KnownPeer {
+  readonly roundTripMs?: number
+  readonly goodput?: number
 }

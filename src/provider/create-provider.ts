@@ -10,6 +10,10 @@ import type { ShardSpaces } from '../ports/shard-spaces.ts'
 import type { ShardStore } from '../ports/shard-store.ts'
 import { Activity } from './activity.ts'
 import { keepCompacting } from './compact.ts'
+import type { CopyPlace } from './copies/copy-place.ts'
+import type { FetchParts } from './copies/fetch-copy.ts'
+import { HotShards } from './copies/hot-shards.ts'
+import { ShardCopies } from './copies/shard-copies.ts'
 import { createDamageList } from './damage-list.ts'
 import { createFreeGuard } from './free-guard.ts'
 import type { ReportingOptions } from './keep-reporting.ts'
@@ -48,6 +52,8 @@ export interface ProviderOptions {
   readonly logKey: Uint8Array
   /** Signs capacity reports for the pool's ledger. */
   readonly signReport?: LedgerReportsParts['sign']
+  /** Where it keeps copies of what is read a lot elsewhere, and how it reaches others for them; without, it keeps none. */
+  readonly copies?: { readonly place: CopyPlace; readonly dial: FetchParts['dial'] }
   /** Hears when a large part of the log begins to be replayed, and when that is over: no other work leaves so much garbage. */
   readonly onReplay?: (isReplaying: boolean) => void
 }
@@ -66,12 +72,14 @@ export interface Provider {
 export function createProvider(options: ProviderOptions): Provider {
   const { primitives, clock, store, spaces, logger, netKey, pool, logKey, signReport, onReplay } = options
   const id = peerId(primitives, netKey)
+  const events = logProviderEvents(logger, id)
+  const intake = new ByteBudget(INTAKE_BYTES)
   let cosigning: Witness | undefined
   const state: ProviderState = {
     primitives,
     clock,
     store,
-    events: logProviderEvents(logger, id),
+    events,
     id,
     pool,
     logKey,
@@ -79,10 +87,24 @@ export function createProvider(options: ProviderOptions): Provider {
     offline: new OfflineReads({ clock, spaces, afterMs: options.offlineAfterMs }),
     damage: createDamageList(),
     guard: createFreeGuard(),
+    hot: new HotShards(clock),
+    copies:
+      options.copies &&
+      new ShardCopies({
+        ...options.copies,
+        primitives,
+        clock,
+        pool,
+        logKey,
+        netKey,
+        intake,
+        events,
+        usage: () => store.usage(),
+      }),
     ledger: signReport === undefined ? undefined : new LedgerReports({ id, clock, sign: signReport }),
     freed: new Map(),
     newestHead: () => cosigning?.head,
-    intake: new ByteBudget(INTAKE_BYTES),
+    intake,
   }
   const activity = new Activity(clock)
   return {
@@ -109,6 +131,8 @@ export function createProvider(options: ProviderOptions): Provider {
         keepCompacting(state, signal),
         witness && keepWitnessing(state, { witness, known: known.promise, dial, activity, onReplay }, signal),
       ])
+      await state.copies?.idle()
+      await state.copies?.clear()
     },
   }
 }

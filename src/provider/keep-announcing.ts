@@ -3,7 +3,7 @@
  * Invariants:
  * - topics are bounded by the pool's number of providers (at most 2 ** MAX_PREFIX_BITS, and the fewer ones of an overlap), requests
  *   by topics and time: neither grows with what is stored, nor with how fast that changes.
- * - a topic is announced anew twice before its record may expire, and withdrawn in the round after nothing under it is held.
+ * - a topic is announced again in the next round, then anew twice before its record may expire, and withdrawn in the round after nothing under it is held.
  * - after the pool has grown or shrunk past a power of two, both prefixes are announced for a day: readers count providers by older lists.
  */
 import { toHex } from '../core/open/bytes.ts'
@@ -18,6 +18,8 @@ import { slept } from '../ports/slept.ts'
 
 /** How soon after it was stored a stripe can be found; and how often one prefix may come and go. */
 export const ROUND_MS = 30_000
+/** After a round that failed, at first; twice as long after each further one: a node may start before the network is there. */
+export const FIRST_RETRY_MS = 2_000
 /** How long a former number of bits is announced as well. */
 export const OVERLAP_MS = 24 * 3_600_000
 /** Numbers of bits at a time: a pool that grows faster loses the oldest. */
@@ -41,20 +43,27 @@ export interface AnnouncingParts {
 /** Announces until `signal` aborts; never throws for a network or a store that doesn't work. */
 export async function keepAnnouncing(parts: AnnouncingParts, signal: AbortSignal): Promise<void> {
   const announcements = new Announcements(parts)
+  let pause = ROUND_MS
+  let retry = FIRST_RETRY_MS
   do {
+    let isDone = false
     try {
-      await announcements.round(signal)
+      isDone = await announcements.round(signal)
     } catch (error) {
       if (!(error instanceof AllmendError)) throw error
       parts.onFailure(error)
     }
-  } while (await slept(parts.clock, ROUND_MS, signal))
+    pause = isDone ? ROUND_MS : Math.min(retry, ROUND_MS)
+    retry = isDone ? FIRST_RETRY_MS : 2 * pause
+  } while (await slept(parts.clock, pause, signal))
 }
 
 interface Announced {
   readonly topic: Uint8Array
   /** Monotonic ms; when to announce it (again). */
   due: number
+  /** It was announced once. Nodes that don't know yet that this one belongs to the pool have learned it by the next round. */
+  isKnown: boolean
 }
 
 /** What this node has announced; a round brings it up to date. */
@@ -63,6 +72,8 @@ export class Announcements {
   readonly #announced = new Map<string, Announced>()
   /** Numbers of bits in use, the current one last, with the end of each former one (monotonic ms). */
   readonly #bits = new Map<number, number>()
+  /** Of the round. */
+  #failures = 0
 
   constructor(parts: AnnouncingParts) {
     this.#parts = parts
@@ -73,15 +84,16 @@ export class Announcements {
     return this.#announced.size
   }
 
-  /** Announces what is new or due, withdraws what is held no longer; what fails is tried in the next round. */
-  async round(signal: AbortSignal): Promise<void> {
+  /** Announces what is new or due, withdraws what is held no longer; false where something failed, which the next round tries. */
+  async round(signal: AbortSignal): Promise<boolean> {
     const { clock } = this.#parts
+    this.#failures = 0
     const wanted = this.#wanted()
     const steps: (() => Promise<void>)[] = []
     for (const [name, { topic }] of this.#announced)
       if (!wanted.has(name)) steps.push(() => this.#withdraw(name, topic, signal))
     for (const [name, topic] of wanted) {
-      const entry = this.#announced.get(name) ?? { topic, due: clock.monotonic() }
+      const entry = this.#announced.get(name) ?? { topic, due: clock.monotonic(), isKnown: false }
       this.#announced.set(name, entry)
       if (entry.due <= clock.monotonic()) steps.push(() => this.#announce(entry, signal))
     }
@@ -89,6 +101,7 @@ export class Announcements {
       for (let step = steps.shift(); step !== undefined && !signal.aborted; step = steps.shift()) await step()
     }
     await Promise.all(Array.from({ length: CONCURRENCY }, worker))
+    return this.#failures === 0
   }
 
   #wanted(): Map<string, Uint8Array> {
@@ -123,8 +136,11 @@ export class Announcements {
     const { clock, discovery, random } = this.#parts
     await this.#try(async () => {
       await discovery.announce(entry.topic, signal)
+      // So that the next round finds it due.
+      const pause = entry.isKnown ? RENEW_MS : ROUND_MS / 2
+      entry.isKnown = true
       // Between 80 and 120 %: nodes that started together don't go on together.
-      entry.due = clock.monotonic() + RENEW_MS * (0.8 + (0.4 * random.bytes(1)[0]!) / 255)
+      entry.due = clock.monotonic() + pause * (0.8 + (0.4 * random.bytes(1)[0]!) / 255)
     })
   }
 
@@ -140,6 +156,7 @@ export class Announcements {
     } catch (error) {
       if (!(error instanceof AllmendError)) throw error
       if (error instanceof CancelledError) return
+      this.#failures++
       this.#parts.onFailure(error)
     }
   }

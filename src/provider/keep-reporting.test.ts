@@ -24,6 +24,7 @@ let running: Promise<void>
 let reports: Report[]
 let answers: Uint8Array[][]
 let asks: { chainId: number; contract: Uint8Array; seq: number }[]
+let drops: Uint8Array[][]
 let announced: number
 let failNext: Error | undefined
 let heard: (() => void)[]
@@ -41,7 +42,10 @@ async function listen(): Promise<void> {
         reports.push(report)
         const ask = asks.shift()
         const free = answers.shift() ?? []
-        return Promise.resolve({ value: { free, ...(ask === undefined ? {} : { ask }) } })
+        const drop = drops.shift()
+        return Promise.resolve({
+          value: { free, ...(ask === undefined ? {} : { ask }), ...(drop === undefined ? {} : { drop }) },
+        })
       }),
     ]),
   })
@@ -78,7 +82,7 @@ beforeEach(async () => {
   await store.put(shard.id, shard.bytes)
   tracker = pool.transport('tracker')
   abort = new AbortController()
-  ;[reports, answers, asks, heard, announced, failNext] = [[], [], [], [], 0, undefined]
+  ;[reports, answers, asks, drops, heard, announced, failNext] = [[], [], [], [], [], 0, undefined]
 })
 afterEach(async () => {
   abort.abort()
@@ -109,6 +113,21 @@ describe('reporting', () => {
     await nextReport()
     expect(reports.map(({ damaged }) => damaged.length)).toEqual([1, 0])
     expect(toHex(reports[0]!.damaged[0]![0])).toBe(toHex(shard.id))
+  })
+
+  it('tells what is read a lot until a report was answered, once; nothing of copies where there are none', async () => {
+    await listen()
+    const { hot } = provider.provider.state
+    for (let i = 0; i < 9; i++) hot.served(shard.id, 100, 100, new Uint8Array(32).fill(i))
+    drops = [[shard.id]]
+    failNext = new BusyError('not now')
+    start()
+    await pool.clock.sleeperAt(FIRST_RETRY_MS)
+    pool.clock.advance(FIRST_RETRY_MS)
+    await nextReport()
+    expect(reports.map(({ hot }) => hot?.map(toHex))).toEqual([[toHex(shard.id)], undefined])
+    expect(reports.map(({ copies }) => copies)).toEqual([undefined, undefined])
+    expect(store.stat(shard.id)?.whole).toBe(true)
   })
 
   it('frees what the answer names, confirms it with the next report, once', async () => {

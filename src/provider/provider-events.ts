@@ -15,7 +15,10 @@ export interface ProviderEvents {
   /** A report for the ledger that the tracker asked for. */
   signFailed(error: unknown): void
   compacted(reclaimedBytes: number): void
-  maintenanceFailed(what: 'scrub' | 'compact', error: unknown): void
+  maintenanceFailed(what: 'scrub' | 'compact' | 'copies', error: unknown): void
+  copyKept(shard: Uint8Array, bytes: number, holder: Uint8Array): void
+  copyNotKept(error: unknown): void
+  copiesDropped(count: number): void
   trackerReached(address: string): void
   trackerLost(address: string, error: unknown, retryMs: number): void
   checkpointSigned(size: number): void
@@ -47,6 +50,17 @@ export function logProviderEvents(logger: Logger, id: Uint8Array): ProviderEvent
     signFailed: (error) => logger.error({ provider, ...why(error) }, 'no report for the ledger'),
     compacted: (reclaimedBytes) => logger.info({ provider, reclaimedBytes }, 'store compacted'),
     maintenanceFailed: (what, error) => logger.error({ provider, what, ...why(error) }, 'maintenance failed'),
+    copyKept: (shard, bytes, holder) =>
+      logger.debug(
+        { provider, shard: toHex(shard), bytes, holder: toHex(holder).slice(0, 16) },
+        'copy kept of a shard that is read a lot',
+      ),
+    copyNotKept: (error) =>
+      logger[error instanceof AllmendError && error.policy === 'retry' ? 'debug' : 'warn'](
+        { provider, ...why(error) },
+        'copy not kept of a shard that is read a lot',
+      ),
+    copiesDropped: (count) => logger.debug({ provider, count }, 'copies dropped'),
     trackerReached: (address) => logger.info({ provider, address }, 'tracker reached'),
     trackerLost: (address, error, retryMs) =>
       logger.warn({ provider, address, retryMs, ...why(error) }, 'tracker out of reach'),

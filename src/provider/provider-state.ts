@@ -3,6 +3,8 @@ import type { Head } from '../core/open/objects/operation.ts'
 import type { Primitives } from '../core/open/primitives.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { ShardStore } from '../ports/shard-store.ts'
+import type { HotShards } from './copies/hot-shards.ts'
+import type { ShardCopies } from './copies/shard-copies.ts'
 import type { DamageList } from './damage-list.ts'
 import type { FreeGuard } from './free-guard.ts'
 import type { LedgerReports } from './ledger-reports.ts'
@@ -25,6 +27,10 @@ export interface ProviderState {
   readonly offline: OfflineReads
   readonly damage: DamageList
   readonly guard: FreeGuard
+  /** Which of its shards are read a lot. */
+  readonly hot: HotShards
+  /** Of others' shards; absent where this provider keeps none. */
+  readonly copies: ShardCopies | undefined
   /** Absent where this provider doesn't report to a ledger. */
   readonly ledger: LedgerReports | undefined
   /** Shards that were freed and whose confirmation the tracker has not acknowledged. */

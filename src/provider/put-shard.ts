@@ -3,6 +3,7 @@
  * - a shard is stored without a look at its blobs only when the ticket says that it is parity: nobody can plant bytes under
  *   another blob's id. What the writer says can make the check stricter, never laxer.
  * - the answer leaves after the store has the shard on stable storage.
+ * - no shard is refused for lack of room while there are copies.
  */
 import { verifyDataShard } from '../core/open/data-shard.ts'
 import { CapacityError, DeniedError } from '../core/open/errors.ts'
@@ -45,16 +46,21 @@ export function putShardRoute(state: ProviderState): Route {
       }
     })
     state.damage.remove(shard)
+    await state.copies?.drop([shard])
     state.events.shardStored(shard, body.length)
     return { value: {} }
   })
 }
 
+/** What of a lack of room can be helped: by what copies take, which go first, and by garbage. */
 async function store(state: ProviderState, shard: Uint8Array, body: Uint8Array): Promise<void> {
+  await state.copies?.makeRoom(body.length)
   try {
-    await state.store.put(shard, body)
+    return await state.store.put(shard, body)
   } catch (error) {
     if (!(error instanceof CapacityError)) throw error
+    // The disk may be full before the capacity is used up.
+    if ((await state.copies?.clear()) === true) return store(state, shard, body)
     const { used, live } = state.store.usage()
     if (used - live < body.length) throw error
     const { reclaimedBytes } = await state.store.compact()

@@ -15,12 +15,16 @@ import { requireReadRight } from './require-right.ts'
  * more than a shard's bytes together, NotFoundError, DamagedShardError.
  */
 export function readShardRoute(state: ProviderState): Route {
-  return route(readShard, async ({ shard, ranges }, { connection }) => {
+  return route(readShard, async ({ shard, ranges }, { connection, peerKey }) => {
     const right = requireReadRight(state, connection, shard)
-    const wanted = boundedRanges(ranges, right.length)
+    const bounded = boundedRanges(ranges, right.length)
+    const wanted = bounded.length > 0 ? bounded : undefined
+    if (right.isCopy && state.store.stat(shard) === undefined)
+      return { value: {}, body: await readCopy(state, shard, wanted) }
     try {
-      const body = await state.store.read(shard, wanted.length > 0 ? wanted : undefined)
+      const body = await state.store.read(shard, wanted)
       if (right.origin !== undefined) keepSpace(state, shard, right.origin)
+      state.hot.served(shard, right.length, body.length, peerKey)
       return { value: {}, body }
     } catch (error) {
       if (error instanceof DamagedShardError) {
@@ -35,6 +39,15 @@ export function readShardRoute(state: ProviderState): Route {
       throw error
     }
   })
+}
+
+function readCopy(
+  { copies }: ProviderState,
+  shard: Uint8Array,
+  ranges: readonly ShardRange[] | undefined,
+): Promise<Uint8Array> {
+  if (copies === undefined) throw new NotFoundError('this provider keeps no copies', { shard: shard.slice() })
+  return copies.read(shard, ranges)
 }
 
 function boundedRanges(ranges: readonly (readonly [number, number])[], shardLength: number): ShardRange[] {

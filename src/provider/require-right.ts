@@ -1,5 +1,5 @@
 import { DeniedError } from '../core/open/errors.ts'
-import { TICKET_READ } from '../core/open/objects/ticket.ts'
+import { TICKET_READ, TICKET_READ_COPY } from '../core/open/objects/ticket.ts'
 import type { Connection } from '../ports/transport.ts'
 import { isExpired } from './present-ticket.ts'
 import type { ShardOrigin } from './offline-reads.ts'
@@ -13,38 +13,56 @@ export function requireRight(
   kinds: readonly TicketKind[],
   shard: Uint8Array,
 ): Right {
-  const rights = kinds.flatMap((kind) => state.tickets.find(connection, kind, shard) ?? [])
-  const live = rights.find(({ notAfter }) => !isExpired(state, notAfter))
+  const live = liveRight(state, connection, kinds, shard)
   if (live !== undefined) return live
   throw new DeniedError(
-    rights.length > 0
+    kinds.some((kind) => state.tickets.find(connection, kind, shard) !== undefined)
       ? 'the ticket for this shard has expired'
       : 'no ticket for this use of this shard was presented on this connection',
     { shard: shard.slice() },
   )
 }
 
+function liveRight(
+  state: ProviderState,
+  connection: Connection,
+  kinds: readonly TicketKind[],
+  shard: Uint8Array,
+): Right | undefined {
+  return kinds
+    .flatMap((kind) => state.tickets.find(connection, kind, shard) ?? [])
+    .find(({ notAfter }) => !isExpired(state, notAfter))
+}
+
+/** What tickets let their holder read: of a shard that is here as a copy alone, it is no fault that it isn't. */
+const TO_READ = [TICKET_READ, TICKET_READ_COPY] as const
+
+export interface ReadRight {
+  readonly length: number
+  /** Where the shard is from, as a ticket says that names this provider as its holder. */
+  readonly origin: ShardOrigin | undefined
+  readonly isCopy: boolean
+}
+
 /**
  * The right to read a shard, by a ticket or, while the tracker is away, by an offline one, which doesn't say the shard's space. Throws
  * DeniedError without either.
  */
-export function requireReadRight(
-  state: ProviderState,
-  connection: Connection,
-  shard: Uint8Array,
-): { readonly length: number; readonly origin: ShardOrigin | undefined } {
-  if (!state.offline.isKnown(connection)) {
-    const right = requireRight(state, connection, [TICKET_READ], shard)
-    return { length: right.length, origin: right }
-  }
-  const ticket = state.tickets.find(connection, TICKET_READ, shard)
-  if (ticket !== undefined && !isExpired(state, ticket.notAfter))
-    return { length: ticket.length, origin: ticket }
+export function requireReadRight(state: ProviderState, connection: Connection, shard: Uint8Array): ReadRight {
+  if (!state.offline.isKnown(connection)) return readRightOf(requireRight(state, connection, TO_READ, shard))
+  const ticket = liveRight(state, connection, TO_READ, shard)
+  if (ticket !== undefined) return readRightOf(ticket)
   const length = state.store.stat(shard)?.length
-  if (length !== undefined && opensOffline(state, connection, shard)) return { length, origin: undefined }
+  if (length !== undefined && opensOffline(state, connection, shard))
+    return { length, origin: undefined, isCopy: false }
   throw new DeniedError('no shard of a space for which an offline ticket was presented on this connection', {
     shard: shard.slice(),
   })
+}
+
+function readRightOf(right: Right): ReadRight {
+  const isCopy = right.kind === TICKET_READ_COPY
+  return { length: right.length, origin: isCopy ? undefined : right, isCopy }
 }
 
 /** Whether an offline ticket of this connection opens the shard now; throws DeniedError while the tracker counts as there. */

@@ -1,8 +1,8 @@
 import type { Damage } from '../core/open/protocol/tracker-methods.ts'
 import type { Context } from '../ports/rpc.ts'
 import { callingDevice } from './callers.ts'
-import type { StripeState } from './stripe-health.ts'
-import { stripeState } from './stripe-health.ts'
+import type { StripeState } from './stripes/stripe-health.ts'
+import { stripeState } from './stripes/stripe-health.ts'
 import type { TrackerState } from './tracker-state.ts'
 
 /** Damage named in one answer. */

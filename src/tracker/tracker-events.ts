@@ -11,6 +11,9 @@ export interface TrackerEvents {
   providerUp(provider: Uint8Array): void
   providerGone(provider: Uint8Array): void
   shardsDamaged(provider: Uint8Array, count: number): void
+  /** A shard is read a lot from its holder. */
+  copyAsked(shard: Uint8Array, holder: Uint8Array, copier: Uint8Array): void
+  copyRefused(shard: Uint8Array, copier: Uint8Array): void
   /** Entries of before there was a log were taken over. */
   entriesAdopted(count: number): void
   /** One of those doesn't pass the rules and counts for nothing. */
@@ -45,6 +48,13 @@ export function logTrackerEvents(logger: Logger): TrackerEvents {
     providerGone: (provider) => logger.warn({ provider: short(provider) }, 'provider is gone'),
     shardsDamaged: (provider, count) =>
       logger.warn({ provider: short(provider), count }, 'damaged shards reported'),
+    copyAsked: (shard, holder, copier) =>
+      logger.debug(
+        { shard: toHex(shard), holder: short(holder), provider: short(copier) },
+        'a shard is read a lot: another provider is asked for a copy',
+      ),
+    copyRefused: (shard, copier) =>
+      logger.warn({ shard: toHex(shard), provider: short(copier) }, 'a member found a copy wrong or missing'),
     entriesAdopted: (count) => logger.info({ count }, 'the log was made from the entries of this pool'),
     entryVoid: (index) =>
       logger.warn({ index }, 'an entry fails the rules of the log and counts for nothing'),

@@ -10,10 +10,11 @@ import type { LedgerAccess } from './log/tracker-ledger.ts'
 import type { NameRelay } from './log/name-relay.ts'
 import type { TrackerLog } from './log/tracker-log.ts'
 import type { CapacityState } from './capacity/capacity-state.ts'
-import type { AskedBlobs } from './asked-blobs.ts'
-import type { ChangeTrees } from './change-trees.ts'
-import type { NetworkDirectory } from './network-directory.ts'
-import type { Presence } from './presence.ts'
+import type { CopyDirectory } from './copies/copy-directory.ts'
+import type { AskedBlobs } from './stripes/asked-blobs.ts'
+import type { ChangeTrees } from './spaces/change-trees.ts'
+import type { NetworkDirectory } from './network/network-directory.ts'
+import type { Presence } from './providers/presence.ts'
 import type { TrackerEvents } from './tracker-events.ts'
 
 /** How long an uncommitted stripe keeps its shards, ms. */
@@ -31,6 +32,7 @@ export interface TrackerState {
   readonly names: NameRelay
   readonly capacity: CapacityState
   readonly presence: Presence
+  readonly copies: CopyDirectory
   readonly network: NetworkDirectory
   readonly asked: AskedBlobs
   readonly trees: ChangeTrees

@@ -54,7 +54,7 @@ describe('get', () => {
 
     await pool.kill(lost[2]!)
     fs.mkdirSync(pool.at('none'))
-    const one = await pool.run('get', '/home/tree/large-0.bin', pool.at('none'))
+    const one = await pool.run('get', '/home/tree/large-0.bin', pool.at('none'), '--wait', '0')
     expect(one.code).toBe(6)
     expect(one.stderr).toMatch(
       /not fetched: \/home\/tree\/large-0\.bin: .*bringing back 1 of these providers/,
@@ -63,9 +63,9 @@ describe('get', () => {
     expect(named.length).toBeGreaterThan(0)
     expect(lost).toEqual(expect.arrayContaining(named))
     expect(fs.readdirSync(pool.at('none'))).toEqual([])
-    const stream = await pool.run('cat', '/home/tree/large-0.bin')
+    const stream = await pool.run('cat', '/home/tree/large-0.bin', '--wait', '0')
     expect(stream.code).toBe(6)
-    const whole = await pool.run('--json', 'get', '/home/tree', pool.at('partly'))
+    const whole = await pool.run('--json', 'get', '/home/tree', pool.at('partly'), '--wait', '0')
     expect(whole.code).toBe(6)
     const { failed } = JSON.parse(whole.stdout) as { failed: { path: string; error: { code: string } }[] }
     expect(new Set(failed.map(({ error }) => error.code))).toEqual(new Set(['not-enough-shards']))

@@ -35,7 +35,7 @@ const exported = (
   client: Client,
   target: string,
   more: Partial<ExportParameters> = {},
-): Promise<ExportResult> => exportAll(client, { target, hasher: hasher(), ...more })
+): Promise<ExportResult> => exportAll(client, { target, hasher: hasher(), waitMs: 0, ...more })
 
 beforeAll(async () => {
   pool = await startTestPool({ providers: 4 })

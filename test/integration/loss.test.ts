@@ -28,7 +28,7 @@ async function putTree(pool: TestPool, name: string, megabytes: number): Promise
 async function getTree(pool: TestPool, name: string, into: string) {
   const client = await pool.client()
   const target = path.join(await pool.scratch(into), name)
-  return { result: await get(client, { sources: [`/home/${name}`], target }), target }
+  return { result: await get(client, { sources: [`/home/${name}`], target, waitMs: 0 }), target }
 }
 
 describe.each([
@@ -92,10 +92,26 @@ test('a file that is there already stays as it was when its new bytes cannot be 
     const { failed } = await get(await pool.client(), {
       sources: ['/home/tree'],
       target: path.dirname(target),
+      waitMs: 0,
     })
     expect(failed).toHaveLength(2)
     expect(fs.readFileSync(path.join(target, 'large'), 'utf8')).toBe('mine')
     expect(fs.readdirSync(target).sort()).toEqual(['empty', 'large', 'sub'])
+
+    // Who waits has it when they are back.
+    const awaited: string[] = []
+    let back: Promise<void> | undefined
+    const late = await get(await pool.client(), {
+      sources: ['/home/tree'],
+      target: await pool.scratch('late'),
+      onWaiting({ providers }) {
+        awaited.push(...providers)
+        back ??= pool.start([0, 1, 2])
+      },
+    })
+    await back
+    expect(late.failed).toEqual([])
+    expect(new Set(awaited)).toEqual(new Set(['p1', 'p2', 'p3']))
   } finally {
     await pool.close()
   }

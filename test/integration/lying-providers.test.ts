@@ -32,7 +32,7 @@ let attempts = 0
 async function getFolder(pool: TestPool, name: string) {
   const target = path.join(await pool.scratch(`out ${attempts++}`), name)
   const client = await pool.client()
-  const result = await get(client, { sources: [`/home/${name}`], target })
+  const result = await get(client, { sources: [`/home/${name}`], target, waitMs: 0 })
   await client.close()
   return { result, target }
 }

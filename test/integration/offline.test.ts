@@ -9,6 +9,9 @@ import type { Finished } from '../fixtures/process-pool.ts'
 import { ProcessPool, until } from '../fixtures/process-pool.ts'
 import { randomFrom } from '../fixtures/seeded-random.ts'
 
+/** Nobody starts the tracker while a command waits for it. */
+const IMPATIENT = '--tracker-wait=1'
+
 let pool: ProcessPool
 const cache = () => path.join(pool.home(), 'cache.db')
 
@@ -42,6 +45,10 @@ function useCache(file: string): void {
   fs.copyFileSync(file, cache())
 }
 
+/** Over TLS a tracker that is gone shows at once; `transfer` looks for holders over UDP, too. */
+const run = (...args: string[]) => pool.run(IMPATIENT, '--transport=tls', ...args)
+const transfer = (...args: string[]) => pool.run(IMPATIENT, ...args)
+
 const lines = ({ stdout }: Finished) =>
   stdout
     .trim()
@@ -49,22 +56,22 @@ const lines = ({ stdout }: Finished) =>
     .map((line) => JSON.parse(line) as { name: string; asOf?: string })
 
 test('lists and details are those that were seen last, and say as of when', async () => {
-  const listed = await pool.run('ls', '/home')
+  const listed = await run('ls', '/home')
   expect([listed.code, listed.stdout]).toEqual([0, 'hidden\ntree\n'])
   expect(listed.stderr).toMatch(
     /The tracker can't be reached: this is as of \d{4}-.*Z, when this device verified it last/,
   )
-  const entries = lines(await pool.run('--json', 'ls', '/home'))
+  const entries = lines(await run('--json', 'ls', '/home'))
   expect(entries.map(({ name }) => name)).toEqual(['hidden', 'tree'])
   for (const { asOf } of entries) expect(Date.now() - Date.parse(asOf!)).toBeLessThan(600_000)
-  const [file] = lines(await pool.run('--json', 'stat', '/home/tree/large-0.bin'))
+  const [file] = lines(await run('--json', 'stat', '/home/tree/large-0.bin'))
   expect(file).toMatchObject({ kind: 'file', asOf: expect.any(String) as string })
 })
 
 test('get and cat give exact bytes from the providers, once these have lost the tracker', async () => {
   const whole = await until(async () => {
     const target = fs.mkdtempSync(pool.at('out-'))
-    const got = await pool.run('--json', 'get', '/home/tree', target)
+    const got = await transfer('--json', 'get', '/home/tree', target)
     if (got.code === 0) return { got, target }
     // Until then there is no data, and it says why.
     expect(got.stdout + got.stderr).toMatch(/"code":"denied"/)
@@ -76,32 +83,32 @@ test('get and cat give exact bytes from the providers, once these have lost the 
   expect(differences(recordTree(pool.at('tree')), recordTree(path.join(whole.target, 'tree')))).toEqual([])
   expect(JSON.parse(whole.got.stdout)).toMatchObject({ failed: [], asOf: expect.any(String) as string })
   const bytes = fs.readFileSync(pool.at('tree', 'large-0.bin'))
-  const part = await pool.run('cat', '--offset', '100000', '--length', '300000', '/home/tree/large-0.bin')
+  const part = await run('cat', '--offset', '100000', '--length', '300000', '/home/tree/large-0.bin')
   expect(part.bytes.equals(bytes.subarray(100_000, 400_000))).toBe(true)
   // Two providers gone on top of it: k of n are enough.
   await pool.kill('1', '2')
-  const less = await pool.run('get', '/home/tree', pool.at('less'))
+  const less = await run('get', '/home/tree', pool.at('less'))
   expect(less.stderr + String(less.code)).toMatch(/0$/)
   expect(differences(recordTree(pool.at('tree')), recordTree(pool.at('less')))).toEqual([])
 })
 
 test('what was never seen is named, and nothing can be written', async () => {
-  const unseen = await pool.run('get', '/home/hidden', pool.at('unseen'))
+  const unseen = await run('get', '/home/hidden', pool.at('unseen'))
   expect(unseen.code).toBe(1)
   expect(unseen.stderr).toMatch(/this home has not kept the list of the folder \/home\/hidden/)
-  expect((await pool.run('stat', '/home/nothing')).code).toBe(3)
+  expect((await run('stat', '/home/nothing')).code).toBe(3)
   for (const args of [
     ['put', pool.at('hidden', 'file'), '/home/'],
     ['rm', '-r', '/home/tree'],
   ]) {
-    const { code, stderr } = await pool.run(...args)
+    const { code, stderr } = await run(...args)
     expect([args[0], code], stderr).toEqual([args[0], 1])
     expect(stderr).toMatch(/the tracker at .* can't be reached/)
   }
 })
 
 test('status says what works', async () => {
-  const { code, stdout } = await pool.run('--json', 'status')
+  const { code, stdout } = await run('--json', 'status')
   expect(code).toBe(1)
   const { offline } = JSON.parse(stdout) as { offline: OfflineStatus }
   expect(offline.spaces).toMatchObject([{ name: 'home' }])
@@ -109,12 +116,12 @@ test('status says what works', async () => {
   expect(days).toBeGreaterThan(6.9)
   expect(days).toBeLessThanOrEqual(7)
   expect(offline.kept.bytes).toBeGreaterThan(1_000)
-  expect((await pool.run('status')).stdout).toMatch(/nothing can be written/)
+  expect((await run('status')).stdout).toMatch(/nothing can be written/)
 })
 
 test('a cache that was put back says that this home has seen more since', async () => {
   useCache(pool.at('old cache'))
-  const listed = await pool.run('ls', '/home')
+  const listed = await run('ls', '/home')
   expect([listed.code, listed.stdout]).toEqual([0, 'tree\n'])
   expect(listed.stderr).toMatch(
     /as of .*Z, when this device verified it last; it has seen the log go on until/,
@@ -126,15 +133,15 @@ test('a cache that was changed, or copied from another device, shows nothing', a
   const db = new DatabaseSync(cache())
   db.exec('UPDATE records SET value = CAST(substr(value, 1, length(value) - 30) || zeroblob(30) AS BLOB)')
   db.close()
-  const { code, stdout, stderr } = await pool.run('--json', 'ls', '/home')
+  const { code, stdout, stderr } = await run('--json', 'ls', '/home')
   expect([code, stdout], stderr).toEqual([7, ''])
   expect(JSON.parse(stderr)).toMatchObject({ error: { code: 'untrusted' } })
   useCache(pool.at('new cache'))
   fs.writeFileSync(cache(), fs.readFileSync(cache()).fill(0x5a, 0, 4_096))
-  expect((await pool.run('ls', '/home')).code).toBe(7)
+  expect((await run('ls', '/home')).code).toBe(7)
   for (const ending of ['-wal', '-shm']) fs.rmSync(cache() + ending, { force: true })
   fs.copyFileSync(pool.at('new cache'), path.join(pool.home('bob'), 'cache.db'))
-  const bob = await pool.as('bob', 'ls', '/home')
+  const bob = await pool.as('bob', IMPATIENT, '--transport=tls', 'ls', '/home')
   expect([bob.code, bob.stdout]).toEqual([1, ''])
   expect(bob.stderr).toMatch(/has not kept the list of your spaces/)
 })
@@ -142,16 +149,16 @@ test('a cache that was changed, or copied from another device, shows nothing', a
 test('with the tracker back all goes on, and a damaged cache is begun anew', async () => {
   const tracker = pool.spawn(['tracker', 'start', '--dir', path.join(pool.dir, 'tracker')])
   const listed = await until(async () => {
-    const done = await pool.run('--json', 'ls', '/home')
+    const done = await run('--json', 'ls', '/home')
     return done.code === 0 ? done : undefined
   })
   expect(lines(listed).map(({ asOf }) => asOf)).toEqual([undefined, undefined])
   await pool.providersUp(4)
-  expect((await pool.run('get', '/home/tree', pool.at('again'))).code).toBe(0)
-  expect((await pool.run('mkdir', '/home/new')).code).toBe(0)
-  expect((await pool.run('ls', '/home')).stdout).toBe('hidden\nnew\ntree\n')
+  expect((await transfer('get', '/home/tree', pool.at('again'))).code).toBe(0)
+  expect((await run('mkdir', '/home/new')).code).toBe(0)
+  expect((await run('ls', '/home')).stdout).toBe('hidden\nnew\ntree\n')
   tracker.child.kill('SIGKILL')
   await tracker.finished
-  const offline = await pool.run('ls', '/home')
+  const offline = await run('ls', '/home')
   expect([offline.code, offline.stdout]).toEqual([0, 'hidden\nnew\ntree\n'])
 })

@@ -84,9 +84,11 @@ test('the scheme fits the providers that are up; below three, nothing is stored 
   await pool.stop(2)
   const source = await file('with 2', random.bytes(1_000))
   const began = process.hrtime.bigint()
-  const refused = await put(await fresh(hasty), { sources: [source], target: '/home/' }).catch(
-    (error: unknown) => error,
-  )
+  const refused = await put(await fresh(hasty), {
+    sources: [source],
+    target: '/home/',
+    waitMs: TARGET_WAIT_MS,
+  }).catch((error: unknown) => error)
   expect(refused).toBeInstanceOf(NotEnoughProvidersError)
   expect(String(refused)).toContain('at least 3')
   // Not a measurement: without a limit it would be asked for twice as long.
@@ -157,6 +159,7 @@ test('all but two leave in the middle: no success, nothing half-visible, the sam
   const refused = await put(await fresh(hasty), {
     sources: [source],
     target: '/home/',
+    waitMs: TARGET_WAIT_MS,
     onProgress({ decodable }) {
       if (decodable > 15_000_000) left ??= pool.stop(0, 1, 2)
     },
@@ -261,7 +264,7 @@ test('a read that lost too many names them even where no tracker answer is fresh
   await expectSame(source, '/home/file', client)
   await pool.stop(0, 1, 2)
   const target = path.join(await pool.scratch('late'), 'file')
-  const { failed } = await get(client, { sources: ['/home/file'], target })
+  const { failed } = await get(client, { sources: ['/home/file'], target, waitMs: 0 })
   expect(failed[0]?.error).toBeInstanceOf(NotEnoughShardsError)
   expect(failed[0]?.error).not.toBeInstanceOf(DeniedError)
   expect(String(failed[0]?.error.facts['providers'])).toBe('p1, p2, p3')

@@ -11,6 +11,20 @@ import type { Lab } from './lab.ts'
 const LAUNCHER = path.join(import.meta.dirname, '..', '..', 'bin', 'allmend.js')
 const PORT = 4433
 
+/** Where the pool's hosts are. */
+export type HomeLab = Pick<Lab, 'on' | 'publicHost' | 'close'>
+
+export interface HomePoolOptions {
+  /** The tracker's. */
+  readonly port?: number
+  /** What every process gets. */
+  readonly env?: Readonly<Record<string, string>>
+  /** The home in which the tracker is; by default it has a public host of its own. */
+  readonly trackerAt?: string
+  /** Providers are told nothing of where the tracker is but its key. */
+  readonly byKey?: boolean
+}
+
 export interface Output {
   readonly code: number | null
   readonly stdout: string
@@ -19,29 +33,44 @@ export interface Output {
 
 export class HomePool {
   readonly root = fs.mkdtempSync(path.join(os.tmpdir(), 'allmend-homes-'))
-  readonly lab: Lab
-  /** The tracker's public address. */
-  readonly #at: string
+  readonly lab: HomeLab
+  /** The tracker's host, and what it is started with. */
+  readonly #tracker: { readonly host: string; readonly args: readonly string[] }
+  readonly #env: Readonly<Record<string, string>>
+  readonly #byKey: boolean
   readonly #roles = new Map<string, ChildProcess>()
+  /** Of homes that are on a host of another name. */
+  readonly #hosts = new Map<string, string>()
   /** What the tracker said when it was ready. */
   ready: Readonly<Record<string, string>> = {}
+  /** What roles complained of on standard error. */
+  readonly complaints: string[] = []
 
-  private constructor(lab: Lab) {
+  private constructor(lab: HomeLab, { port = PORT, env = {}, trackerAt, byKey = false }: HomePoolOptions) {
     this.lab = lab
-    this.#at = lab.publicHost('tracker')
+    this.#env = env
+    this.#byKey = byKey
+    const args = trackerAt === undefined ? [`--listen=${lab.publicHost('tracker')}:${port}`] : []
+    this.#tracker = { host: trackerAt ?? 'tracker', args }
   }
 
-  /** Starts the tracker; the pool is founded by `join`. */
-  static async start(lab: Lab): Promise<HomePool> {
-    const pool = new HomePool(lab)
-    const dir = `--dir=${pool.at('tracker')}`
-    pool.ready = await pool.role('tracker', 'tracker', [
+  /** Starts the tracker unless it is at a home; the pool is founded by `join`. */
+  static async start(lab: HomeLab, options: HomePoolOptions = {}): Promise<HomePool> {
+    const pool = new HomePool(lab, options)
+    if (options.trackerAt === undefined) await pool.startTracker()
+    return pool
+  }
+
+  /** Starts the tracker, or starts it again. */
+  async startTracker(...more: string[]): Promise<void> {
+    const { host, args } = this.#tracker
+    this.ready = await this.role(host, 'tracker', [
       'tracker',
       'start',
-      dir,
-      `--listen=${pool.#at}:${PORT}`,
+      `--dir=${this.at('tracker')}`,
+      ...args,
+      ...more,
     ])
-    return pool
   }
 
   /** A path for the pool's and the test's files. */
@@ -50,7 +79,7 @@ export class HomePool {
   }
 
   /** Makes a member's home, on the host of his name. */
-  async join(name: string, token: string): Promise<void> {
+  async join(name: string, token: string, ...more: string[]): Promise<void> {
     await this.json(
       name,
       'init',
@@ -58,15 +87,34 @@ export class HomePool {
       `--name=${name}`,
       '--unattended',
       `--phrase-file=${this.at(`${name}.words`)}`,
+      ...more,
     )
   }
 
-  /** A command of a member, on the host of his name. */
+  /** Makes another home of a member, on this host; commands name it `device`. */
+  async recover(device: string, host: string, member: string): Promise<void> {
+    this.#hosts.set(device, host)
+    const [invite] = await this.json(member, 'provider', 'invite')
+    const words = `--phrase-file=${this.at(`${member}.words`)}`
+    await this.json(device, 'recover', `--tracker=${invite?.['token']}`, words, '--unattended')
+  }
+
+  /** The token as a person passes it on: by the tracker's key alone where there is but a LAN. */
+  #tokenToShow(token: string): string {
+    return this.#byKey ? token.replace(/^[^#]*\+([^@#]+)[^#]*/, '$1') : token
+  }
+
+  /** The host of a member or of his device. */
+  hostOf(name: string): string {
+    return this.#hosts.get(name) ?? name
+  }
+
+  /** A command of a member, on the host of his name or of his device. */
   spawn(
     name: string,
     ...args: string[]
   ): { readonly child: ChildProcess; readonly finished: Promise<Output> } {
-    const child = this.#spawn(name, args, { ALLMEND_HOME: this.at('homes', name) })
+    const child = this.#spawn(this.hostOf(name), args, { ALLMEND_HOME: this.at('homes', name) })
     const collect = (stream: NodeJS.ReadableStream | null): Buffer[] => {
       const parts: Buffer[] = []
       stream?.on('data', (bytes: Buffer) => parts.push(bytes))
@@ -92,53 +140,76 @@ export class HomePool {
       .map((line) => JSON.parse(line) as T)
   }
 
+  /** Starts a node that stands alone on a host; its address. */
+  async networkNode(role: 'bootstrap' | 'relay', host: string, ...more: string[]): Promise<string> {
+    const { address } = await this.role(host, host, [role, 'start', `--dir=${this.at(host)}`, ...more])
+    return address ?? ''
+  }
+
   /** Starts a provider on a host. */
-  async provider(host: string, name: string, inviter: string): Promise<void> {
+  async provider(host: string, name: string, inviter: string, ...more: string[]): Promise<void> {
     const [invite] = await this.json(inviter, 'provider', 'invite')
     const store = `--store=${this.at('providers', name)}`
     await this.role(host, name, [
       'provider',
       'start',
       store,
-      `--join=${invite?.['token']}`,
+      `--join=${this.#tokenToShow(invite?.['token'] ?? '')}`,
       '--capacity=2GB',
       `--name=${name}`,
+      ...more,
     ])
+  }
+
+  /** Starts a provider of the pool that has ended, on its host. */
+  async restart(host: string, name: string, ...more: string[]): Promise<void> {
+    await this.role(host, name, ['provider', 'start', `--store=${this.at('providers', name)}`, ...more])
+  }
+
+  /** A role's process. */
+  process(name: string): ChildProcess {
+    const child = this.#roles.get(name)
+    if (child === undefined) throw new Error(`${name} doesn't run`)
+    return child
   }
 
   /** Starts a role on a host, and waits until it is ready. */
   async role(host: string, name: string, args: readonly string[]): Promise<Record<string, string>> {
     const child = this.#spawn(host, [...args, '--json', `--log-file=${this.at('logs', `${name}.log`)}`])
     this.#roles.set(name, child)
-    const complaint: Buffer[] = []
-    child.stderr?.on('data', (bytes: Buffer) => complaint.push(bytes))
+    child.stderr?.on('data', (bytes: Buffer) => this.complaints.push(`${name}: ${bytes.toString('utf8')}`))
     const lines = readline.createInterface({ input: child.stdout! })
     const [line] = (await Promise.race([once(lines, 'line'), once(child, 'close').then(() => [''])])) as [
       string,
     ]
-    if (line === '') throw new Error(`${name} did not start: ${Buffer.concat(complaint).toString('utf8')}`)
+    if (line === '') throw new Error(`${name} did not start: ${this.complaints.join('')}`)
     return JSON.parse(line) as Record<string, string>
   }
 
   /** Kills roles with SIGKILL, and waits until they are gone. */
-  async kill(...names: string[]): Promise<void> {
+  kill(...names: string[]): Promise<void> {
+    return this.end('SIGKILL', ...names)
+  }
+
+  /** Ends roles with a signal, and waits until they are gone. */
+  async end(signal: NodeJS.Signals, ...names: string[]): Promise<void> {
     await Promise.all(
       names.map(async (name) => {
         const child = this.#roles.get(name)
         this.#roles.delete(name)
-        if (child === undefined || child.exitCode !== null) return
-        child.kill('SIGKILL')
+        if (child === undefined || child.exitCode !== null || child.signalCode !== null) return
+        child.kill(signal)
         await once(child, 'exit')
       }),
     )
   }
 
   #spawn(host: string, args: readonly string[], env: Readonly<Record<string, string>> = {}): ChildProcess {
-    const [command, ...before] = this.lab.on(host)
-    // `ip netns exec` becomes the command, so that a signal to it is one to the command.
-    return spawn(command, [...before, process.execPath, LAUNCHER, ...args], {
-      stdio: ['ignore', 'pipe', 'pipe'],
-      env: { PATH: process.env['PATH'] ?? '', ...env },
+    const [command, ...before] = [...this.lab.on(host), process.execPath] as const
+    // `ip netns exec` becomes the command, so that a signal to it is one to the command. It ends with the channel.
+    return spawn(command, [...before, LAUNCHER, ...args], {
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+      env: { PATH: process.env['PATH'] ?? '', ...this.#env, ...env },
     })
   }
 

@@ -35,17 +35,27 @@ function run(...args: string[]): void {
   execFileSync('ip', args, { stdio: ['ignore', 'ignore', 'pipe'] })
 }
 
+const MASQUERADE: Readonly<Record<RouterKind, string>> = {
+  cone: 'oifname "wan0" masquerade',
+  symmetric: 'oifname "wan0" masquerade fully-random',
+}
+
 /** Addresses of the lab's public hosts; a documentation network would be refused as unroutable. */
 const PUBLIC_NET = '44.128.7'
+/** Where there is nothing but a LAN. */
+export const LAN_NET = '192.168.7'
 
 export class Lab {
   readonly #prefix = `al${process.pid}-${Math.floor(Math.random() * 1e6)}`
   readonly #spaces: string[] = []
   readonly #children = new Set<ChildProcess>()
+  readonly #net: string
   #hosts = 0
   #ports = 0
 
-  constructor() {
+  /** `net`: the first three numbers of the addresses on the switch. */
+  constructor(net = PUBLIC_NET) {
+    this.#net = net
     this.#space('switch')
     this.#in('switch', 'link', 'add', 'br0', 'type', 'bridge')
     this.#in('switch', 'link', 'set', 'br0', 'up')
@@ -68,11 +78,11 @@ export class Lab {
     this.#address(name, 'eth0', '192.168.1.10')
     this.#in(name, 'route', 'add', 'default', 'via', '192.168.1.1')
     this.#shell(router, 'echo 1 > /proc/sys/net/ipv4/ip_forward')
-    const ports = kind === 'symmetric' ? ' fully-random' : ''
     this.#nft(
       router,
       `table ip home {
-        chain out { type nat hook postrouting priority 100; oifname "wan0" masquerade${ports}; }
+        chain out { type nat hook postrouting priority 100; ${MASQUERADE[kind]}; }
+        chain blocked { type filter hook forward priority -1; }
         chain own { type filter hook input priority 0; iifname "wan0" ct state new drop; }
         chain through { type filter hook forward priority 0; iifname "wan0" ct state new drop; }
       }`,
@@ -87,14 +97,45 @@ export class Lab {
     return this.#outside.get(name)
   }
 
-  /** Gives a home's router another public address, as providers do over night; its table of mappings is lost. */
+  /**
+   * Gives a home's router another public address, as providers do over night, when its table of mappings is lost; or a host on the
+   * switch another one.
+   */
   renumber(name: string): string {
-    const router = `${name}-r`
-    const address = `${PUBLIC_NET}.${++this.#hosts + 1}`
-    this.#in(router, 'address', 'flush', 'dev', 'wan0')
-    this.#in(router, 'address', 'add', `${address}/24`, 'dev', 'wan0')
-    this.#outside.set(name, address)
+    const isHome = this.#outside.has(name)
+    const at = isHome ? `${name}-r` : name
+    const address = `${this.#net}.${++this.#hosts + 1}`
+    this.#in(at, 'address', 'flush', 'dev', 'wan0')
+    this.#in(at, 'address', 'add', `${address}/24`, 'dev', 'wan0')
+    if (isHome) this.#outside.set(name, address)
     return address
+  }
+
+  /** Takes a home's host to a network with another kind of router, under another address. */
+  move(name: string, kind: RouterKind): void {
+    this.#nft(
+      `${name}-r`,
+      `flush chain ip home out
+       add rule ip home out ${MASQUERADE[kind]}`,
+    )
+    this.renumber(name)
+  }
+
+  /** Has a home's router drop what goes by this protocol, both ways, and nothing else. */
+  block(name: string, protocol: 'udp' | 'tcp'): void {
+    this.#nft(
+      `${name}-r`,
+      `flush chain ip home blocked
+       add rule ip home blocked ip protocol ${protocol} drop`,
+    )
+  }
+
+  /** Bytes that a home's host has sent, headers included. */
+  sent(name: string): number {
+    const [link] = JSON.parse(
+      execFileSync('ip', ['-n', this.#full(name), '-s', '-j', 'link', 'show', 'eth0'], { encoding: 'utf8' }),
+    ) as [{ stats64: { tx: { bytes: number } } }]
+    return link.stats64.tx.bytes
   }
 
   /** A Node process on a host, with a channel for messages. */
@@ -107,7 +148,7 @@ export class Lab {
   }
 
   /** The words that run a command on a host when they are put in front of it. */
-  on(name: string): readonly [string, ...string[]] {
+  on(name: string): readonly string[] {
     return ['ip', 'netns', 'exec', this.#full(name)]
   }
 
@@ -131,7 +172,7 @@ export class Lab {
   /** Connects a namespace to the switch under the next public address. */
   #plug(name: string): string {
     const port = `p${++this.#ports}`
-    const address = `${PUBLIC_NET}.${++this.#hosts + 1}`
+    const address = `${this.#net}.${++this.#hosts + 1}`
     const at = this.#full('switch')
     this.#in(name, 'link', 'add', 'wan0', 'type', 'veth', 'peer', 'name', port, 'netns', at)
     this.#in('switch', 'link', 'set', port, 'master', 'br0', 'up')

@@ -14,7 +14,9 @@ export interface PeerOptions {
 }
 
 export type PeerRequest =
-  | { readonly do: 'relay' | 'listen' | 'info' | 'hang-up' }
+  | { readonly do: 'listen' | 'info' | 'hang-up' }
+  /** Relays; for a few bytes a day where that is said. */
+  | { readonly do: 'relay'; readonly bytesPerDay?: number }
   | { readonly do: 'dial'; readonly address: string }
   | { readonly do: 'echo'; readonly bytes: number }
 

@@ -26,7 +26,12 @@ let connection: Connection | undefined
 async function obey(command: PeerCommand): Promise<Omit<PeerReply, 'id'>> {
   switch (command.do) {
     case 'relay': {
-      relay = await startRelay(node, { admit: () => true })
+      const { bytesPerDay } = command
+      await relay?.close()
+      relay = await startRelay(node, {
+        admit: () => true,
+        ...(bytesPerDay === undefined ? {} : { limits: { bytesPerDay } }),
+      })
       return { key: Buffer.from(relay.publicKey).toString('hex') }
     }
     case 'listen': {

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
 import { afterEach, describe, expect, it } from 'vitest'
-import { UnreachableError, UntrustedError } from '../../core/open/errors.ts'
+import { UnreachableError } from '../../core/open/errors.ts'
 import { parsePeerAddress } from '../../core/open/peer-address.ts'
 import { transportConformance } from '../../ports/transport.conformance.ts'
 import type { Connection, Transport } from '../../ports/transport.ts'
@@ -44,7 +44,7 @@ async function makeAuto(
     const node = await createUdpNode({ seed, host: '127.0.0.1', bootstrap: [bootstrap], reachable: true })
     return {
       transport: new UdpTransport(node, { accounts, onFault: () => {} }),
-      port: node.bound.port,
+      at: node.bound,
       isReachable: () => true,
       onNetworkChange(run) {
         moves.push(run)
@@ -187,7 +187,7 @@ describe('AutoTransport', () => {
     expect(connection.peerKey).toEqual(bob.publicKey)
     await expect(alice.dial(nobody, id)).rejects.toThrow(UnreachableError)
     // What is said of a LAN is a hint: the key decides.
-    await expect(alice.dial(nobody, id)).rejects.toThrow(UntrustedError)
+    await expect(alice.dial(nobody, id)).rejects.toThrow(UnreachableError)
     expect(asked).toEqual([nobody, nobody, nobody])
   })
 })

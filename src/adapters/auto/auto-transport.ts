@@ -3,7 +3,8 @@
  *
  * Invariants:
  * - A connection goes one way from its beginning to its end; one that should go another way is `retiring`, so that whoever needs
- *   the peer again dials again. Nothing is sent twice for it.
+ *   the peer again dials again. Bodies on a TLS connection that crawls are given back to be sent anew: what went in its first seconds is
+ *   sent twice.
  * - What a peer may spend is bounded over both ways together where both share their accounts.
  * - UDP is loaded when it is needed: to listen, or to dial a peer that TLS doesn't reach at once.
  */
@@ -15,6 +16,7 @@ import {
   keyOfAddress,
   parsePeerAddress,
 } from '../../core/open/peer-address.ts'
+import type { Line } from '../../ports/line.ts'
 import type { Connection, DialOptions, Listener, ListenOptions, Transport } from '../../ports/transport.ts'
 import type { Attempt } from '../udp/first-of.ts'
 import { firstOf } from '../udp/first-of.ts'
@@ -26,16 +28,20 @@ import { sha256PeerId } from '../wire/peer-id.ts'
 import { AutoConnection } from './auto-connection.ts'
 import type { KnownPath, Way } from './path-memory.ts'
 import { PathMemory } from './path-memory.ts'
+import { PathMeter } from './path-meter.ts'
 
 const DIAL_TIMEOUT_MS = 10_000
+/** Who moved within a LAN leaves an address where nobody answers, which a system notices after 3 s. */
+const ELSEWHERE_AFTER_MS = 1500
+const NEVER = new AbortController().signal
 /** A node asks another one so often under which address it is seen. */
 const NOTICED_WITHIN_MS = 5000
 
 /** The UDP side with the node beneath it, which belongs to this transport. */
 export interface UdpWay {
-  readonly transport: Pick<UdpTransport, 'listen' | 'dial' | 'path' | 'close'>
-  /** The bound port. */
-  readonly port: number
+  readonly transport: Pick<UdpTransport, 'listen' | 'dial' | 'path' | 'refusalSince' | 'close'>
+  /** What is bound, over IPv4. */
+  readonly at: { readonly host: string; readonly port: number }
   /** Others reach that port without this node's help, as far as it knows. */
   readonly isReachable: () => boolean
   readonly onNetworkChange: (run: () => void) => () => void
@@ -52,6 +58,8 @@ export interface AutoTransportOptions {
   readonly elsewhere?: (peerId: Uint8Array, address: string) => Promise<string | undefined>
   /** What an earlier process knew of the ways. */
   readonly memory?: PathMemory
+  /** The limits that both ways keep to. */
+  readonly line?: Line | undefined
   /** Called once all is closed. */
   readonly onClosed?: () => Promise<void>
   readonly clock?: WireClock
@@ -66,6 +74,7 @@ export interface Path extends KnownPath {
 export class AutoTransport implements Transport {
   readonly kind = 'auto'
   readonly publicKey: Uint8Array
+  readonly line: Line | undefined
   readonly #tls: Transport | undefined
   readonly #makeUdp: (() => Promise<UdpWay>) | undefined
   readonly #clock: WireClock
@@ -73,6 +82,8 @@ export class AutoTransport implements Transport {
   readonly #elsewhere: AutoTransportOptions['elsewhere']
   readonly #memory: PathMemory
   readonly #live = new Set<AutoConnection>()
+  /** By way and peer, while connections are there. */
+  readonly #meters = new Map<string, PathMeter>()
   #udp: Promise<UdpWay> | undefined
   /** The UDP side once it is there. */
   #ready: UdpWay | undefined
@@ -83,6 +94,7 @@ export class AutoTransport implements Transport {
     const { publicKey, tls, udp, memory, elsewhere, onClosed, clock = systemClock } = options
     this.#elsewhere = elsewhere
     this.publicKey = publicKey
+    this.line = options.line
     this.#tls = tls
     this.#makeUdp = udp
     this.#clock = clock
@@ -91,7 +103,7 @@ export class AutoTransport implements Transport {
   }
 
   /**
-   * Listens every way that there is. `address` is `host:port`; over TLS too the port of UDP is taken where it is left open, so
+   * Listens every way that there is, over UDP where its node is bound. `address` is `host:port` for TLS; over TLS too the port of UDP is taken where it is left open, so
    * that one number says both. The listener's address names both ways.
    */
   async listen(options: ListenOptions): Promise<Listener> {
@@ -103,7 +115,9 @@ export class AutoTransport implements Transport {
       if (this.#tls !== undefined)
         over.push(await listenOnSame(this.#tls, { ...options, address: options.address }, host, port, udp))
       if (udp !== undefined)
-        over.push(await udp.transport.listen({ ...options, address: formatAddress(host, udp.port) }))
+        over.push(
+          await udp.transport.listen({ ...options, address: formatAddress(udp.at.host, udp.at.port) }),
+        )
     } catch (error) {
       await Promise.all(over.map((listener) => listener.close()))
       throw error
@@ -112,7 +126,7 @@ export class AutoTransport implements Transport {
     const key = udp === undefined ? undefined : over.at(-1)?.address.split('@', 1)[0]
     return {
       get address() {
-        const hint = udp?.isReachable() === true ? `@${formatAddress(host, udp.port)}` : ''
+        const hint = udp?.isReachable() === true ? `@${formatAddress(udp.at.host, udp.at.port)}` : ''
         return formatPeerAddress({
           ...(tls === undefined ? {} : { tls }),
           ...(key === undefined ? {} : { udp: `${key}${hint}` }),
@@ -141,13 +155,32 @@ export class AutoTransport implements Transport {
   }
 
   async dial(address: string, peerId: Uint8Array, options: DialOptions = {}): Promise<Connection> {
+    const elsewhere = this.#elsewhere
+    if (elsewhere === undefined) return this.#dial(address, peerId, options)
+    const { signal = NEVER } = options
+    if (signal.aborted) throw new CancelledError('cancelled before dialling', {}, { cause: signal.reason })
+    const giveUp = new AbortController()
+    const onAbort = (): void =>
+      giveUp.abort(new CancelledError('cancelled while dialling', {}, { cause: signal.reason }))
+    signal.addEventListener('abort', onAbort, { once: true })
+    const at = async (place: string | undefined, ended: AbortSignal): Promise<Connection> => {
+      if (place === undefined || this.#closed) throw new UnreachableError('nobody knows another address')
+      const connection = await this.#dial(place, peerId, { ...options, signal: ended })
+      // The other address may answer in the same moment.
+      if (ended.aborted) void connection.close()
+      return connection
+    }
+    const attempts: Attempt<Connection>[] = [
+      { afterMs: 0, run: (ended) => at(address, ended) },
+      {
+        afterMs: ELSEWHERE_AFTER_MS,
+        run: async (ended) => at(await elsewhere(peerId, address), ended).catch(asHint),
+      },
+    ]
     try {
-      return await this.#dial(address, peerId, options)
-    } catch (error) {
-      if (!(error instanceof UnreachableError) || this.#closed) throw error
-      const other = await this.#elsewhere?.(peerId, address)
-      if (other === undefined || other === address) throw error
-      return this.#dial(other, peerId, options)
+      return await firstOf(attempts, this.#clock, giveUp.signal)
+    } finally {
+      signal.removeEventListener('abort', onAbort)
     }
   }
 
@@ -168,10 +201,15 @@ export class AutoTransport implements Transport {
     const onAbort = (): void =>
       giveUp.abort(new CancelledError('cancelled while dialling', {}, { cause: signal?.reason }))
     signal?.addEventListener('abort', onAbort, { once: true })
+    const started = this.#clock.now()
     try {
       const connection = await firstOf(attempts, this.#clock, giveUp.signal)
       this.#keep(connection, peerId, attempts[0]!.way)
       return connection
+    } catch (error) {
+      throw error instanceof UnreachableError
+        ? (this.#ready?.transport.refusalSince(started) ?? error)
+        : error
     } finally {
       cancelTimer()
       signal?.removeEventListener('abort', onAbort)
@@ -227,14 +265,26 @@ export class AutoTransport implements Transport {
       // The other way may win in the same moment.
       if (signal.aborted) void inner.close()
       else signal.addEventListener('abort', () => void inner.close(), { once: true })
-      return new AutoConnection({ inner, way, peerId, memory: this.#memory, clock: this.#clock })
+      return this.#metered(inner, way, peerId, isOnly)
     } catch (error) {
       if (!signal.aborted) this.#memory.failed(peerId, way)
       // Behind the same host and port somebody else may answer: the other way leads to the right one, or to nobody.
-      if (!isOnly && error instanceof UntrustedError)
-        throw new UnreachableError('somebody else answers there', {}, { cause: error })
+      if (!isOnly) asHint(error)
       throw error
     }
+  }
+
+  #metered(inner: Connection, way: Way, peerId: Uint8Array, isOnly: boolean): AutoConnection {
+    const [memory, clock, path] = [this.#memory, this.#clock, `${way} ${toHex(peerId)}`]
+    const meter = this.#meters.get(path) ?? new PathMeter(memory, peerId, way, clock)
+    meter.isOnly = isOnly
+    this.#meters.set(path, meter)
+    const connection = new AutoConnection({ inner, way, peerId, memory, meter, clock })
+    const leave = meter.join(connection)
+    void inner.closed.then(() => {
+      if (leave() && this.#meters.get(path) === meter) this.#meters.delete(path)
+    })
+    return connection
   }
 
   #keep(connection: AutoConnection, peerId: Uint8Array, first: Way): void {
@@ -273,6 +323,8 @@ export class AutoTransport implements Transport {
 
   #startUdp(): Promise<UdpWay> {
     if (this.#makeUdp === undefined) throw new UnreachableError('this node has no UDP')
+    // What begins now nobody would end.
+    if (this.#closed) throw new UnreachableError('the transport is closed')
     if (this.#udp === undefined) {
       const starting = this.#makeUdp()
       this.#udp = starting
@@ -308,6 +360,12 @@ export class AutoTransport implements Transport {
   }
 }
 
+/** Whoever answers at an address that is only a hint says nothing of the peer. */
+function asHint(error: unknown): never {
+  if (!(error instanceof UntrustedError)) throw error
+  throw new UnreachableError('somebody else answers there', {}, { cause: error })
+}
+
 /** Over TLS on UDP's port where the choice is free; there may be somebody else, and then any port will do. */
 async function listenOnSame(
   tls: Transport,
@@ -318,7 +376,7 @@ async function listenOnSame(
 ): Promise<Listener> {
   if (port !== 0 || udp === undefined) return tls.listen({ ...options, address: formatAddress(host, port) })
   try {
-    return await tls.listen({ ...options, address: formatAddress(host, udp.port) })
+    return await tls.listen({ ...options, address: formatAddress(host, udp.at.port) })
   } catch (error) {
     if (!(error instanceof UnreachableError)) throw error
     return tls.listen({ ...options, address: formatAddress(host, 0) })

@@ -48,6 +48,22 @@ describe('PathMemory', () => {
     expect(memory.known(peer)).toEqual({ way: 'udp', relayed: false, goodput: 6e6 })
   })
 
+  it('tries UDP with all new connections until it is measured, or fails', () => {
+    expect(use('tls', 4e5)).toBe(true)
+    memory.connected(peer, 'udp')
+    expect(memory.order(peer).first).toBe('udp')
+    memory.failed(peer, 'udp')
+    expect(use('tls', 4e5)).toBe(false)
+    expect(memory.order(peer).first).toBe('tls')
+  })
+
+  it('has nothing to try where there is but one way', () => {
+    memory.connected(peer, 'tls')
+    expect(memory.measured(peer, 'tls', 4e5, true)).toBe(false)
+    expect(memory.order(peer).first).toBe('tls')
+    expect(memory.known(peer)?.goodput).toBe(4e5)
+  })
+
   it('goes back to TLS where UDP is no better', () => {
     expect(use('tls', 4e5)).toBe(true)
     clock.advance(MINUTE)
@@ -112,17 +128,34 @@ describe('GoodputMeter', () => {
       () => clock.now(),
       (sample) => samples.push(sample),
     )
-    meter.begin()
+    const first = meter.begin()
     clock.advance(500)
-    meter.begin()
+    const second = meter.begin()
     clock.advance(500)
-    meter.end(512 * 1024)
-    meter.end(256 * 1024)
+    first.end(512 * 1024)
+    second.end(256 * 1024)
     clock.advance(10_000)
     expect(samples).toEqual([])
-    meter.begin()
+    const third = meter.begin()
+    clock.advance(900)
+    third.end(256 * 1024)
+    expect(samples).toEqual([(1024 * 1024) / 1.9])
+  })
+
+  it('has a sample of a slow body before it is over, and counts nothing twice', () => {
+    const samples: number[] = []
+    const meter = new GoodputMeter(
+      () => clock.now(),
+      (sample) => samples.push(sample),
+    )
+    const body = meter.begin()
+    for (const second of [1, 2, 3]) {
+      clock.advance(1000)
+      body.moved(second * 1000)
+    }
+    expect(samples).toEqual([1000])
     clock.advance(1000)
-    meter.end(256 * 1024)
-    expect(samples).toEqual([512 * 1024])
+    body.end()
+    expect(samples).toEqual([1000, 500])
   })
 })

@@ -45,7 +45,7 @@ interface PeerRecord {
   used?: Way
   relayed?: boolean
   changedAt?: number
-  /** To be tried next, to have something to compare with. */
+  /** To be used until it is measured, to have something to compare with. */
   trial?: Way
 }
 
@@ -101,7 +101,6 @@ export class PathMemory {
     delete peer[way].failedAt
     peer.used = way
     peer.relayed = relayed
-    if (peer.trial === way) delete peer.trial
   }
 
   /** This way led nowhere, though it had its time. */
@@ -116,14 +115,15 @@ export class PathMemory {
     this.#peer(peerId)[way].roundTripMs = ms
   }
 
-  /** Takes in a sample of bytes a second; true where the next connection should be made another way, at once. */
-  measured(peerId: Uint8Array, way: Way, bytesPerSecond: number): boolean {
+  /** Takes in a sample of bytes a second; true where the peer's connections of this way should make room for another way, at once. */
+  measured(peerId: Uint8Array, way: Way, bytesPerSecond: number, isOnly = false): boolean {
     const peer = this.#peer(peerId)
     const record = peer[way]
     const before = this.#goodput(record)
     record.goodput = before === undefined ? bytesPerSecond : before + (bytesPerSecond - before) * NEWEST
     record.measuredAt = this.#clock.now()
-    if (this.#clock.now() - (peer.changedAt ?? Number.NEGATIVE_INFINITY) < CHANGE_MS) return false
+    if (peer.trial === way) delete peer.trial
+    if (isOnly || this.#clock.now() - (peer.changedAt ?? Number.NEGATIVE_INFINITY) < CHANGE_MS) return false
     const next = this.#next(peer, way)
     if (next === way) return false
     peer.changedAt = this.#clock.now()

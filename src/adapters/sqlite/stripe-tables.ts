@@ -46,6 +46,12 @@ export function stripeTables(db: DatabaseSync, spaces: RowNumbers, providers: Ro
     `SELECT DISTINCT p.id FROM holders h JOIN stripes s ON s.n = h.stripe JOIN providers p ON p.n = h.provider
      WHERE h.shard = ? AND s.space <> ?`,
   )
+  // The empty shard is in many.
+  const stripesWith = query<{ id: Uint8Array }>(
+    db,
+    `SELECT DISTINCT s.id FROM holders h JOIN stripes s ON s.n = h.stripe
+     WHERE h.shard = ? AND h.state = 1 AND s.committed = 1 LIMIT 16`,
+  )
   const holding = query<{ id: Uint8Array }>(
     db,
     `SELECT DISTINCT p.id FROM holders h JOIN stripes s ON s.n = h.stripe JOIN spaces p ON p.n = s.space
@@ -153,6 +159,7 @@ export function stripeTables(db: DatabaseSync, spaces: RowNumbers, providers: Ro
           found.set(toHex(id), id)
       return [...found.values()]
     },
+    stripesWith: (shard) => stripesWith.all(shard).map(({ id }) => id),
     spacesHolding: (provider, shard) => holding.all(shard, providerOf(provider)).map(({ id }) => id),
     reserved: (now) => reserved.all(now),
     storedBy: () => storedBy.all(),

@@ -1,6 +1,5 @@
 /** A listener in a process of its own under attack by raw sockets; honest peers are served before, meanwhile and after. */
 import type { ChildProcess } from 'node:child_process'
-import { fork } from 'node:child_process'
 import { generateKeyPairSync, hash, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import * as net from 'node:net'
@@ -15,6 +14,7 @@ import { decodeWireError } from '../../core/open/wire-error.ts'
 import type { Connection } from '../../ports/transport.ts'
 import { sha256PeerId } from '../wire/peer-id.ts'
 import { parseAddress } from '../wire/address.ts'
+import { ask, event, startVictim } from './attack.fixture.ts'
 import { MAX_HALF_OPEN_PER_ADDRESS } from './handshake-gate.ts'
 import { makeNetCertificate } from './net-certificate.ts'
 import type { TlsTransport } from './tls-transport.ts'
@@ -27,42 +27,9 @@ const MIB = 1024 * 1024
 /** What a hostile peer may cost. */
 const COST_LIMIT = 32 * MIB
 
-interface Usage {
-  readonly peak: number
-  readonly connections: number
-  readonly granted: number
-}
-
-/** Resolves at the event, or at the socket's end; unlike events.once, an error doesn't reject it. */
-function event(socket: net.Socket, name: string): Promise<void> {
-  return new Promise((resolve) => {
-    if (socket.destroyed) resolve()
-    socket.once(name, () => resolve())
-    socket.once('close', () => resolve())
-  })
-}
-
 /** Resolves once the system has taken all that was written. */
 async function drained(socket: net.Socket): Promise<void> {
   while (socket.writableLength > 0 && !socket.destroyed) await new Promise((resolve) => setImmediate(resolve))
-}
-
-async function startVictim(): Promise<{
-  child: ChildProcess
-  address: string
-  id: Uint8Array
-  key: Uint8Array
-}> {
-  const child = fork(new URL('tls-victim.fixture.ts', import.meta.url), { execArgv: [] })
-  const [hello] = (await once(child, 'message')) as [{ address: string; key: number[] }]
-  const key = Uint8Array.from(hello.key)
-  return { child, address: hello.address, id: sha256PeerId(key), key }
-}
-
-async function ask(child: ChildProcess, question: 'usage' | 'reset'): Promise<Usage> {
-  child.send(question)
-  const [usage] = (await once(child, 'message')) as [Usage]
-  return usage
 }
 
 describe('a TLS listener under attack', () => {
@@ -250,12 +217,20 @@ describe('a TLS listener under attack', () => {
     }
   })
 
-  it('drops frames out of range', async () => {
+  it('drops frames out of range, before any message and after', async () => {
     const oversize = encodeFrame(FRAME.requestData, 1, new Uint8Array(65_537))
-    const socket = await raw()
-    socket.write(hello)
-    socket.write(oversize)
-    await untilClosed(socket)
+    // The header announces as much as it can hold, which is never waited for.
+    const announced = Buffer.alloc(MIB, 0xff)
+    const spent = await cost(async () => {
+      for (const before of [hello, EMPTY])
+        for (const bytes of [oversize, announced]) {
+          const socket = await raw()
+          socket.write(before)
+          socket.write(bytes)
+          await untilClosed(socket)
+        }
+    })
+    expect(spent).toBeLessThan(COST_LIMIT)
   })
 
   it('drops who has no certificate, another kind of key, or another protocol', async () => {

@@ -17,7 +17,7 @@ export class TlsLink implements ByteLink {
   constructor(socket: TLSSocket, inlet?: Inlet) {
     this.#socket = socket
     this.#inlet = inlet
-    this.remoteAddress = formatAddress(socket.remoteAddress ?? '', socket.remotePort ?? 0)
+    this.remoteAddress = formatAddress(plainHost(socket.remoteAddress ?? ''), socket.remotePort ?? 0)
     socket.setNoDelay(true)
     socket.setKeepAlive(true, KEEPALIVE_MS)
     socket.setTimeout(0)
@@ -53,4 +53,9 @@ export class TlsLink implements ByteLink {
   destroy(): void {
     this.#socket.destroy()
   }
+}
+
+/** A socket that listens over IPv6 too shows who comes over IPv4 as `::ffff:192.0.2.1`, which others can't dial. */
+function plainHost(host: string): string {
+  return /^::ffff:(?=\d+\.)/i.test(host) ? host.slice('::ffff:'.length) : host
 }

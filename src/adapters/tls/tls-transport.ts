@@ -31,6 +31,7 @@ import { Inlet } from './inlet.ts'
 import type { NetCertificate } from './net-certificate.ts'
 import { makeNetCertificate, netKeyOf } from './net-certificate.ts'
 import { sha256PeerId } from '../wire/peer-id.ts'
+import { cannotConnect, cannotListen } from '../wire/socket-error.ts'
 import { TlsLink } from './tls-link.ts'
 
 export const ALPN = 'allmend/1'
@@ -96,7 +97,7 @@ export class TlsTransport implements Transport {
     })
     server.listen({ host, port })
     await once(server, 'listening').catch((error: unknown) => {
-      throw new UnreachableError('cannot listen there', { address: options.address }, { cause: error })
+      throw cannotListen(options.address, error)
     })
     server.on('error', (error) => this.#host.onFault(error))
     const bound = server.address() as AddressInfo
@@ -181,8 +182,8 @@ export class TlsTransport implements Transport {
     options: DialOptions,
   ): Promise<Session> {
     const failed = new Promise<never>((_, reject) => {
-      socket.on('error', (cause) => reject(new UnreachableError('cannot connect', { address }, { cause })))
-      socket.on('close', () => reject(new UnreachableError('cannot connect', { address })))
+      socket.on('error', (cause) => reject(cannotConnect(address, cause)))
+      socket.on('close', () => reject(cannotConnect(address)))
     })
     await Promise.race([once(socket, 'secureConnect'), failed])
     const peerKey = this.#identify(socket)

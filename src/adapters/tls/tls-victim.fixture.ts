@@ -1,11 +1,16 @@
-/** A process with a TLS listener, for tests that attack, stop or kill it: `node tls-victim.fixture.ts`, forked. */
+/** A process with a TLS listener, for tests that attack, stop or kill it: `node tls-victim.fixture.ts [<connections>]`, forked. */
 import type { Message } from '../../ports/transport.ts'
 import { createTlsTransport } from './tls-transport.ts'
 
 const HANG = 3
 const SAMPLE_MS = 5
 
-const transport = await createTlsTransport({ seed: new Uint8Array(32).fill(77), onFault: () => {} })
+const most = process.argv[2]
+const transport = await createTlsTransport({
+  seed: new Uint8Array(32).fill(77),
+  onFault: () => {},
+  ...(most === undefined ? {} : { limits: { connections: Number(most) } }),
+})
 const listener = await transport.listen({
   address: '127.0.0.1:0',
   handler: (request) => {

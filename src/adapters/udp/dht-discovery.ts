@@ -15,8 +15,11 @@ import { systemClock } from '../wire/clock.ts'
 /** How long a lookup that has found something waits for more, in times of the first answer and at least ms: dead nodes take seconds. */
 const PATIENCE = 2
 const MIN_PATIENCE_MS = 100
-/** Nodes asked at a time, all that a topic belongs to: a round trip less than with the library's 10, for as many packets. */
-const CONCURRENCY = 20
+/**
+ * Nodes asked at a time, twice as many as a topic belongs to: dead ones keep their places for a second. With a tenth of 200 nodes gone a lookup
+ * takes 4.4 round trips so, 5.7 with 20 at a time, for as many packets.
+ */
+const CONCURRENCY = 40
 /** A lookup, then storing at each of the nearest: who doesn't answer has had its retries by then. */
 const ANNOUNCE_MS = 15_000
 

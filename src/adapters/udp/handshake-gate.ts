@@ -7,7 +7,8 @@
  * Invariants:
  * - A first message occupies a slot for SLOT_MS, and while no stream came of it, for as long as the DHT keeps its state. One
  *   address has at most MAX_SLOTS_PER_ADDRESS, all together MAX_SLOTS; what exceeds them is dropped without an answer. UDP
- *   sources can be forged, so a flood may fill all: keys that have proven themselves before have slots of their own.
+ *   sources can be forged, so a flood may fill all: keys that have proven themselves before have slots of their own, MAX_PROVEN_SLOTS
+ *   together, as anybody may have proven many keys. A slot stands for 70 KB, which the DHT's streams take from their beginning.
  * - At most MAX_HALF_OPEN streams wait for their first record; one more ends the oldest.
  */
 import type NoiseSecretStream from '@hyperswarm/secret-stream'
@@ -19,8 +20,10 @@ export const SLOT_MS = 4000
 const UNMET_MS = 15_000
 export const MAX_SLOTS = 512
 export const MAX_SLOTS_PER_ADDRESS = 64
-/** One proven key's slots: a transport may have 8 connections to one peer, and dials each in two ways. */
-export const MAX_SLOTS_PER_KEY = 64
+/** One proven key's slots: a transport may have 8 connections to one peer, and dials each directly and through three relays. */
+export const MAX_SLOTS_PER_KEY = 32
+/** Where those are taken, proven keys are like others. */
+export const MAX_PROVEN_SLOTS = 256
 /** Proven keys that are remembered; the one unseen for longest is forgotten first. */
 const MAX_PROVEN = 1024
 export const MAX_HALF_OPEN = 256
@@ -30,6 +33,7 @@ export const FIRST_RECORD_MS = 5000
 interface Slot {
   readonly key: string
   readonly address: string
+  /** Of those for proven keys. */
   readonly proven: boolean
   freeAt: number
 }
@@ -42,6 +46,7 @@ export class HandshakeGate {
   readonly #proven = new Set<string>()
   readonly #halfOpen = new Map<NoiseSecretStream, () => void>()
   #strangers = 0
+  #provenSlots = 0
 
   constructor(clock: WireClock) {
     this.#clock = clock
@@ -55,13 +60,18 @@ export class HandshakeGate {
   /** Whether a first message from this key (hex) and address may be answered. */
   enter(key: string, address: string): boolean {
     this.#expire()
-    const proven = this.#proven.has(key)
-    const group = proven ? key : address
+    const isProven = this.#proven.has(key) && this.#provenSlots < MAX_PROVEN_SLOTS
+    if (isProven && this.#take(key, address, true)) return true
+    return this.#strangers < MAX_SLOTS && this.#take(key, address, false)
+  }
+
+  #take(key: string, address: string, proven: boolean): boolean {
+    const group = groupOf({ key, address, proven })
     const count = this.#counts.get(group) ?? 0
     if (count >= (proven ? MAX_SLOTS_PER_KEY : MAX_SLOTS_PER_ADDRESS)) return false
-    if (!proven && this.#strangers >= MAX_SLOTS) return false
     this.#counts.set(group, count + 1)
-    if (!proven) this.#strangers++
+    if (proven) this.#provenSlots++
+    else this.#strangers++
     this.#slots.add({ key, address, proven, freeAt: this.#clock.now() + UNMET_MS })
     return true
   }
@@ -103,11 +113,17 @@ export class HandshakeGate {
     for (const slot of this.#slots) {
       if (slot.freeAt > now) continue
       this.#slots.delete(slot)
-      const group = slot.proven ? slot.key : slot.address
+      const group = groupOf(slot)
       const count = (this.#counts.get(group) ?? 1) - 1
       if (count === 0) this.#counts.delete(group)
       else this.#counts.set(group, count)
-      if (!slot.proven) this.#strangers--
+      if (slot.proven) this.#provenSlots--
+      else this.#strangers--
     }
   }
+}
+
+/** What its slots are counted by. */
+function groupOf({ key, address, proven }: Pick<Slot, 'key' | 'address' | 'proven'>): string {
+  return proven ? key : address
 }

@@ -11,7 +11,7 @@
 import NoiseSecretStream from '@hyperswarm/secret-stream'
 import type { SecretStreamOptions } from '@hyperswarm/secret-stream'
 import type { UdxStream } from 'udx-native'
-import { MalformedError } from '../../core/open/errors.ts'
+import { MalformedError, UnreachableError } from '../../core/open/errors.ts'
 
 /** Plaintext of one record; as a frame of ours, so that small frames never wait for more of the line than that. */
 export const MAX_RECORD_PLAIN_BYTES = 64 * 1024
@@ -25,12 +25,12 @@ const EMPTY_EACH_MS = 1000
 const PACKET_HEADER_BYTES = 20
 /**
  * UDX keeps what comes behind a gap without limit, and only tells how much came in all. What didn't come in order counts as held:
- * that is too much by repeated packets. An honest sender has at most its window of 4 MiB behind a gap; where a receiver's socket
- * overflows, 3 % of all packets have been seen to come twice. So a stream is to blame above this many bytes and this part of its
- * traffic.
+ * that is too much by repeated packets. An honest sender has at most its window of 4 MiB behind a gap; over lines that lose packets, or
+ * have short queues, up to a third of what comes has been seen to come twice. Above this many bytes and this part of its traffic a
+ * stream is ended, to be dialled again. Nobody is blamed: these packets are authenticated by nothing, so whoever saw the stream may have sent them.
  */
 const MAX_HELD_BYTES = 8 * 1024 * 1024
-const HONEST_SHARE = 1 / 4
+const HONEST_SHARE = 1 / 2
 /** What all streams of a node may hold, so counted; beyond it the one that holds most is ended, to be dialled again. */
 const MAX_ALL_HELD_BYTES = 64 * 1024 * 1024
 /** What a line of 1 Gbit/s can bring between two looks: 12 MB. */
@@ -112,14 +112,13 @@ export class GuardedStream extends NoiseSecretStream {
     super.start(rawStream, options)
   }
 
-  /** Bytes that it may hold out of order; ends the stream when that is on purpose. */
+  /** Bytes that it may hold out of order; ends the stream when they are more than honest ones need. */
   audit(): number {
     const raw = this.rawStream
     if (raw === null || this.destroying) return 0
     const held = raw.bytesReceived - raw.packetsReceived * PACKET_HEADER_BYTES - this.#inOrder
     if (held <= MAX_HELD_BYTES || held <= HONEST_SHARE * (this.#inOrder + raw.bytesTransmitted)) return held
-    this.breach = new MalformedError('packets far ahead of what is missing', { held })
-    this.destroy(this.breach)
+    this.destroy(new UnreachableError('too many packets far ahead of what is missing', { held }))
     return 0
   }
 }

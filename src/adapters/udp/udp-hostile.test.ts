@@ -1,8 +1,7 @@
 /** A listener in a process of its own under attack by strangers on the same DHT; honest peers are served before, meanwhile and after. */
 import type NoiseSecretStream from '@hyperswarm/secret-stream'
 import type { ChildProcess } from 'node:child_process'
-import { fork } from 'node:child_process'
-import { hash, randomBytes } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import type { UdxStream } from 'udx-native'
@@ -14,12 +13,13 @@ import { encodeRequestPayload } from '../../core/open/frame-payload.ts'
 import { decodeWireError } from '../../core/open/wire-error.ts'
 import type { Connection } from '../../ports/transport.ts'
 import { sha256PeerId } from '../wire/peer-id.ts'
+import type { Usage, Victim } from './attack.fixture.ts'
+import { ask, endTransport, seedOf, startTransport, startVictim } from './attack.fixture.ts'
 import { MAX_SLOTS_PER_ADDRESS } from './handshake-gate.ts'
 import { startLoopbackDht } from './loopback-dht.fixture.ts'
 import { formatUdpAddress, parseUdpAddress } from './udp-address.ts'
 import type { HostPort } from './udp-address.ts'
-import { createUdpNode } from './udp-node.ts'
-import { UdpTransport } from './udp-transport.ts'
+import type { UdpTransport } from './udp-transport.ts'
 
 const EMPTY = new Uint8Array(0)
 const ECHO = 1
@@ -27,13 +27,6 @@ const HANG = 3
 const MIB = 1024 * 1024
 /** What a hostile peer may cost. */
 const COST_LIMIT = 32 * MIB
-
-interface Usage {
-  readonly peak: number
-  readonly connections: number
-  readonly granted: number
-  readonly streams: number
-}
 
 /** The library's own first message, which its types don't show. */
 interface Handshakes {
@@ -51,45 +44,6 @@ beforeAll(async () => {
   dht = await startLoopbackDht()
 })
 afterAll(() => dht.node.close())
-
-function seedOf(name: string): Uint8Array {
-  return hash('sha256', name, 'buffer')
-}
-
-async function startTransport(name: string): Promise<UdpTransport> {
-  const node = await createUdpNode({
-    seed: seedOf(name),
-    host: '127.0.0.1',
-    bootstrap: [dht.bootstrap],
-    reachable: true,
-  })
-  return new UdpTransport(node, { onFault: () => {} })
-}
-
-async function endTransport(transport: UdpTransport): Promise<void> {
-  await transport.close()
-  await transport.node.close()
-}
-
-interface Victim {
-  readonly child: ChildProcess
-  readonly address: string
-  readonly id: Uint8Array
-  readonly key: Uint8Array
-}
-
-async function startVictim(): Promise<Victim> {
-  const child = fork(new URL('udp-victim.fixture.ts', import.meta.url), [dht.bootstrap], { execArgv: [] })
-  const [hello] = (await once(child, 'message')) as [{ address: string; key: number[] }]
-  const key = Uint8Array.from(hello.key)
-  return { child, address: hello.address, id: sha256PeerId(key), key }
-}
-
-async function ask(child: ChildProcess, question: 'usage' | 'reset'): Promise<Usage> {
-  child.send(question)
-  const [usage] = (await once(child, 'message')) as [Usage]
-  return usage
-}
 
 /** Resolves once the stream is gone. */
 function gone(stream: NoiseSecretStream): Promise<void> {
@@ -111,9 +65,9 @@ describe('a UDP listener under attack', () => {
   let target: HostPort
 
   beforeAll(async () => {
-    victim = await startVictim()
+    victim = await startVictim(dht.bootstrap)
     target = parseUdpAddress(victim.address).hints[0]!
-    honest = await startTransport('honest')
+    honest = await startTransport('honest', dht.bootstrap)
     attacker = new HyperDHT({
       host: '127.0.0.2',
       bootstrap: [dht.bootstrap],
@@ -141,7 +95,7 @@ describe('a UDP listener under attack', () => {
 
   /** A stream of a fresh key, or the given one, without our protocol on it. */
   function raw(name: string = randomBytes(8).toString('hex')): NoiseSecretStream {
-    const options = { keyPair: HyperDHT.keyPair(Buffer.from(seedOf(name))), relayAddresses: [target] }
+    const options = { keyPair: HyperDHT.keyPair(seedOf(name)), relayAddresses: [target] }
     const stream = attacker.connect(Buffer.from(victim.key), options)
     stream.on('error', () => stream.destroy())
     return stream
@@ -371,8 +325,8 @@ describe('a UDP dialler', () => {
   let server: ReturnType<HyperDHT['createServer']> | undefined
 
   beforeAll(async () => {
-    mine = await startTransport('mine')
-    theirs = await startTransport('theirs')
+    mine = await startTransport('mine', dht.bootstrap)
+    theirs = await startTransport('theirs', dht.bootstrap)
   })
   afterEach(() => server?.close())
   afterAll(async () => {
@@ -400,7 +354,7 @@ describe('a UDP dialler', () => {
   }
 
   it('finds nobody where another key answers', async () => {
-    const stranger = HyperDHT.keyPair(Buffer.from(seedOf('stranger'))).publicKey
+    const stranger = HyperDHT.keyPair(seedOf('stranger')).publicKey
     const address = formatUdpAddress(stranger, [theirs.node.bound])
     await expect(mine.dial(address, sha256PeerId(stranger))).rejects.toMatchObject({ code: 'unreachable' })
   })
@@ -424,8 +378,8 @@ describe('a peer over UDP that dies', () => {
     failure: Promise<unknown>
     mine: UdpTransport
   }> {
-    const { child, address, id } = await startVictim()
-    const mine = await startTransport('mine')
+    const { child, address, id } = await startVictim(dht.bootstrap)
+    const mine = await startTransport('mine', dht.bootstrap)
     const connection = await mine.dial(address, id)
     await connection.request(ECHO, { head: EMPTY, body: EMPTY })
     const failure = connection

@@ -13,13 +13,15 @@ const SMALL_WRITE_BYTES = 16 * 1024
 /** An encrypted stream over UDP as a byte link: the records' boundaries mean nothing. */
 export class UdpLink implements ByteLink {
   readonly remoteAddress: string
+  readonly isRelayed: boolean
   readonly #stream: NoiseSecretStream
   readonly #early: Uint8Array | undefined
   #untaken: (() => void)[] = []
 
   /** `early` is what arrived before the link was made. */
-  constructor(stream: NoiseSecretStream, early?: Uint8Array) {
+  constructor(stream: NoiseSecretStream, isRelayed: boolean, early?: Uint8Array) {
     this.#stream = stream
+    this.isRelayed = isRelayed
     this.#early = early
     const raw = stream.rawStream
     this.remoteAddress = formatAddress(raw?.remoteHost ?? '', raw?.remotePort ?? 0)
@@ -50,7 +52,8 @@ export class UdpLink implements ByteLink {
     // The library encrypts a record into a buffer of its own when its turn comes; until then the bytes must not change. A small
     // write is copied and done at once, a large one at `drain`.
     const small = bytes.length < SMALL_WRITE_BYTES
-    const source = small ? bytes.slice() : bytes
+    // A Buffer's own `slice` would copy nothing.
+    const source = small ? new Uint8Array(bytes) : bytes
     let room = true
     for (let at = 0; at < source.length; at += MAX_RECORD_PLAIN_BYTES)
       room = this.#stream.write(source.subarray(at, at + MAX_RECORD_PLAIN_BYTES))

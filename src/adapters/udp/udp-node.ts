@@ -13,18 +13,21 @@ import type {
   DhtServer,
   KeyPair,
   MakeSecretStream,
-  RelayThrough,
   ServerOptions,
 } from 'hyperdht'
 import type NoiseSecretStream from '@hyperswarm/secret-stream'
 import type { UdxStream } from 'udx-native'
 import { hash } from 'node:crypto'
 import { equalBytes } from '../../core/open/bytes.ts'
-import { UnreachableError, UsageError } from '../../core/open/errors.ts'
+import type { AllmendError } from '../../core/open/errors.ts'
+import { UsageError } from '../../core/open/errors.ts'
 import { tagged } from '../../core/open/hash.ts'
 import { systemClock } from '../wire/clock.ts'
+import { cannotListen } from '../wire/socket-error.ts'
 import { AddressWatch } from './address-watch.ts'
 import { AUDIT_MS, auditStreams, GuardedStream } from './record-guard.ts'
+import { hearRefusal } from './relay-refusal.ts'
+import { RequestGate } from './request-gate.ts'
 import { mayStore } from './store-gate.ts'
 import { parseHostPort } from './udp-address.ts'
 import type { HostPort } from './udp-address.ts'
@@ -54,16 +57,30 @@ export interface UdpNodeOptions {
   readonly relays?: () => readonly Uint8Array[]
 }
 
+/** Hears of a relay, by its raw key. */
+export type RefusalListener = (relay: Uint8Array, reason: AllmendError) => void
+
 /** What kind of NAT a node is behind, as far as it knows. */
 export type NatKind = 'unknown' | 'open' | 'consistent' | 'random'
 
-/** Every stream of it is guarded, also those that the library opens to relays by itself; and so is what it stores. */
+/** Nobody of ours asks for a delayed answer, for each of which a node keeps a timer: ms. */
+const MAX_PING_DELAY_MS = 1
+
+/** Every stream of it is guarded, also those that the library opens to relays by itself; and so is what it answers and stores. */
 class GuardedDht extends HyperDHT {
   admits: (key: Uint8Array) => boolean = () => true
   /** Control streams to relays; the library asks for them without options. */
   readonly relayStreams = new Set<NoiseSecretStream>()
+  /** A relay, by its key, has said why it passes nothing on. */
+  relayRefused: (relay: Uint8Array, reason: AllmendError) => void = () => {}
   readonly #streams = new Set<GuardedStream>()
   #stopAudits: (() => void) | undefined
+  #gate: RequestGate | undefined
+
+  override _onrequest(request: DhtRequest, external: boolean): void {
+    this.#gate ??= new RequestGate(this.io.serverSocket.address().host, () => systemClock.now())
+    if (this.#gate.enter(request.from.host)) super._onrequest(request, external)
+  }
 
   override onrequest(request: DhtRequest): boolean {
     return mayStore(request, this.admits) && super.onrequest(request)
@@ -75,6 +92,7 @@ class GuardedDht extends HyperDHT {
     if (options !== undefined) return stream
     this.relayStreams.add(stream)
     stream.on('close', () => this.relayStreams.delete(stream))
+    hearRefusal(stream, (reason) => this.relayRefused(key, reason))
     return stream
   }
 
@@ -103,7 +121,7 @@ export async function createUdpNode(options: UdpNodeOptions): Promise<UdpNode> {
   const address = `${options.host ?? '0.0.0.0'}:${options.port ?? 0}`
   await dht.bind().catch((error: unknown) => {
     void dht.destroy({ force: true }).catch(() => {})
-    throw new UnreachableError('cannot listen there', { address }, { cause: error })
+    throw cannotListen(address, error)
   })
   return new UdpNode(dht, options)
 }
@@ -118,6 +136,7 @@ function makeDht(options: UdpNodeOptions): GuardedDht {
     bootstrap,
     anyPort: false,
     maxSize: MAX_TABLE_ENTRIES,
+    maxPingDelay: MAX_PING_DELAY_MS,
   }
   if (bootstrapHost !== undefined) {
     if (port === 0) throw new UsageError('a bootstrap node has a fixed port')
@@ -147,6 +166,7 @@ export class UdpNode {
   readonly relayKeyPair: KeyPair
   readonly #options: UdpNodeOptions
   readonly #onChange = new Set<() => void>()
+  readonly #onRefusal = new Set<RefusalListener>()
   readonly #watch: AddressWatch
   #nextRelay = Math.floor(Math.random() * 1024)
 
@@ -156,6 +176,9 @@ export class UdpNode {
     this.#options = options
     this.#watch = new AddressWatch(dht, systemClock, () => this.#changed())
     dht.on('network-change', () => this.#changed())
+    dht.relayRefused = (relay, reason) => {
+      for (const run of this.#onRefusal) run(relay, reason)
+    }
     this.relayKeyPair = HyperDHT.keyPair(relaySeed(options.seed))
     this.publicKey = new Uint8Array(HyperDHT.keyPair(Buffer.from(options.seed)).publicKey)
   }
@@ -191,6 +214,12 @@ export class UdpNode {
     return () => this.#onChange.delete(run)
   }
 
+  /** Calls `run` when a relay says why it passes nothing on for this node; returns what ends that. */
+  onRelayRefusal(run: RefusalListener): () => void {
+    this.#onRefusal.add(run)
+    return () => this.#onRefusal.delete(run)
+  }
+
   #changed(): void {
     for (const server of this.dht.listening) server.refresh()
     for (const run of this.#onChange) run()
@@ -210,11 +239,12 @@ export class UdpNode {
     return false
   }
 
-  /** Takes the pool's relays in turn, so that one that is down costs one attempt; undefined where there is none but `not`. */
-  relayThrough(not: Uint8Array): RelayThrough | undefined {
+  /** The pool's relays but `not`, at most `most`, each time beginning with another one: all of them get their share. */
+  someRelays(not: Uint8Array, most: number): readonly Uint8Array[] {
     const relays = this.relays.filter((key) => !equalBytes(key, not))
-    if (relays.length === 0) return undefined
-    return () => Buffer.from(relays[this.#nextRelay++ % relays.length]!)
+    if (relays.length === 0) return []
+    const first = this.#nextRelay++ % relays.length
+    return [...relays.slice(first), ...relays.slice(0, first)].slice(0, most)
   }
 
   /** Ends everything on it at once; nodes that kept records of this one find out by themselves. */

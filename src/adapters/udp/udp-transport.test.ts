@@ -1,11 +1,14 @@
 import { hash } from 'node:crypto'
 import { afterEach } from 'vitest'
+import type { TransportSetup } from '../../ports/transport.conformance.ts'
 import { transportConformance } from '../../ports/transport.conformance.ts'
 import { MAX_BODY_BYTES } from '../../ports/transport.ts'
+import { pacedLoopback } from '../wire/paced-loopback.fixture.ts'
 import { sha256PeerId } from '../wire/peer-id.ts'
 import { startLoopbackDht } from './loopback-dht.fixture.ts'
 import type { UdpNode } from './udp-node.ts'
 import { createUdpNode } from './udp-node.ts'
+import type { UdpTransportOptions } from './udp-transport.ts'
 import { UdpTransport } from './udp-transport.ts'
 
 let nodes: UdpNode[] = []
@@ -14,7 +17,7 @@ afterEach(async () => {
   nodes = []
 })
 
-transportConformance('the UDP transport', async () => {
+async function setup(options: Pick<UdpTransportOptions, 'line'> = {}): Promise<TransportSetup> {
   const tight = MAX_BODY_BYTES
   const smallBudgets = {
     peerRequestBytes: tight,
@@ -29,9 +32,8 @@ transportConformance('the UDP transport', async () => {
   return {
     address: '127.0.0.1:0',
     peerId: sha256PeerId,
-    async node(name, options = {}) {
-      const { connectionsPerPeer = 8 } = options
-      const limits = { connectionsPerPeer, ...(options.smallBudgets === true ? smallBudgets : {}) }
+    async node(name, { connectionsPerPeer = 8, smallBudgets: areSmall = false } = {}) {
+      const limits = { connectionsPerPeer, ...(areSmall ? smallBudgets : {}) }
       const seed = hash('sha256', name, 'buffer')
       const node = await createUdpNode({
         seed,
@@ -40,7 +42,10 @@ transportConformance('the UDP transport', async () => {
         reachable: true,
       })
       nodes.push(node)
-      return new UdpTransport(node, { limits, onFault: () => {} })
+      return new UdpTransport(node, { limits, onFault: () => {}, ...options })
     },
   }
-})
+}
+
+transportConformance('the UDP transport', () => setup())
+transportConformance('the UDP transport on a limited line', () => setup({ line: pacedLoopback() }))

@@ -39,6 +39,7 @@ import { sha256PeerId } from '../wire/peer-id.ts'
 import type { SessionHostOptions } from '../wire/session-host.ts'
 import { SessionHost } from '../wire/session-host.ts'
 import { Session } from '../wire/session.ts'
+import { cannotListen } from '../wire/socket-error.ts'
 import type { Attempt } from './first-of.ts'
 import { firstOf } from './first-of.ts'
 import { HandshakeGate, SLOT_MS } from './handshake-gate.ts'
@@ -50,6 +51,9 @@ import type { UdpNode } from './udp-node.ts'
 const DIAL_TIMEOUT_MS = 10_000
 /** A direct attempt through two home routers takes three round trips; a relay is asked when it takes longer than that. */
 const RELAY_AFTER_MS = 600
+/** A relayed connection takes four round trips; where the relay is down, or doesn't know one of the two yet, the next is asked. */
+const NEXT_RELAY_AFTER_MS = 1500
+const MAX_RELAYS_TRIED = 3
 /** One attempt's time: repeats of a lost datagram come each second. */
 const ATTEMPT_MS = 6000
 const MAX_RELAY_ONLY = 1024
@@ -88,8 +92,11 @@ export class UdpTransport implements Transport {
   readonly #open = new Set<NoiseSecretStream>()
   /** Peers (key in hex) that were last reached through a relay. */
   readonly #relayOnly = new Set<string>()
+  readonly #stopHearing: () => void
   #listener: Listener | undefined
   #refused = 0
+  /** What a relay said last that passes nothing on for this node. */
+  #refusal: { readonly at: number; readonly reason: AllmendError } | undefined
   #closed = false
 
   /** Does not own the node: `close` leaves it open for who else uses it. */
@@ -97,6 +104,9 @@ export class UdpTransport implements Transport {
     this.node = node
     this.publicKey = node.publicKey
     this.#host = new SessionHost(options)
+    this.#stopHearing = node.onRelayRefusal((_relay, reason) => {
+      this.#refusal = { at: this.#host.clock.now(), reason }
+    })
   }
 
   /**
@@ -145,7 +155,9 @@ export class UdpTransport implements Transport {
       await this.#atMost(ANNOUNCE_WAIT_MS, server.listen())
     } catch (error) {
       if (this.#listener === listener) this.#listener = undefined
-      throw new UnreachableError('cannot listen there', { address: listener.address }, { cause: error })
+      // Not waited for: nothing of it is announced.
+      server.close().catch(() => {})
+      throw cannotListen(listener.address, error)
     }
   }
 
@@ -217,7 +229,7 @@ export class UdpTransport implements Transport {
     const session = this.#host.adopt(
       peerKey,
       { handler, maxBodyBytes, freeBodies, owner },
-      () => new UdpLink(stream, early),
+      () => new UdpLink(stream, this.#isRelayed(stream), early),
     )
     if (!(session instanceof Session)) {
       this.#refuse(stream, session)
@@ -244,9 +256,12 @@ export class UdpTransport implements Transport {
     const onAbort = (): void =>
       giveUp.abort(new CancelledError('cancelled while dialling', {}, { cause: signal?.reason }))
     signal?.addEventListener('abort', onAbort, { once: true })
+    const started = this.#host.clock.now()
     try {
       const target = { address, key, nodes: resolveHints(hints), handler: options.handler }
       return await firstOf(this.#attempts(target), this.#host.clock, giveUp.signal)
+    } catch (error) {
+      throw error instanceof UnreachableError ? (this.refusalSince(started) ?? error) : error
     } finally {
       cancelTimer()
       signal?.removeEventListener('abort', onAbort)
@@ -254,8 +269,8 @@ export class UdpTransport implements Transport {
   }
 
   /**
-   * A direct attempt, and one through a relay where the pool has relays. The library would do both in one, but then the two ends can
-   * settle on different paths and wait for each other.
+   * A direct attempt, and others through relays where the pool has relays. The library would do both in one, but then the two ends
+   * can settle on different paths and wait for each other.
    */
   #attempts(target: DialTarget): Attempt<Session>[] {
     const name = toHex(target.key)
@@ -267,20 +282,19 @@ export class UdpTransport implements Transport {
         return session
       },
     }
-    const relayThrough = this.node.relayThrough(target.key)
-    if (relayThrough === undefined) return [direct]
     const likely = this.node.natKind === 'random' || this.#relayOnly.has(name)
-    const relayed: Attempt<Session> = {
-      afterMs: likely ? 0 : RELAY_AFTER_MS,
+    const relayed = this.node.someRelays(target.key, MAX_RELAYS_TRIED).map((relay, i): Attempt<Session> => ({
+      afterMs: (likely ? 0 : RELAY_AFTER_MS) + i * NEXT_RELAY_AFTER_MS,
       run: async (signal) => {
+        const relayThrough = Buffer.from(relay)
         const session = await this.#attempt(target, signal, { relayThrough, holepunch: () => false })
         this.#relayOnly.add(name)
         if (this.#relayOnly.size > MAX_RELAY_ONLY)
           this.#relayOnly.delete(this.#relayOnly.values().next().value!)
         return session
       },
-    }
-    return [direct, relayed]
+    }))
+    return [direct, ...relayed]
   }
 
   async #attempt(target: DialTarget, signal: AbortSignal, how: ConnectOptions): Promise<Session> {
@@ -291,6 +305,9 @@ export class UdpTransport implements Transport {
     this.#track(stream)
     signal.addEventListener('abort', () => stream.destroy(), { once: true })
     const cancel = this.#host.clock.after(ATTEMPT_MS, () => stream.destroy())
+    const stopHearing = this.node.onRelayRefusal((relay) => {
+      if (how.relayThrough !== undefined && equalBytes(how.relayThrough, relay)) stream.destroy()
+    })
     try {
       const session = await this.#greet(stream, address, key, handler)
       this.#keep(session, stream)
@@ -300,6 +317,7 @@ export class UdpTransport implements Transport {
       throw error
     } finally {
       cancel()
+      stopHearing()
     }
   }
 
@@ -318,10 +336,18 @@ export class UdpTransport implements Transport {
     // `opened` settles before the error is told.
     if (!(await stream.opened)) await failed
     if (this.#closed) throw new UnreachableError('the transport is closed')
-    const session = this.#host.adopt(key, { handler, owner: this.#dialled }, () => new UdpLink(stream))
+    const session = this.#host.adopt(
+      key,
+      { handler, owner: this.#dialled },
+      () => new UdpLink(stream, this.#isRelayed(stream)),
+    )
     if (!(session instanceof Session)) throw session
     await session.ready
     return session
+  }
+
+  #isRelayed({ rawStream }: NoiseSecretStream): boolean {
+    return rawStream !== null && this.node.relayed(rawStream)
   }
 
   /** A stream's errors always have a listener, and `close` waits for its end. */
@@ -332,6 +358,8 @@ export class UdpTransport implements Transport {
   }
 
   #keep(session: Session, stream: NoiseSecretStream): void {
+    // A peer that greets and hangs up at once: its end is told already.
+    if (stream.destroyed) return
     this.#streams.set(session, stream)
     stream.on('close', () => {
       this.#streams.delete(session)
@@ -366,6 +394,13 @@ export class UdpTransport implements Transport {
     return { remote, relayed: this.node.relayed(raw), roundTripMs: raw.rtt }
   }
 
+  /** Why a relay has passed nothing on for this node since `time`: of all reasons for not reaching a peer, it tells most. */
+  refusalSince(time: number): UnreachableError | undefined {
+    if (this.#refusal === undefined || this.#refusal.at < time) return undefined
+    const { reason } = this.#refusal
+    return new UnreachableError(reason.message, reason.facts, { cause: reason })
+  }
+
   /** What is spent on each peer and in all. */
   get accounts(): PeerAccounts {
     return this.#host.accounts
@@ -374,6 +409,7 @@ export class UdpTransport implements Transport {
   /** Ends the listener and every connection; the node stays. */
   async close(): Promise<void> {
     this.#closed = true
+    this.#stopHearing()
     await Promise.all([this.#listener?.close(), ...[...this.#dialled].map((session) => session.close())])
     const streams = [...this.#open].map((stream) => new Promise((resolve) => stream.on('close', resolve)))
     await this.#atMost(2 * CLOSE_GRACE_MS, Promise.all(streams))

@@ -1,5 +1,6 @@
 /** A process with a UDP listener, for tests that attack, stop or kill it: `node udp-victim.fixture.ts <bootstrap>`, forked. */
 import type { Message } from '../../ports/transport.ts'
+import type { Usage } from './attack.fixture.ts'
 import { createUdpNode } from './udp-node.ts'
 import { UdpTransport } from './udp-transport.ts'
 
@@ -32,7 +33,8 @@ process.on('message', (question) => {
     connections: transport.accounts.connections,
     granted: transport.accounts.shared.requests.used,
     streams: node.dht.rawStreams.size,
-  })
+    cpu: process.cpuUsage().user + process.cpuUsage().system,
+  } satisfies Usage)
 })
 process.on('disconnect', () => process.exit())
 process.send?.({ address: listener.address, key: [...transport.publicKey] })

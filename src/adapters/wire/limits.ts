@@ -18,8 +18,16 @@ export const STALLED_TICKS = 60
 /** Ticks in which none of the answers on offer is fetched, after which they cost the connection: 60 s, since an honest
  * peer may be short of memory for them. */
 export const UNFETCHED_TICKS = 240
+/** Ticks without a byte after something was sent, though a peer that gets it says so within a tick: 60 s, in which an inline body
+ * crosses a line of 1 KiB a second. */
+export const UNANSWERED_TICKS = 240
 /** Body bytes within STALLED_TICKS that count as progress. */
 export const MIN_PROGRESS_BYTES = 16 * 1024
+/**
+ * Head and inline body up to which a message is control: it doesn't wait for a limited line. A heartbeat, a placement of a widest stripe
+ * with its tickets, or a grant fits; what small reads and writes carry doesn't.
+ */
+export const CONTROL_BYTES = 4 * 1024
 /** Whole frames that may wait for a peer that makes us answer but doesn't read: more than honest ones can cause. */
 export const MAX_UNSENT_BYTES = 8 * MIB
 /** Frames without effect (keepalives, late cancels and grants) that a peer may send between two ticks. */

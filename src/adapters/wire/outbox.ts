@@ -3,12 +3,15 @@
  * turn, so that a large body delays neither small messages nor other bodies for longer than a batch.
  *
  * Invariants: a batch holds whole frames only; at most MAX_BATCHES are with the link; `done` of a frame comes after the link
- * took it; a stopped outbox calls nobody back.
+ * took it; a stopped outbox calls nobody back. Of a body no more goes than the receiver has granted. Where the line is limited, bodies go
+ * in the slices that it gives, and whole frames at once: they make the next slice later.
  */
 import type { FrameType } from '../../core/open/frame.ts'
 import { FRAME_HEADER_BYTES, MAX_DATA_BYTES, writeFrameHeader } from '../../core/open/frame.ts'
-import { BATCH_BYTES, MAX_BATCHES } from './limits.ts'
+import { BATCH_BYTES, MAX_BATCHES, MIN_PROGRESS_BYTES } from './limits.ts'
 import type { ByteLink } from './link.ts'
+import type { LineShare } from './paced-line.ts'
+import { FREE_SHARE } from './paced-line.ts'
 
 /** A body on its way out, in frames of `type`. */
 export interface OutgoingBody {
@@ -26,6 +29,8 @@ export interface FrameHooks {
   readonly last?: () => void
   /** The link took it. */
   readonly done?: () => void
+  /** The line was asked for it. */
+  readonly paid?: boolean
 }
 
 interface QueuedFrame {
@@ -38,6 +43,8 @@ interface QueuedFrame {
 interface QueuedBody {
   readonly body: OutgoingBody
   offset: number
+  /** Bytes that the receiver lets us send. */
+  granted: number
 }
 
 const EMPTY = new Uint8Array(0)
@@ -46,23 +53,30 @@ const BUFFER_BYTES = BATCH_BYTES + MAX_DATA_BYTES + 64
 
 export class Outbox {
   readonly #link: ByteLink
+  readonly #share: LineShare
   readonly #spare: Uint8Array[] = []
   #frames: QueuedFrame[] = []
-  /** In turn order. */
+  /** Those that may go on, in turn order. */
   readonly #bodies = new Map<OutgoingBody, QueuedBody>()
+  /** Those of which all that was granted has gone. */
+  readonly #parked = new Map<OutgoingBody, QueuedBody>()
+  /** Bytes of bodies that the line lets go. */
+  #allowed = 0
+  #isAsking = false
   #frameBytes = 0
   #batches = 0
   #scheduled = false
   #stopped = false
   /** Batches handed over since the start; tells a session whether anything moved. */
   handed = 0
-  /** Body frames put into batches. */
-  bodyFrames = 0
+  /** Rises with what receivers fetch of bodies: by its bytes, by MIN_PROGRESS_BYTES more with each that is whole. */
+  bodyProgress = 0
   /** Batches taken by the link. */
   taken = 0
 
-  constructor(link: ByteLink) {
+  constructor(link: ByteLink, share: LineShare = FREE_SHARE) {
     this.#link = link
+    this.#share = share
   }
 
   /** Bytes of whole frames that wait. */
@@ -81,15 +95,31 @@ export class Outbox {
     this.#schedule()
   }
 
-  body(body: OutgoingBody): void {
+  /** Sends a body up to what is granted of it. */
+  body(body: OutgoingBody, granted = body.bytes.length): void {
     if (this.#stopped) return
-    this.#bodies.set(body, { body, offset: 0 })
+    this.#bodies.set(body, { body, offset: 0, granted })
     this.#schedule()
+  }
+
+  /** More of a body, in all so much, is granted. */
+  grant(body: OutgoingBody, granted: number): void {
+    const queued = this.#bodies.get(body) ?? this.#parked.get(body)
+    if (queued === undefined) return
+    queued.granted = granted
+    if (!this.#parked.delete(body)) return
+    this.#bodies.set(body, queued)
+    this.#schedule()
+  }
+
+  /** Whether a body waits for the receiver to grant more of it. */
+  isParked(body: OutgoingBody): boolean {
+    return this.#parked.has(body)
   }
 
   /** Sends no more of a body; false when its last frame is already on its way. */
   drop(body: OutgoingBody): boolean {
-    return this.#bodies.delete(body)
+    return this.#parked.delete(body) || this.#bodies.delete(body)
   }
 
   /** Hands over what waits, as far as the link takes it, without waiting for the end of the turn. */
@@ -98,9 +128,25 @@ export class Outbox {
     while (
       !this.#stopped &&
       this.#batches < MAX_BATCHES &&
-      (this.#frames.length > 0 || this.#bodies.size > 0)
+      (this.#frames.length > 0 || this.#allowedBytes() > 0)
     )
       this.#batch()
+  }
+
+  /** Bytes of bodies that may go now; asks the line for more where that is none. */
+  #allowedBytes(): number {
+    if (this.#bodies.size === 0) return 0
+    if (!this.#share.isLimited) return Number.POSITIVE_INFINITY
+    if (this.#allowed === 0 && !this.#isAsking) {
+      const { slice } = this.#share
+      this.#isAsking = true
+      this.#share.ask(slice, () => {
+        this.#isAsking = false
+        this.#allowed += slice
+        this.#schedule()
+      })
+    }
+    return this.#allowed
   }
 
   stop(): void {
@@ -108,6 +154,7 @@ export class Outbox {
     this.#frames = []
     this.#frameBytes = 0
     this.#bodies.clear()
+    this.#parked.clear()
     this.#spare.length = 0
   }
 
@@ -119,13 +166,19 @@ export class Outbox {
   }
 
   #batch(): void {
-    const bulk = this.#bodies.size > 0 || this.#frameBytes > BATCH_BYTES
+    let allowed = this.#allowedBytes()
+    const bulk = allowed > 0 || this.#frameBytes > BATCH_BYTES
     const buffer = bulk
       ? (this.#spare.pop() ?? Buffer.allocUnsafeSlow(BUFFER_BYTES))
       : new Uint8Array(this.#frameBytes)
     const done: (() => void)[] = []
     let at = this.#putFrames(buffer, done)
-    while (this.#bodies.size > 0 && at < BATCH_BYTES) at = this.#putData(buffer, at, done)
+    while (this.#bodies.size > 0 && at < BATCH_BYTES && allowed > FRAME_HEADER_BYTES) {
+      const end = this.#putData(buffer, at, allowed - FRAME_HEADER_BYTES, done)
+      allowed -= end - at
+      at = end
+    }
+    this.#allowed = Number.isFinite(allowed) && allowed > FRAME_HEADER_BYTES ? allowed : 0
     this.#batches++
     this.handed++
     this.#link.write(buffer.subarray(0, at), () => {
@@ -141,32 +194,38 @@ export class Outbox {
   #putFrames(buffer: Uint8Array, done: (() => void)[]): number {
     let at = 0
     let count = 0
+    let paid = 0
     for (const { type, id, payload, hooks } of this.#frames) {
       if (at >= BATCH_BYTES) break
       writeFrameHeader(buffer, at, type, id, payload.length)
       buffer.set(payload, at + FRAME_HEADER_BYTES)
       at += FRAME_HEADER_BYTES + payload.length
+      if (hooks.paid === true) paid += payload.length
       hooks.last?.()
       if (hooks.done !== undefined) done.push(hooks.done)
       count++
     }
     this.#frames = count === this.#frames.length ? [] : this.#frames.slice(count)
     this.#frameBytes -= at
+    this.#share.spend(at - paid)
     return at
   }
 
-  #putData(buffer: Uint8Array, at: number, done: (() => void)[]): number {
+  #putData(buffer: Uint8Array, at: number, most: number, done: (() => void)[]): number {
     const [body, queued] = this.#bodies.entries().next().value!
     this.#bodies.delete(body)
-    const piece = body.bytes.subarray(queued.offset, queued.offset + MAX_DATA_BYTES)
+    const end = Math.min(queued.granted, queued.offset + Math.min(MAX_DATA_BYTES, most))
+    const piece = body.bytes.subarray(queued.offset, end)
     writeFrameHeader(buffer, at, body.type, body.id, piece.length)
     buffer.set(piece, at + FRAME_HEADER_BYTES)
     queued.offset += piece.length
-    this.bodyFrames++
     const sent = queued.offset
+    const isWhole = sent === body.bytes.length
+    this.bodyProgress += isWhole ? MIN_PROGRESS_BYTES : piece.length
     if (body.sent !== undefined) done.push(() => body.sent?.(sent))
-    if (sent < body.bytes.length) this.#bodies.set(body, queued)
-    else body.last?.()
+    if (isWhole) body.last?.()
+    else if (sent < queued.granted) this.#bodies.set(body, queued)
+    else this.#parked.set(body, queued)
     return at + FRAME_HEADER_BYTES + piece.length
   }
 }

@@ -1,6 +1,7 @@
 /**
  * What a transport spends on each peer and remembers of it. Invariants: all connections of a peer share one account; an account
- * lives while something is spent or remembered on it; the number of remembered peers is bounded.
+ * lives while something is spent or remembered on it; the number of remembered peers is bounded. Keys cost nothing, so whoever has many could
+ * take all connections: where there are no more, the address that has most of them gives one up.
  */
 import { ByteBudget } from '../../core/open/byte-budget.ts'
 import { toHex } from '../../core/open/bytes.ts'
@@ -15,6 +16,14 @@ const MAX_REMEMBERED = 10_000
 /** Answers of at most SMALL_ANSWER_BYTES to one peer, bytes. */
 const PEER_SMALL_ANSWER_BYTES = 64 * SMALL_ANSWER_BYTES
 
+/** A connection that can be given up for another. */
+export interface HeldSession extends Pick<Connection, 'close' | 'remoteAddress'> {
+  /** Nothing is under way on it. */
+  readonly isIdle: boolean
+  /** Clock time of the last byte. */
+  readonly heardAt: number
+}
+
 /** One peer's budgets and record. */
 export class PeerAccount {
   readonly requests: ByteBudget
@@ -22,7 +31,7 @@ export class PeerAccount {
   readonly answers: ByteBudget
   readonly smallAnswers: ByteBudget
   /** As many as `connections` soon after they were opened. */
-  readonly sessions = new Set<Pick<Connection, 'close'>>()
+  readonly sessions = new Set<HeldSession>()
   connections = 0
   refusals = 0
   /** Clock time until which the peer is refused, and why. */
@@ -83,7 +92,7 @@ export class PeerAccounts {
       account.refusals++
       return undefined
     }
-    if (this.connections >= this.#limits.connections) {
+    if (this.connections >= this.#limits.connections && !this.#giveUpOne()) {
       this.#forgetIfIdle(name, account)
       return undefined
     }
@@ -97,7 +106,7 @@ export class PeerAccounts {
     return (this.#accounts.get(toHex(peerId))?.refusals ?? 0) > MAX_REFUSALS
   }
 
-  close(peerId: Uint8Array, session: Pick<Connection, 'close'>): void {
+  close(peerId: Uint8Array, session: HeldSession): void {
     const name = toHex(peerId)
     const account = this.#accounts.get(name)
     if (account === undefined) return
@@ -127,6 +136,21 @@ export class PeerAccounts {
   sawAnswer(method: number, bytes: number): void {
     const largest = this.#largestAnswer.get(method) ?? 0
     if (bytes >= largest) this.#largestAnswer.set(method, bytes)
+  }
+
+  /** Ends the connection that was silent for longest, of those without work from the address that has most; false where there is none. */
+  #giveUpOne(): boolean {
+    const byHost = Map.groupBy(
+      [...this.#accounts.values()].flatMap(({ sessions }) => [...sessions]),
+      ({ remoteAddress }) => remoteAddress.slice(0, remoteAddress.lastIndexOf(':')),
+    )
+    for (const sessions of [...byHost.values()].sort((a, b) => b.length - a.length)) {
+      const idle = sessions.filter(({ isIdle }) => isIdle).sort((a, b) => a.heardAt - b.heardAt)
+      if (idle[0] === undefined) continue
+      void idle[0].close()
+      return true
+    }
+    return false
   }
 
   #trim(): void {

@@ -16,13 +16,21 @@ import {
 } from '../../core/open/errors.ts'
 import { AllmendError, errorToWire } from '../../core/open/errors.ts'
 import { FRAME } from '../../core/open/frame.ts'
-import { decodeRequestPayload, encodeResponsePayload, isInline } from '../../core/open/frame-payload.ts'
+import {
+  decodeRequestPayload,
+  encodeGrantPayload,
+  encodeResponsePayload,
+  isInline,
+} from '../../core/open/frame-payload.ts'
 import { allocateBytes, freeBytes } from '../../core/open/free-bytes.ts'
 import { encodeWireError } from '../../core/open/wire-error.ts'
 import type { Connection, Message, RequestHandler } from '../../ports/transport.ts'
 import { MAX_BODY_BYTES, MAX_HEAD_BYTES } from '../../ports/transport.ts'
-import { MAX_OPEN_BYTES, MAX_OPEN_REQUESTS, SMALL_ANSWER_BYTES } from './limits.ts'
+import { CONTROL_BYTES, MAX_OPEN_BYTES, MAX_OPEN_REQUESTS, SMALL_ANSWER_BYTES } from './limits.ts'
+import type { Pace } from './line-limits.ts'
+import { nextGrant } from './next-grant.ts'
 import type { Outbox, OutgoingBody } from './outbox.ts'
+import { PacedGrant } from './paced-grant.ts'
 import type { PeerAccount, PeerAccounts } from './peer-accounts.ts'
 
 interface Incoming {
@@ -37,6 +45,12 @@ interface Incoming {
   cancelled: boolean
   body: Uint8Array | undefined
   received: number
+  /** Of the request's body, once there is memory for it. */
+  grant: PacedGrant | undefined
+  /** Bytes of the answer's body that the peer lets us send. */
+  granted: number
+  /** Ends what waits for the line. */
+  unhold: (() => void) | undefined
   /** For the request's body. */
   memory: Reservation | undefined
   /** For the answer. */
@@ -54,6 +68,7 @@ export interface ResponderOptions {
   /** Told of what a handler threw that is not an AllmendError. */
   readonly onFault: (error: unknown) => void
   readonly connection: Connection
+  readonly pace: Pace
 }
 
 export class Responder {
@@ -76,13 +91,17 @@ export class Responder {
 
   /** Whether body bytes are due from the peer. */
   get receiving(): boolean {
-    for (const incoming of this.#open.values()) if (incoming.state === 'receiving') return true
+    for (const { state, grant } of this.#open.values())
+      if (state === 'receiving' && grant?.isDue === true) return true
     return false
   }
 
   /** Whether an answer waits for the peer's grant. */
   get offering(): boolean {
-    for (const incoming of this.#open.values()) if (incoming.state === 'answered') return true
+    for (const { state, outgoing } of this.#open.values()) {
+      if (state === 'answered') return true
+      if (state === 'sending' && outgoing !== undefined && this.#o.outbox.isParked(outgoing)) return true
+    }
     return false
   }
 
@@ -107,6 +126,9 @@ export class Responder {
       cancelled: false,
       body: inline,
       received: 0,
+      grant: undefined,
+      granted: 0,
+      unhold: undefined,
       memory: undefined,
       answer: undefined,
       outgoing: undefined,
@@ -121,8 +143,14 @@ export class Responder {
         incoming,
         new UsageError('body longer than this method takes', { method, bodyLength, limit }),
       )
-    } else if (inline !== undefined) this.#queue(incoming)
-    else this.#admit(incoming)
+    } else if (inline === undefined) this.#admit(incoming)
+    else if (cost > CONTROL_BYTES) this.#hold(incoming)
+    else this.#queue(incoming)
+  }
+
+  /** Bulk that came unasked is here and counted; what waits with it is the peer's next. */
+  #hold(incoming: Incoming): void {
+    incoming.unhold = this.#o.pace.down.askSoon(0, () => this.#queue(incoming))
   }
 
   #admit(incoming: Incoming): void {
@@ -131,7 +159,9 @@ export class Responder {
       incoming.body = this.#o.freeBodies
         ? allocateBytes(incoming.bodyLength)
         : Buffer.allocUnsafeSlow(incoming.bodyLength)
-      this.#o.outbox.frame(FRAME.grantRequest, incoming.id)
+      incoming.grant = new PacedGrant(this.#o.pace.down, incoming.bodyLength, (upTo) =>
+        this.#o.outbox.frame(FRAME.grantRequest, incoming.id, encodeGrantPayload(upTo)),
+      )
     })
   }
 
@@ -142,8 +172,11 @@ export class Responder {
     }
     const end = incoming.received + piece.length
     if (end > incoming.bodyLength) throw new MalformedError('more body bytes than announced', { id })
+    if (incoming.grant === undefined || end > incoming.grant.granted)
+      throw new MalformedError('body bytes without a grant', { id })
     incoming.body.set(piece, incoming.received)
     incoming.received = end
+    incoming.grant.received(end)
     if (end === incoming.bodyLength) this.#queue(incoming)
   }
 
@@ -192,10 +225,12 @@ export class Responder {
     const payload = encodeResponsePayload(head, body)
     if (isInline(head.length, body.length)) {
       incoming.state = 'sending'
-      outbox.frame(FRAME.response, id, payload, {
-        last: () => this.#close(incoming),
-        done: () => this.#release(incoming),
-      })
+      const hooks = { last: () => this.#close(incoming), done: () => this.#release(incoming) }
+      if (payload.length <= CONTROL_BYTES) outbox.frame(FRAME.response, id, payload, hooks)
+      else
+        incoming.unhold = this.#o.pace.up.askSoon(payload.length, () =>
+          outbox.frame(FRAME.response, id, payload, { ...hooks, paid: true }),
+        )
       return
     }
     outbox.frame(FRAME.response, id, payload)
@@ -209,22 +244,25 @@ export class Responder {
       },
     }
     incoming.state = 'answered'
-    if (body.length <= incoming.accept) this.#sendBody(incoming, incoming.outgoing)
+    if (length <= incoming.accept) this.#sendBody(incoming, incoming.outgoing, length)
   }
 
-  #sendBody(incoming: Incoming, body: OutgoingBody): void {
+  #sendBody(incoming: Incoming, body: OutgoingBody, granted: number): void {
+    const { outbox } = this.#o
+    if (incoming.state === 'sending') outbox.grant(body, granted)
+    else outbox.body(body, granted)
     incoming.state = 'sending'
-    this.#o.outbox.body(body)
+    incoming.granted = granted
   }
 
-  /** The peer grants the body of an answer; false when that has no effect any more. */
-  granted(id: number): boolean {
+  /** The peer grants the body of an answer, up to a byte of it or all; false when that has no effect any more. */
+  granted(id: number, upTo: number | undefined): boolean {
     const incoming = this.#find(id)
     if (incoming === undefined) return false
-    if (incoming.state !== 'answered' || incoming.outgoing === undefined) {
+    const { state, outgoing } = incoming
+    if ((state !== 'answered' && state !== 'sending') || outgoing === undefined)
       throw new MalformedError('a grant for what needs none', { id })
-    }
-    this.#sendBody(incoming, incoming.outgoing)
+    this.#sendBody(incoming, outgoing, nextGrant(id, incoming.granted, upTo, outgoing.bytes.length))
     return true
   }
 
@@ -281,6 +319,8 @@ export class Responder {
 
   #release(incoming: Incoming): void {
     this.#held.delete(incoming)
+    incoming.grant?.stop()
+    incoming.unhold?.()
     this.#consumed(incoming)
     if (this.#o.freeBodies && incoming.outgoing !== undefined) freeBytes(incoming.outgoing.bytes)
     incoming.outgoing = undefined

@@ -5,6 +5,7 @@ import type { WireClock } from './clock.ts'
 import { systemClock } from './clock.ts'
 import type { WireLimits } from './limits.ts'
 import { wireLimits } from './limits.ts'
+import type { LineLimits } from './line-limits.ts'
 import type { ByteLink } from './link.ts'
 import { PeerAccounts } from './peer-accounts.ts'
 import { sha256PeerId } from './peer-id.ts'
@@ -16,6 +17,8 @@ export interface SessionHostOptions {
   readonly clock?: WireClock
   /** Those of another transport of this node, so that a peer has one budget over both; default: own ones within `limits`. */
   readonly accounts?: PeerAccounts
+  /** What this process may move, over all its transports; anything without. */
+  readonly line?: Pick<LineLimits, 'paceOf'>
   /** Told of faults of our own: what a handler threw that is not an AllmendError. Default: a process warning. */
   readonly onFault?: (error: unknown) => void
 }
@@ -37,10 +40,12 @@ export interface AttachableLink extends ByteLink {
 export class SessionHost {
   readonly accounts: PeerAccounts
   readonly clock: WireClock
+  readonly #line: SessionHostOptions['line'] | undefined
   readonly onFault: (error: unknown) => void
 
   constructor(options: SessionHostOptions) {
     this.clock = options.clock ?? systemClock
+    this.#line = options.line
     this.onFault =
       options.onFault ?? ((error) => process.emitWarning(error instanceof Error ? error : String(error)))
     this.accounts = options.accounts ?? new PeerAccounts(wireLimits(options.limits), this.clock)
@@ -73,6 +78,7 @@ export class SessionHost {
       account,
       accounts,
       clock,
+      ...(this.#line === undefined ? {} : { pace: this.#line.paceOf(link) }),
       handler,
       maxBodyBytes,
       freeBodies,

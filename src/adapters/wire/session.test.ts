@@ -2,11 +2,14 @@ import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { memoryLinks } from '../memory/memory-transport-link.ts'
 import type { MemoryLink } from '../memory/memory-transport-link.ts'
-import type { AllmendError } from '../../core/open/errors.ts'
 import { CancelledError, MalformedError, UnreachableError } from '../../core/open/errors.ts'
 import type { FrameType } from '../../core/open/frame.ts'
-import { encodeFrame, FRAME, FrameDecoder } from '../../core/open/frame.ts'
-import { encodeRequestPayload, encodeResponsePayload } from '../../core/open/frame-payload.ts'
+import { encodeFrame, FRAME } from '../../core/open/frame.ts'
+import {
+  encodeGrantPayload,
+  encodeRequestPayload,
+  encodeResponsePayload,
+} from '../../core/open/frame-payload.ts'
 import { encodeWireError } from '../../core/open/wire-error.ts'
 import type { IncomingRequest, Message, RequestHandler } from '../../ports/transport.ts'
 import { MAX_BODY_BYTES } from '../../ports/transport.ts'
@@ -15,20 +18,8 @@ import type { ByteLink } from './link.ts'
 import { ManualClock } from './manual-clock.ts'
 import { sha256PeerId } from './peer-id.ts'
 import { SessionHost } from './session-host.ts'
+import { echo, EMPTY, forever, key, Lab, settle } from './session-lab.fixture.ts'
 import { Session } from './session.ts'
-
-const EMPTY = new Uint8Array(0)
-const echo: RequestHandler = (request) => Promise.resolve({ head: request.head, body: request.body })
-const forever: RequestHandler = () => new Promise<Message>(() => {})
-
-/** Lets everything run that is not waiting for the clock. */
-async function settle(): Promise<void> {
-  for (let i = 0; i < 200; i++) await new Promise((resolve) => setImmediate(resolve))
-}
-
-function key(n: number): Uint8Array {
-  return new Uint8Array(32).fill(n)
-}
 
 function adopt(host: SessionHost, peer: Uint8Array, link: MemoryLink, handler?: RequestHandler): Session {
   const session = host.adopt(peer, { handler, owner: new Set() }, () => link)
@@ -79,7 +70,7 @@ describe('liveness', () => {
     const answer = Promise.withResolvers<Message>()
     const { clock, near, links } = pair(() => answer.promise)
     const request = near.request(1, { head: EMPTY, body: EMPTY }, { timeoutMs: 600_000 })
-    await settle()
+    await pass(clock, 2 * TICK_MS)
     links[0].stalled = true
     await pass(clock, 60_000)
     links[0].stalled = false
@@ -98,6 +89,27 @@ describe('liveness', () => {
     }
     answer.resolve({ head: EMPTY, body: EMPTY })
     await request
+  })
+
+  it('finds a peer dead within a minute that takes what was said last in silence', async () => {
+    const { clock, near, far, links } = pair(echo)
+    await near.request(1, { head: EMPTY, body: EMPTY })
+    // The answer came through; what is said after it is lost.
+    links[0].write = (_bytes, done) => done()
+    await pass(clock, 59_000)
+    expect(await Promise.race([far.closed, Promise.resolve('open')])).toBe('open')
+    await pass(clock, 2000)
+    expect(await far.closed).toMatchObject({ message: 'the peer is silent' })
+  })
+
+  it('keeps a connection on which nothing is said', async () => {
+    const { clock, near, far } = pair(echo)
+    for (let i = 0; i < 3; i++) {
+      await near.request(1, { head: EMPTY, body: EMPTY })
+      await pass(clock, 90_000)
+    }
+    expect(await Promise.race([far.closed, near.closed, Promise.resolve('open')])).toBe('open')
+    await near.request(1, { head: EMPTY, body: EMPTY })
   })
 
   it('leaves no timer behind once nothing is due', async () => {
@@ -192,69 +204,6 @@ describe('windows', () => {
   })
 })
 
-/** A session with a hand-made peer: what it sends is decoded, what it gets is any bytes. */
-class Lab {
-  readonly clock = new ManualClock()
-  readonly host = new SessionHost({ clock: this.clock, onFault: () => {} })
-  readonly sent: { type: FrameType; id: number }[] = []
-  readonly session: Session
-  destroyed = false
-
-  constructor(handler: RequestHandler = forever) {
-    const decoder = new FrameDecoder({
-      frame: (type, id) => this.sent.push({ type, id }),
-      data: () => {},
-    })
-    const link: ByteLink & { attach: () => void } = {
-      remoteAddress: 'lab:1',
-      attach: () => {},
-      write(bytes, done) {
-        decoder.push(bytes)
-        queueMicrotask(done)
-      },
-      end: () => {
-        this.destroyed = true
-      },
-      destroy: () => {
-        this.destroyed = true
-      },
-    }
-    const session = this.host.adopt(key(9), { handler, owner: new Set() }, () => link)
-    if (!(session instanceof Session)) throw session
-    this.session = session
-  }
-
-  send(type: FrameType, id: number, payload?: Uint8Array): this {
-    this.session.receive(encodeFrame(type, id, payload))
-    return this
-  }
-
-  hello(): this {
-    return this.send(FRAME.hello, 0, Uint8Array.of(1))
-  }
-
-  request(id: number, body: number, head = 0, method = 1): this {
-    return this.send(
-      FRAME.request,
-      id,
-      encodeRequestPayload(method, 0, new Uint8Array(head), new Uint8Array(body)),
-    )
-  }
-
-  /** Ends with a breach, and the peer is refused for a while. */
-  async expectBreach(): Promise<AllmendError | undefined> {
-    await settle()
-    const reason = await Promise.race([this.session.closed, Promise.resolve(undefined)])
-    expect(reason).toBeInstanceOf(MalformedError)
-    expect(this.destroyed).toBe(true)
-    expect(this.host.refused(sha256PeerId(key(9)))).toMatchObject({ code: 'denied' })
-    expect(this.sent.at(-1)).toEqual({ type: FRAME.close, id: 0 })
-    const { requests, responses } = this.host.accounts.shared
-    expect([requests.used, responses.used]).toEqual([0, 0])
-    return reason
-  }
-}
-
 const LARGE = 100_000
 const large = (): Uint8Array => encodeResponsePayload(EMPTY, new Uint8Array(LARGE))
 
@@ -325,6 +274,17 @@ const BREACHES: Record<string, () => Lab | Promise<Lab>> = {
   'a grant for what was never asked': async () => (await asked()).send(FRAME.grantRequest, 3),
   'a grant for an inline body': async () => (await asked()).send(FRAME.grantRequest, 1),
   'two grants': async () => (await asked()).send(FRAME.grantRequest, 2).send(FRAME.grantRequest, 2),
+  'a grant beyond the body': async () =>
+    (await asked()).send(FRAME.grantRequest, 2, encodeGrantPayload(LARGE + 1)),
+  'a grant that takes back': async () =>
+    (await asked())
+      .send(FRAME.grantRequest, 2, encodeGrantPayload(50_000))
+      .send(FRAME.grantRequest, 2, encodeGrantPayload(40_000)),
+  'grants byte by byte': async () =>
+    (await asked())
+      .send(FRAME.grantRequest, 2, encodeGrantPayload(50_000))
+      .send(FRAME.grantRequest, 2, encodeGrantPayload(50_001)),
+  'a grant out of form': async () => (await asked()).send(FRAME.grantRequest, 2, Uint8Array.of(1, 2)),
   'a grant for an answer that is not there': () =>
     new Lab().hello().request(1, 0).send(FRAME.grantResponse, 1),
   'a grant for an answer of the future': () => new Lab().hello().send(FRAME.grantResponse, 1),
@@ -423,6 +383,8 @@ describe('a hostile peer', () => {
             [FRAME.request]: encodeRequestPayload(1, body, bytes, new Uint8Array(body)),
             [FRAME.response]: encodeResponsePayload(bytes, new Uint8Array(body)),
             [FRAME.error]: encodeWireError({ code: 'busy', message: 'm', facts: {} }),
+            [FRAME.grantRequest]: encodeGrantPayload(bytes.length > 10 ? undefined : bytes.length * 8000),
+            [FRAME.grantResponse]: encodeGrantPayload(bytes.length > 10 ? undefined : bytes.length * 8000),
           }
           const payload = forged ? bytes : payloads[type]
           lab.session.receive(

@@ -7,7 +7,8 @@
  *   memory but that of running handlers is given back.
  * - A breach of the protocol ends the session and makes the peer refused for a while; silence and broken links only end it.
  * - While a session owes the peer an answer or receives bytes from it, it says that it is alive each tick; so a peer that is
- *   silent while it owes an answer is dead, even where our own bytes are stuck in front of a slow link.
+ *   silent while it owes an answer is dead, even where our own bytes are stuck in front of a slow link. So is one that takes what
+ *   we said last in silence: the system would keep a connection to somebody who has moved for a quarter of an hour.
  */
 import type { AllmendError } from '../../core/open/errors.ts'
 import {
@@ -21,7 +22,8 @@ import {
   errorToWire,
 } from '../../core/open/errors.ts'
 import type { FrameSink, FrameType } from '../../core/open/frame.ts'
-import { FRAME, FrameDecoder } from '../../core/open/frame.ts'
+import { FRAME, FRAME_HEADER_BYTES, FrameDecoder } from '../../core/open/frame.ts'
+import { decodeGrantPayload } from '../../core/open/frame-payload.ts'
 import { decodeWireError, encodeWireError } from '../../core/open/wire-error.ts'
 import type { Connection, Message, RequestHandler, RequestOptions } from '../../ports/transport.ts'
 import type { WireClock } from './clock.ts'
@@ -34,11 +36,14 @@ import {
   SILENT_TICKS,
   STALLED_TICKS,
   TICK_MS,
+  UNANSWERED_TICKS,
   UNFETCHED_TICKS,
 } from './limits.ts'
+import type { Pace } from './line-limits.ts'
+import { FREE_PACE } from './line-limits.ts'
 import type { ByteLink } from './link.ts'
 import { Outbox } from './outbox.ts'
-import type { PeerAccount, PeerAccounts } from './peer-accounts.ts'
+import type { HeldSession, PeerAccount, PeerAccounts } from './peer-accounts.ts'
 import { Requester } from './requester.ts'
 import { Responder } from './responder.ts'
 
@@ -51,6 +56,8 @@ export interface SessionOptions {
   readonly account: PeerAccount
   readonly accounts: PeerAccounts
   readonly clock: WireClock
+  /** What the line lets it move; anything without. */
+  readonly pace?: Pace
   readonly handler: RequestHandler | undefined
   readonly maxBodyBytes: ((method: number) => number) | undefined
   readonly freeBodies: boolean
@@ -59,13 +66,14 @@ export interface SessionOptions {
   readonly onEnd: (breach: AllmendError | undefined) => void
 }
 
-export class Session implements Connection, FrameSink {
+export class Session implements Connection, HeldSession, FrameSink {
   readonly peerKey: Uint8Array
   readonly remoteAddress: string
   readonly closed: Promise<AllmendError | undefined>
   /** Resolves once the other side has said hello; rejects with why it, or we, refused. */
   readonly ready: Promise<void>
   readonly #o: SessionOptions
+  readonly #pace: Pace
   readonly #outbox: Outbox
   readonly #requester: Requester
   readonly #responder: Responder
@@ -79,13 +87,19 @@ export class Session implements Connection, FrameSink {
   #heardAt = 0
   #heard = false
   #heardWork = false
+  /** What had been handed on when that came: where it isn't more by now, a keepalive is due. */
+  #handedAtWork = 0
   #silentTicks = 0
   #inStalled = 0
   #outStalled = 0
   #bodyBytes = 0
   #handedAtTick = 0
+  /** What had been handed on when the last byte came: what is more has had no echo yet. */
+  #handedWhenHeard = 0
+  #unanswered = 0
   #takenAtTick = 0
-  #bodyFramesAtTick = 0
+  /** Of the outbox's bodies, when the peer was seen to fetch them. */
+  #fetchedProgress = 0
   #unfetched = 0
   #idleFrames = 0
 
@@ -101,11 +115,12 @@ export class Session implements Connection, FrameSink {
     // A listener doesn't await it, and the reason is in `closed` too.
     this.ready.catch(() => {})
     this.#settleReady = ready
-    this.#outbox = new Outbox(options.link)
+    const { account, clock, pace = FREE_PACE } = options
+    this.#pace = pace
+    this.#outbox = new Outbox(options.link, pace.up)
     this.#decoder = new FrameDecoder(this)
-    const { account, clock } = options
-    this.#requester = new Requester(this.#outbox, account.responses, clock, () => this.#asked())
-    this.#responder = new Responder({ ...options, outbox: this.#outbox, connection: this })
+    this.#requester = new Requester(this.#outbox, account.responses, clock, pace, () => this.#asked())
+    this.#responder = new Responder({ ...options, pace, outbox: this.#outbox, connection: this })
     this.#outbox.frame(FRAME.hello, 0, Uint8Array.of(WIRE_VERSION))
   }
 
@@ -113,6 +128,11 @@ export class Session implements Connection, FrameSink {
     return new Promise((resolve) => {
       resolve(this.#requester.request(method, message, options))
     })
+  }
+
+  /** A limit of this node's line holds for it at the moment. */
+  get isLimited(): boolean {
+    return this.#pace.up.isLimited || this.#pace.down.isLimited
   }
 
   close(): Promise<void> {
@@ -125,6 +145,7 @@ export class Session implements Connection, FrameSink {
     if (this.#ended) return
     this.#heard = true
     this.#heardAt = this.#o.clock.now()
+    this.#handedWhenHeard = this.#outbox.handed
     if (this.#stopTicking === undefined) this.#startTicking()
     try {
       this.#decoder.push(chunk)
@@ -141,7 +162,8 @@ export class Session implements Connection, FrameSink {
   }
 
   frame(type: FrameType, id: number, payload: Uint8Array): void {
-    if (type !== FRAME.alive) this.#heardWork = true
+    if (type !== FRAME.alive) this.#noteWork()
+    this.#pace.down.spend(FRAME_HEADER_BYTES + payload.length)
     if (!this.#greeted && type !== FRAME.hello && type !== FRAME.close)
       throw new MalformedError('no greeting', { type })
     switch (type) {
@@ -154,9 +176,9 @@ export class Session implements Connection, FrameSink {
       case FRAME.error:
         return this.#requester.error(id, payload)
       case FRAME.grantRequest:
-        return this.#count(this.#requester.granted(id))
+        return this.#count(this.#requester.granted(id, decodeGrantPayload(payload)))
       case FRAME.grantResponse:
-        return this.#count(this.#responder.granted(id))
+        return this.#count(this.#responder.granted(id, decodeGrantPayload(payload)))
       case FRAME.cancel:
         return this.#count(this.#responder.cancel(id))
       case FRAME.alive:
@@ -170,10 +192,15 @@ export class Session implements Connection, FrameSink {
 
   data(type: FrameType, id: number, piece: Uint8Array): void {
     if (!this.#greeted) throw new MalformedError('no greeting', { type })
-    this.#heardWork = true
+    this.#noteWork()
     this.#bodyBytes += piece.length
     if (type === FRAME.requestData) this.#responder.data(id, piece)
     else this.#requester.data(id, piece)
+  }
+
+  #noteWork(): void {
+    this.#heardWork = true
+    this.#handedAtWork = this.#outbox.handed
   }
 
   #hello(payload: Uint8Array): void {
@@ -224,6 +251,8 @@ export class Session implements Connection, FrameSink {
       this.#outbox.flush()
     }
     this.#outbox.stop()
+    this.#pace.up.close()
+    this.#pace.down.close()
     if (how.mine === true) link.end(CLOSE_GRACE_MS)
     else link.destroy()
     onEnd(how.breach === true ? reason : undefined)
@@ -242,6 +271,7 @@ export class Session implements Connection, FrameSink {
     this.#inStalled = 0
     this.#outStalled = 0
     this.#unfetched = 0
+    this.#unanswered = 0
     this.#stopTicking = this.#o.clock.every(TICK_MS, () => this.#tick())
   }
 
@@ -257,33 +287,48 @@ export class Session implements Connection, FrameSink {
       this.#end(
         new UnreachableError('the peer does not fetch its answers', { waitedMs: UNFETCHED_TICKS * TICK_MS }),
       )
+    } else if (this.#unanswered >= UNANSWERED_TICKS) {
+      this.#end(new UnreachableError('the peer is silent', { silentMs: UNANSWERED_TICKS * TICK_MS }))
     } else if (alive) this.#sayAlive()
-    else if (!heard && this.#requester.open === 0 && this.#responder.open === 0 && !this.#outbox.blocked) {
+    else if (!heard && this.isIdle && this.#unanswered === 0) {
       this.#stopTicking?.()
       this.#stopTicking = undefined
     }
   }
 
+  get isIdle(): boolean {
+    return this.#requester.open === 0 && this.#responder.open === 0 && !this.#outbox.blocked
+  }
+
+  get heardAt(): number {
+    return this.#heardAt
+  }
+
   #sayAlive(): void {
+    const isAnswered = this.#handedWhenHeard === this.#outbox.handed
     this.#outbox.frame(FRAME.alive, 0)
     this.#outbox.flush()
+    // Nobody answers it.
+    if (isAnswered) this.#handedWhenHeard = this.#outbox.handed
     // It doesn't count as having said something: the next one is due at the next tick.
     this.#handedAtTick = this.#outbox.handed
   }
 
   /** Reads and resets what happened since the last tick. */
   #takeTickState(): { heard: boolean; alive: boolean } {
-    const { handed, taken, blocked, bodyFrames } = this.#outbox
+    const { handed, taken, blocked, bodyProgress } = this.#outbox
     const heard = this.#heard
     const sent = handed !== this.#handedAtTick
     const stalled = this.#responder.receiving && this.#bodyBytes < MIN_PROGRESS_BYTES
     this.#inStalled = stalled ? this.#inStalled + 1 : 0
     if (!stalled) this.#bodyBytes = 0
     this.#outStalled = blocked && taken === this.#takenAtTick ? this.#outStalled + 1 : 0
-    const fetched = bodyFrames !== this.#bodyFramesAtTick
-    this.#unfetched = this.#responder.offering && !fetched ? this.#unfetched + 1 : 0
-    this.#bodyFramesAtTick = bodyFrames
-    const alive = (this.#heardWork || this.#responder.open > 0) && !sent && !blocked
+    const isUnfetched = this.#responder.offering && bodyProgress - this.#fetchedProgress < MIN_PROGRESS_BYTES
+    this.#unfetched = isUnfetched ? this.#unfetched + 1 : 0
+    if (!isUnfetched) this.#fetchedProgress = bodyProgress
+    this.#unanswered = heard || handed === this.#handedWhenHeard ? 0 : this.#unanswered + 1
+    const isEchoDue = this.#heardWork && handed === this.#handedAtWork
+    const alive = (isEchoDue || (this.#responder.open > 0 && !sent)) && !blocked
     this.#heard = false
     this.#heardWork = false
     this.#idleFrames = 0

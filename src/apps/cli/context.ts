@@ -4,21 +4,30 @@ import { join } from 'node:path'
 import type { Command } from 'commander'
 import type { Client } from '../../client/client.ts'
 import { openClient } from '../node/open-client.ts'
-import type { TransportMode } from '../node/transport-mode.ts'
-import { parseTransportMode } from '../node/transport-mode.ts'
+import type { TransportMode } from '../node/network/transport-mode.ts'
+import { parseTransportMode } from '../node/network/transport-mode.ts'
+import type { AskedLine } from '../node/network/line-settings.ts'
 import type { ChainUrlOption } from './chain-options.ts'
 import { namedChainUrl } from './chain-options.ts'
+import type { LimitOptions } from './limit-options.ts'
+import { askedLine } from './limit-options.ts'
 import type { Output } from './output.ts'
 import { createOutput } from './output.ts'
 import { readSecret } from './secrets.ts'
+import { tellOfWaiting } from './waiting.ts'
 
-export interface GlobalOptions {
+export interface GlobalOptions extends LimitOptions {
   readonly home?: string
   readonly json?: boolean
   readonly passphraseFile?: string
   readonly stale?: boolean
   readonly transport?: string
+  /** Seconds. */
+  readonly trackerWait?: number
 }
+
+/** Whoever waits longer at a terminal is told for what. */
+const SLOW_MS = 2_000
 
 export interface WithClientOptions extends ChainUrlOption {
   /** The command's work counts whatever providers say of the log. */
@@ -32,6 +41,8 @@ export interface CommandContext {
   readonly passphraseFile: string | undefined
   /** Which ways to connect, where the command line or the environment says it. */
   readonly transport: TransportMode | undefined
+  /** What may be moved over the line, where the command line or the environment says it. */
+  readonly line: AskedLine
   /** Aborts on the first SIGINT or SIGTERM. */
   readonly signal: AbortSignal
   /** Sets the exit code of a command that did part of its work. */
@@ -46,11 +57,14 @@ export function commandContext(command: Command, signal: AbortSignal): CommandCo
   const output = createOutput(options.json === true)
   const named = options.transport ?? (process.env['ALLMEND_TRANSPORT'] || undefined)
   const transport = named === undefined ? undefined : parseTransportMode(named)
+  const { trackerWait } = options
+  const line = askedLine(options)
   return {
     output,
     home,
     passphraseFile: options.passphraseFile,
     transport,
+    line,
     signal,
     setExitCode(code) {
       process.exitCode = code
@@ -61,9 +75,14 @@ export function commandContext(command: Command, signal: AbortSignal): CommandCo
         acceptStale: options.stale === true,
         chainUrl: namedChainUrl(chainUrl),
         transport,
+        line,
+        trackerWaitMs: trackerWait === undefined ? undefined : trackerWait * 1_000,
         passphrase: () =>
           readSecret({ what: 'Passphrase', file: options.passphraseFile, variable: 'ALLMEND_PASSPHRASE' }),
       })
+      const slow = setTimeout(() => {
+        if (!client.tracker.hasAnswered) tellOfWaiting(output.json, client.tracker.address)
+      }, SLOW_MS)
       try {
         const result = await use(client)
         if (!goesOn) await client.heard.settled()
@@ -71,6 +90,7 @@ export function commandContext(command: Command, signal: AbortSignal): CommandCo
           if (notice !== undefined) output.note(notice)
         return result
       } finally {
+        clearTimeout(slow)
         await client.close()
       }
     },

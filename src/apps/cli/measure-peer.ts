@@ -3,7 +3,8 @@ import { AutoTransport } from '../../adapters/auto/auto-transport.ts'
 import { AllmendError, NotFoundError } from '../../core/open/errors.ts'
 import type { Connection, Transport } from '../../ports/transport.ts'
 
-const DIAL_MS = 6000
+/** Who takes longer is not reached in a way that anybody would work with. */
+const DIAL_MS = 4000
 const ANSWER_MS = 3000
 /** No node has a method of this number: its refusal costs a round trip and nothing else. */
 const NO_METHOD = 0

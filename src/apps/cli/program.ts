@@ -1,6 +1,8 @@
 import { Command } from 'commander'
 import type { CommandContext, RunCommand } from './context.ts'
 import { commandContext } from './context.ts'
+import { addLimitOptions } from './limit-options.ts'
+import { wholeNumber } from './whole-number.ts'
 
 type Register = (program: Command, run: RunCommand) => void
 
@@ -24,6 +26,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Register>>> = {
   witness: async () => (await import('./commands/witness.ts')).registerWitness,
   providers: async () => (await import('./commands/providers.ts')).registerProviders,
   peers: async () => (await import('./commands/peers.ts')).registerPeers,
+  limits: async () => (await import('./commands/limits.ts')).registerLimits,
   doctor: async () => (await import('./commands/doctor.ts')).registerDoctor,
   init: async () => (await import('./commands/init.ts')).registerInit,
   recover: async () => (await import('./commands/recover.ts')).registerRecover,
@@ -67,7 +70,13 @@ export async function createProgram(
       '--transport <auto|udp|tls>',
       'how to connect: auto (the default) takes the better way to each peer; else ALLMEND_TRANSPORT, or as the home says',
     )
+    .option(
+      '--tracker-wait <seconds>',
+      'how long to wait for a tracker that is away (default: 20)',
+      wholeNumber,
+    )
     .option('--json', 'print JSON: one document, or one a line for lists')
+  addLimitOptions(program)
     .configureHelp({ showGlobalOptions: true })
     .addHelpText('after', EXIT_CODES)
     .exitOverride()

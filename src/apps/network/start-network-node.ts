@@ -1,6 +1,6 @@
 /**
  * A node that stands alone: it carries the pool's DHT, and relays if it is told to, for pools whose other nodes are all behind NATs.
- * Its folder holds `lock`, `net.key` (0600) and `network.json`. It stores nothing of the pool and trusts nobody.
+ * Its folder holds `lock`, `net.key` (0600), `network.json` and `limits.json`. It stores nothing of the pool and trusts nobody.
  */
 import * as fs from 'node:fs/promises'
 import * as path from 'node:path'
@@ -13,10 +13,12 @@ import { NotFoundError, UsageError } from '../../core/open/errors.ts'
 import { formatPeerAddress, keyOfAddress, parsePeerAddress } from '../../core/open/peer-address.ts'
 import { toBase64Url } from '../../core/open/bytes.ts'
 import type { Logger } from '../../ports/logger.ts'
-import { keepNetwork } from '../node/keep-network.ts'
-import { NodeRelay } from '../node/node-relay.ts'
-import { isAnywhere, outsideHost } from '../node/own-host.ts'
-import { openPoolNetwork } from '../node/pool-network.ts'
+import { NetworkExchange } from '../node/network/network-exchange.ts'
+import type { AskedLine } from '../node/network/line-settings.ts'
+import { lineOfRole } from '../node/network/line-settings.ts'
+import { NodeRelay } from '../node/network/node-relay.ts'
+import { listenPlace } from '../node/network/listen-place.ts'
+import { openPoolNetwork } from '../node/network/pool-network.ts'
 import { openRoleKey } from '../node/role-key.ts'
 
 export interface StartNetworkNodeOptions {
@@ -28,6 +30,8 @@ export interface StartNetworkNodeOptions {
   readonly bootstrap: readonly string[]
   /** The tracker's address, its key in it: relays ask it whom to serve. */
   readonly tracker?: string
+  /** What it may move over the line, for others too; options are remembered. */
+  readonly line?: AskedLine
   readonly logger: Logger
 }
 
@@ -42,7 +46,8 @@ export interface RunningNetworkNode {
 /** Starts a bootstrap node, which relays where it is told of a tracker. Throws FolderError, UsageError, UnreachableError (the port). */
 export async function startNetworkNode(options: StartNetworkNodeOptions): Promise<RunningNetworkNode> {
   const { folder, listen, bootstrap, tracker, logger } = options
-  const { host, port } = parseAddress(listen)
+  const at = await listenPlace(listen)
+  const { port } = parseAddress(at.udp)
   if (port === 0)
     throw new UsageError('a node that others begin with has a port of its own: --listen <host:port>')
   const target = tracker === undefined ? undefined : trackerOf(tracker)
@@ -62,25 +67,30 @@ export async function startNetworkNode(options: StartNetworkNodeOptions): Promis
       }),
       mode: 'udp',
       file: path.join(folder, 'network.json'),
-      listen,
+      listen: at.udp,
       bootstrap,
-      bootstrapHost: isAnywhere(host) ? outsideHost() : host,
+      line: await lineOfRole(folder, options.line),
+      bootstrapHost: at.outside,
       ...(tracker === undefined ? {} : { tracker }),
     })
     const { transport } = network
     undo.push(() => transport.close())
     const listener = await transport.listen({
-      address: listen,
+      address: at.udp,
       handler: () => Promise.reject(new NotFoundError('this node carries the network, and answers nothing')),
     })
     undo.push(() => listener.close())
-    const place = formatAddress(isAnywhere(host) ? outsideHost() : host, port)
+    const place = formatAddress(at.outside, port)
     const address = formatPeerAddress({ udp: `${toBase64Url(transport.publicKey)}@${place}` })
-    const relay = new NodeRelay(network, (key) => network.book.admits(key))
+    let exchange: NetworkExchange | undefined
+    const relay = new NodeRelay(network, {
+      admit: (key) => network.book.admits(key),
+      askAgain: () => exchange?.again(),
+    })
     undo.push(() => relay.close())
     if (target !== undefined) {
       const abort = new AbortController()
-      const keeping = keepNetwork(
+      exchange = new NetworkExchange(
         {
           network,
           relay,
@@ -91,6 +101,7 @@ export async function startNetworkNode(options: StartNetworkNodeOptions): Promis
         },
         abort.signal,
       )
+      const keeping = exchange.keep()
       undo.push(async () => {
         abort.abort()
         await keeping

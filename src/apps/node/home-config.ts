@@ -4,8 +4,8 @@
  */
 import { fromHex, toHex } from '../../core/open/bytes.ts'
 import { FolderError } from '../../core/open/errors.ts'
-import type { TransportMode } from './transport-mode.ts'
-import { TRANSPORT_MODES } from './transport-mode.ts'
+import type { TransportMode } from './network/transport-mode.ts'
+import { TRANSPORT_MODES } from './network/transport-mode.ts'
 
 export interface HomeConfig {
   /** The member's name, for people. */

@@ -22,10 +22,13 @@ import type { HomeClaim } from './claim-home-name.ts'
 import { claimIfPossible } from './claim-home-name.ts'
 import type { HomeConfig } from './home-config.ts'
 import { HomeFolder } from './home-folder.ts'
+import type { LineSettings } from './network/line-settings.ts'
+import { rememberLineSettings } from './network/line-settings.ts'
 import { memberName } from './member-name.ts'
 import { clientOf } from './open-client.ts'
-import { openPoolNetwork } from './pool-network.ts'
-import type { TransportMode } from './transport-mode.ts'
+import { openPoolNetwork } from './network/pool-network.ts'
+import { tokenFailure } from './network/token-failure.ts'
+import type { TransportMode } from './network/transport-mode.ts'
 
 /** The space that every member starts with. */
 const FIRST_SPACE = 'home'
@@ -39,6 +42,8 @@ export interface MakeHomeOptions {
   readonly protection: { readonly passphrase: string } | 'unattended'
   /** Which ways to connect, remembered; both by default. */
   readonly transport?: TransportMode | undefined
+  /** What its commands may move over the line, remembered; anything by default. */
+  readonly limits?: LineSettings | undefined
 }
 
 export interface JoinHomeOptions extends MakeHomeOptions {
@@ -77,8 +82,12 @@ export async function joinHome(options: JoinHomeOptions): Promise<MadeHome> {
   const home = await HomeFolder.create(options.home)
   const entropy = options.phrase === undefined ? nodeRandom.bytes(ENTROPY_BYTES) : parsePhrase(options.phrase)
   return make(home, options, token, entropy, async (parts) => {
-    const probe = await parts.transport.dial(token.address, token.peerId)
-    await probe.close()
+    try {
+      const probe = await parts.transport.dial(token.address, token.peerId)
+      await probe.close()
+    } catch (error) {
+      throw tokenFailure(error, token.address)
+    }
     await options.keepPhrase(createPhrase(entropy))
     const { secret } = token
     const join = () =>
@@ -103,7 +112,7 @@ export async function joinHome(options: JoinHomeOptions): Promise<MadeHome> {
 
 export interface RecoverHomeOptions extends MakeHomeOptions {
   /** The tracker: any token of the pool, or `host:port` and peer id. */
-  readonly tracker: HomeConfig['tracker']
+  readonly tracker: HomeConfig['tracker'] & { readonly pool?: Uint8Array }
   readonly phrase: string
 }
 
@@ -120,8 +129,8 @@ export async function recoverHome(options: RecoverHomeOptions): Promise<MadeHome
 
 async function make(
   home: HomeFolder,
-  { protection, transport: mode }: MakeHomeOptions,
-  { address, peerId }: HomeConfig['tracker'],
+  { protection, transport: mode, limits = {} }: MakeHomeOptions,
+  { address, peerId, pool }: RecoverHomeOptions['tracker'],
   entropy: Uint8Array,
   join: (parts: MembershipParts) => Promise<Membership>,
 ): Promise<MadeHome> {
@@ -131,6 +140,7 @@ async function make(
     seed: device.netSeed,
     mode: mode ?? 'auto',
     file: home.network,
+    ...(pool === undefined ? {} : { pool }),
     tracker: address,
   })
   let membership: Membership
@@ -163,6 +173,7 @@ async function make(
     tracker,
     ...(mode === undefined ? {} : { transport: mode }),
   }
+  await rememberLineSettings(home.path, limits)
   const client = await clientOf(home, config, contents)
   try {
     await ensureFirstSpace(client)

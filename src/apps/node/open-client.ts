@@ -17,10 +17,12 @@ import { SqliteReadCache } from '../../adapters/sqlite/sqlite-read-cache.ts'
 import { withChain } from './chain-heads.ts'
 import type { HomeConfig } from './home-config.ts'
 import { HomeFolder } from './home-folder.ts'
-import { learnNetwork } from './learn-network.ts'
-import { poolDiscovery } from './pool-discovery.ts'
-import { openPoolNetwork } from './pool-network.ts'
-import type { TransportMode } from './transport-mode.ts'
+import type { AskedLine } from './network/line-settings.ts'
+import { lineOfHome } from './network/line-settings.ts'
+import { learnNetwork } from './network/learn-network.ts'
+import { poolDiscovery } from './network/pool-discovery.ts'
+import { openPoolNetwork } from './network/pool-network.ts'
+import type { TransportMode } from './network/transport-mode.ts'
 import { WorkerDataPath } from './worker-data-path.ts'
 
 export interface OpenClientOptions {
@@ -34,6 +36,10 @@ export interface OpenClientOptions {
   readonly chainUrl?: string | undefined
   /** Which ways to connect; by default as the home says. */
   readonly transport?: TransportMode | undefined
+  /** What the client may move; as the home remembers where nothing is asked for. */
+  readonly line?: AskedLine | undefined
+  /** How long to wait for a tracker that is away, ms; default 20 s. */
+  readonly trackerWaitMs?: number | undefined
 }
 
 /**
@@ -64,7 +70,9 @@ export async function clientOf(
     acceptStale = false,
     chainUrl = config.chainUrl,
     transport: mode = config.transport ?? 'auto',
-  }: Pick<OpenClientOptions, 'acceptStale' | 'chainUrl' | 'transport'> = {},
+    trackerWaitMs,
+    line,
+  }: Pick<OpenClientOptions, 'acceptStale' | 'chainUrl' | 'transport' | 'trackerWaitMs' | 'line'> = {},
 ): Promise<Client> {
   if (!equalBytes(poolIdOf(nodePrimitives, config.genesis), contents.pool))
     throw new UntrustedError(`${home.path}/config.json names another pool than the keystore: it was changed`)
@@ -75,6 +83,7 @@ export async function clientOf(
     file: home.network,
     pool: contents.pool,
     tracker: config.tracker.address,
+    line: await lineOfHome(home.path, line),
   })
   const client = createClient({
     primitives: nodePrimitives,
@@ -101,6 +110,7 @@ export async function clientOf(
     withLedger:
       chainUrl === undefined ? undefined : (chain, use) => withChain(chainUrl, contents.pool, chain, use),
     ...(acceptStale ? { acceptStale } : {}),
+    trackerWaitMs,
   })
   // Not waited for: commands go on meanwhile, and the relays are needed by few.
   void learnNetwork(client, network)

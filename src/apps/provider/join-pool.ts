@@ -1,8 +1,8 @@
-import { UnreachableError } from '../../core/open/errors.ts'
 import { SUITE } from '../../core/open/objects/suite.ts'
 import type { Primitives } from '../../core/open/primitives.ts'
 import type { Connection, Transport } from '../../ports/transport.ts'
 import { register } from '../../provider/register.ts'
+import { tokenFailure } from '../node/network/token-failure.ts'
 import type { ProviderSettings } from './provider-settings.ts'
 
 export interface PoolAccess {
@@ -46,7 +46,8 @@ export function poolAccess(
 
 /**
  * Joins with an invite's secret, or goes on without one where the pool took these settings' invite already; returns the pool's
- * log key. Throws UnreachableError that says where the tracker should be, DeniedError for an invite that it doesn't take.
+ * log key. Throws UnreachableError that says where the tracker should be, UntrustedError for another that answers there, DeniedError and
+ * ConflictError for an invite that it doesn't take.
  */
 export async function joinPool(
   access: PoolAccess,
@@ -59,12 +60,7 @@ export async function joinPool(
     connection = await access.dial()
     return await access.announce(connection, secret)
   } catch (error) {
-    if (!(error instanceof UnreachableError)) throw error
-    throw new UnreachableError(
-      `the tracker at ${address} can't be reached: does it run, and is that its address from here?`,
-      { address },
-      { cause: error },
-    )
+    throw tokenFailure(error, address)
   } finally {
     await connection?.close()
   }

@@ -1,9 +1,7 @@
 import { UnreachableError } from '../../core/open/errors.ts'
 import { hostPortOfAddress } from '../../core/open/peer-address.ts'
+import { ANYWHERE } from '../node/network/listen-place.ts'
 import type { Listener, ListenOptions, Transport } from '../../ports/transport.ts'
-
-/** All IPv4 addresses, a port of the system's choice: the tracker learns the host from the connection. */
-export const ANYWHERE = '0.0.0.0:0'
 
 /**
  * Listens where it was asked to; without a port in `wanted`, where it listened last, so that others find this provider again,
@@ -17,7 +15,7 @@ export async function listenAt(
   options: Omit<ListenOptions, 'address'>,
 ): Promise<Listener> {
   const last = lastAddress === undefined ? undefined : hostPortOfAddress(lastAddress)
-  const asked = wanted ?? (last === undefined ? ANYWHERE : `${hostOf(last)}:0`)
+  const asked = wanted ?? lastPlace(lastAddress) ?? ANYWHERE
   if (last === undefined || !asked.endsWith(':0') || hostOf(asked) !== hostOf(last))
     return transport.listen({ ...options, address: asked })
   try {
@@ -26,6 +24,12 @@ export async function listenAt(
     if (!(error instanceof UnreachableError)) throw error
     return transport.listen({ ...options, address: asked })
   }
+}
+
+/** The host of an address that a provider had, with a port of the system's choice; undefined where it names none. */
+export function lastPlace(address: string | undefined): string | undefined {
+  const last = address === undefined ? undefined : hostPortOfAddress(address)
+  return last === undefined ? undefined : `${hostOf(last)}:0`
 }
 
 function hostOf(address: string): string {

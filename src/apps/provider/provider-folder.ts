@@ -1,6 +1,6 @@
 /**
  * A provider's folder: `format`, `lock`, `net.key` and `reporter.key` (0600, 32 bytes each), `provider.json`, `shards/` for the
- * store, `spaces.db` and `witness.db`.
+ * store, `spaces.db` and `witness.db`, and now and then `copies/`, of others' shards.
  * Invariants: one process has it; every file is replaced whole and durably; keys are made once and never replaced:
  * the ledger knows one reporter of a provider.
  */
@@ -23,6 +23,8 @@ const VERSION = 1
 export interface ProviderFolder {
   /** Where the shard store lives. */
   readonly shards: string
+  /** Where copies are while there are some. */
+  readonly copies: string
   /** What is remembered of the pool's network. */
   readonly network: string
   /** The witness's database: its key and what it has replayed. */
@@ -65,6 +67,7 @@ export async function openProviderFolder(folder: string, random: Random): Promis
     })
     return {
       shards: path.join(folder, 'shards'),
+      copies: path.join(folder, 'copies'),
       network: path.join(folder, 'network.json'),
       witness: path.join(folder, 'witness.db'),
       spaces: path.join(folder, 'spaces.db'),

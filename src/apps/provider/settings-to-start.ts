@@ -3,6 +3,7 @@ import { UsageError } from '../../core/open/errors.ts'
 import { parseJoinToken, TOKEN_PROVIDER } from '../../core/open/join-token.ts'
 import { inviteHash } from '../../core/open/objects/identity.ts'
 import type { Primitives } from '../../core/open/primitives.ts'
+import { leadsTo } from '../node/network/find-tracker.ts'
 import type { ProviderSettings } from './provider-settings.ts'
 
 const NONE = new Uint8Array(0)
@@ -46,7 +47,9 @@ export function settingsToStart(
   if (saved?.logKey !== undefined) {
     if (token !== undefined && !equalBytes(token.pool, saved.pool))
       throw new UsageError('this folder is a provider of another pool already: use another folder')
-    const tracker = token === undefined ? saved.tracker : { address: token.address, peerId: token.peerId }
+    // By less than an address it has found the tracker when it joined.
+    const isNews = token !== undefined && leadsTo(token.address, token.peerId)
+    const tracker = isNews ? { address: token.address, peerId: token.peerId } : saved.tracker
     return {
       proof: { logKey: saved.logKey },
       settings: { ...saved, tracker, name: name ?? saved.name, capacity: capacity ?? saved.capacity },

@@ -6,6 +6,7 @@
 import { hostname } from 'node:os'
 import { equalBytes, toHex } from '../../core/open/bytes.ts'
 import { BusyError, UntrustedError } from '../../core/open/errors.ts'
+import type { Clock } from '../../ports/clock.ts'
 import type { Logger } from '../../ports/logger.ts'
 import { router } from '../../ports/rpc.ts'
 import type { RequestHandler } from '../../ports/transport.ts'
@@ -16,26 +17,38 @@ import { addressOfKey, createReportSigner } from '../../adapters/evm/report-sign
 import { nodeClock } from '../../adapters/native/node-clock.ts'
 import { nodePrimitives } from '../../adapters/native/node-primitives.ts'
 import { nodeRandom } from '../../adapters/native/node-random.ts'
-import { keepNetwork } from '../node/keep-network.ts'
-import { NodeRelay } from '../node/node-relay.ts'
-import { poolDiscovery } from '../node/pool-discovery.ts'
-import { openPoolNetwork } from '../node/pool-network.ts'
-import type { TransportMode } from '../node/transport-mode.ts'
+import { tokenToJoin } from '../node/network/find-tracker.ts'
+import { NetworkExchange } from '../node/network/network-exchange.ts'
+import { ANYWHERE, listenPlace } from '../node/network/listen-place.ts'
+import type { AskedLine } from '../node/network/line-settings.ts'
+import { lineOfRole } from '../node/network/line-settings.ts'
+import { NodeRelay } from '../node/network/node-relay.ts'
+import { poolDiscovery } from '../node/network/pool-discovery.ts'
+import { openPoolNetwork } from '../node/network/pool-network.ts'
+import type { TransportMode } from '../node/network/transport-mode.ts'
 import { enterPool } from './enter-pool.ts'
-import { ANYWHERE, listenAt } from './listen-at.ts'
+import { lastPlace, listenAt } from './listen-at.ts'
+import { openCopyPlace } from './open-copy-place.ts'
 import { openShardSpaces } from './open-shard-spaces.ts'
 import { openWitness } from './open-witness.ts'
 import { openProviderFolder } from './provider-folder.ts'
+import type { ProviderSettings } from './provider-settings.ts'
 import { settingsToStart } from './settings-to-start.ts'
 
-/** Bodies in memory, in and out: with the rest of the process they stay under 150 MB. */
-const TRANSPORT_LIMITS = { requestBytes: 16 * 1024 * 1024, answerBytes: 16 * 1024 * 1024 }
+/** Bodies in memory, in and out: with the rest of the process they stay under 150 MB. So do connections, of 70 KB each. */
+const TRANSPORT_LIMITS = {
+  requestBytes: 16 * 1024 * 1024,
+  answerBytes: 16 * 1024 * 1024,
+  connections: 512,
+}
 
 export interface StartProviderOptions {
   /** The provider's folder, made when it isn't there. */
   readonly store: string
   /** A provider invite's token; needed until the provider has joined. */
   readonly join?: string
+  /** `host:port` of nodes of the pool, for a token that doesn't lead to the tracker by itself. */
+  readonly bootstrap?: readonly string[]
   /** Bytes to lend; needed at the first start, remembered afterwards. */
   readonly capacity?: number
   /** host:port; by default where it listened last, or any free port of all addresses. */
@@ -44,8 +57,12 @@ export interface StartProviderOptions {
   readonly name?: string
   /** Offline tickets count after so long without the tracker, ms; by default ten minutes. */
   readonly offlineAfterMs?: number
+  /** The machine's own by default; for what the provider itself measures, not for its network. */
+  readonly clock?: Clock
   /** Which ways it takes connections, and makes them. */
   readonly transport?: TransportMode
+  /** What it may move over the line; options are remembered. */
+  readonly line?: AskedLine
   /** Hears when a large part of the log begins to be replayed, and when that is over. */
   readonly onReplay?: (isReplaying: boolean) => void
   readonly logger: Logger
@@ -77,7 +94,7 @@ export async function startProvider(options: StartProviderOptions): Promise<Runn
     const folder = await openProviderFolder(options.store, nodeRandom)
     undo.push(() => folder.release())
     const wanted = settingsToStart(nodePrimitives, folder.settings(), {
-      join: options.join,
+      join: await joinBy(options, folder.settings()),
       capacity: options.capacity,
       name: options.name ?? (folder.settings() === undefined ? hostname().slice(0, 64) : undefined),
     })
@@ -87,17 +104,21 @@ export async function startProvider(options: StartProviderOptions): Promise<Runn
       primitives: nodePrimitives,
     })
     undo.push(() => store.close())
+    const copyPlace = await openCopyPlace(folder.copies, nodePrimitives)
     const spaces = openShardSpaces(folder.spaces, logger)
     undo.push(() => spaces.close())
+    const asked = options.listen === undefined ? undefined : await listenPlace(options.listen)
+    const last = folder.settings()?.address
     const network = await openPoolNetwork({
       seed: folder.netSeed,
       mode: options.transport ?? 'auto',
       file: folder.network,
       pool: wanted.settings.pool,
       tracker: wanted.settings.tracker.address,
-      listen: options.listen ?? ANYWHERE,
+      listen: (asked ?? (await listenPlace(lastPlace(last) ?? ANYWHERE))).udp,
       lastPort: folder.settings()?.udpPort,
       limits: TRANSPORT_LIMITS,
+      line: await lineOfRole(options.store, options.line),
       onFault: (error) =>
         logger.error({ why: stackOf(error) }, 'a request failed for a fault of this provider'),
     })
@@ -105,7 +126,7 @@ export async function startProvider(options: StartProviderOptions): Promise<Runn
     const { transport } = network
     let serve: RequestHandler = () => Promise.reject(new BusyError('this provider is still joining its pool'))
     let maxBodyBytes = (_method: number): number => 0
-    const listener = await listenAt(transport, options.listen, folder.settings()?.address, {
+    const listener = await listenAt(transport, asked?.tcp, last, {
       handler: (request) => serve(request),
       maxBodyBytes: (method) => maxBodyBytes(method),
       // No route keeps a view of its request's body.
@@ -142,9 +163,10 @@ export async function startProvider(options: StartProviderOptions): Promise<Runn
       logger.info({ pool: toHex(settings.pool), tracker: settings.tracker.address }, 'joined the pool')
     const provider = createProvider({
       primitives: nodePrimitives,
-      clock: nodeClock,
+      clock: options.clock ?? nodeClock,
       store,
       spaces,
+      copies: { place: copyPlace, dial: (address, peerId, how) => transport.dial(address, peerId, how) },
       offlineAfterMs: options.offlineAfterMs,
       logger,
       netKey: transport.publicKey,
@@ -172,22 +194,22 @@ export async function startProvider(options: StartProviderOptions): Promise<Runn
       abort.signal,
       witness?.witness,
     )
-    const relay = new NodeRelay(network, (key) => network.book.admits(key))
-    const networking =
-      network.node() !== undefined &&
-      reported.promise.then(() =>
-        keepNetwork(
-          {
-            network,
-            relay,
-            address: () => listener.address,
-            dial: (signal) => access.dial(signal),
-            clock: nodeClock,
-            logger,
-          },
-          abort.signal,
-        ),
-      )
+    const relay: NodeRelay = new NodeRelay(network, {
+      admit: (key) => network.book.admits(key),
+      askAgain: () => exchange.again(),
+    })
+    const exchange = new NetworkExchange(
+      {
+        network,
+        relay,
+        address: () => listener.address,
+        dial: (signal) => access.dial(signal),
+        clock: nodeClock,
+        logger,
+      },
+      abort.signal,
+    )
+    const networking = network.node() !== undefined && reported.promise.then(() => exchange.keep())
     const announcing =
       network.node() !== undefined &&
       keepAnnouncing(
@@ -224,6 +246,15 @@ export async function startProvider(options: StartProviderOptions): Promise<Runn
     await stop()
     throw error
   }
+}
+
+/** The token; before it has joined, one that leads to the tracker. */
+async function joinBy(
+  { join, bootstrap = [], transport = 'auto' }: StartProviderOptions,
+  saved: ProviderSettings | undefined,
+): Promise<string | undefined> {
+  if (join === undefined || saved?.logKey !== undefined) return join
+  return tokenToJoin(join, { nodes: bootstrap, mode: transport })
 }
 
 function stackOf(error: unknown): string {

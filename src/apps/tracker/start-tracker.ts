@@ -7,12 +7,7 @@ import { equalBytes } from '../../core/open/bytes.ts'
 import { FolderError, UsageError } from '../../core/open/errors.ts'
 import { peerId } from '../../core/open/hash.ts'
 import { poolIdOf } from '../../core/open/objects/identity.ts'
-import {
-  formatPeerAddress,
-  hostPortOfAddress,
-  keyOfAddress,
-  parsePeerAddress,
-} from '../../core/open/peer-address.ts'
+import { formatPeerAddress, keyOfAddress, parsePeerAddress } from '../../core/open/peer-address.ts'
 import type { NetworkSelf } from '../../core/open/protocol/network-methods.ts'
 import { TOKEN_FOUNDING, encodeJoinToken } from '../../core/open/join-token.ts'
 import type { Logger } from '../../ports/logger.ts'
@@ -23,11 +18,18 @@ import { nodeClock } from '../../adapters/native/node-clock.ts'
 import { nodePrimitives } from '../../adapters/native/node-primitives.ts'
 import { nodeRandom } from '../../adapters/native/node-random.ts'
 import { openSqliteTrackerStore } from '../../adapters/sqlite/sqlite-tracker-store.ts'
-import { networkSelf } from '../node/network-self.ts'
-import { isAnywhere, outsideHost } from '../node/own-host.ts'
-import { NodeRelay } from '../node/node-relay.ts'
-import { openPoolNetwork } from '../node/pool-network.ts'
-import type { TransportMode } from '../node/transport-mode.ts'
+import type { AskedLine } from '../node/network/line-settings.ts'
+import { lineOfRole } from '../node/network/line-settings.ts'
+import { networkSelf } from '../node/network/network-self.ts'
+import { ANYWHERE, listenPlace } from '../node/network/listen-place.ts'
+import { outsideHost } from '../node/network/own-host.ts'
+import { NodeRelay } from '../node/network/node-relay.ts'
+import { poolDiscovery } from '../node/network/pool-discovery.ts'
+import type { PoolNetwork } from '../node/network/pool-network.ts'
+import { openPoolNetwork } from '../node/network/pool-network.ts'
+import type { TransportMode } from '../node/network/transport-mode.ts'
+import type { AnnouncingParts } from '../../provider/keep-announcing.ts'
+import { keepAnnouncing } from '../../provider/keep-announcing.ts'
 import { createTracker } from '../../tracker/create-tracker.ts'
 import type { LedgerAccess } from '../../tracker/log/tracker-ledger.ts'
 import type { AnchoringIntervals, LedgerFactory } from './attach-ledger.ts'
@@ -37,8 +39,6 @@ import type { TrackerPlace } from './tracker-place.ts'
 import { openTrackerFolder } from './tracker-folder.ts'
 
 const WITHOUT_CHAIN = 'the tracker was started without its chain'
-/** All IPv4 addresses, a port of the system's choice. */
-const ANYWHERE = '0.0.0.0:0'
 /** Bootstrap nodes in the tracker's address: two may be down. */
 const MAX_NAMED = 3
 
@@ -54,6 +54,8 @@ export interface StartTrackerOptions {
   readonly anchoring?: AnchoringIntervals
   /** Which ways it takes connections. */
   readonly transport?: TransportMode
+  /** What it may move over the line; options are remembered. */
+  readonly line?: AskedLine
   /** `host:port` of bootstrap nodes for a tracker that others can't reach by themselves; remembered. */
   readonly bootstrap?: readonly string[]
   /** Addresses of nodes that stand alone and belong to the pool, as `relay start` shows them; remembered. */
@@ -107,25 +109,26 @@ export async function startTracker(options: StartTrackerOptions): Promise<Runnin
     const failed = (error: unknown) => logger.error({ why: stackOf(error) }, 'a fault of this tracker')
     let ledger: LedgerAccess | undefined
     const place = placeOf(folder.place, options)
-    const at = hostPortOfAddress(options.listen ?? place.address ?? ANYWHERE) ?? ANYWHERE
-    const { host } = parseAddress(at)
+    const ownKey = nodePrimitives.ed25519Public(folder.netSeed)
+    const at = await listenPlace(options.listen ?? place.address ?? ANYWHERE)
     // The tracker that knows them isn't there yet.
     let relaysOf = (): readonly Uint8Array[] => []
     const network = await openPoolNetwork({
       seed: folder.netSeed,
       mode: options.transport ?? 'auto',
       file: folder.network,
-      listen: at,
+      listen: at.udp,
       lastPort: place.udpPort,
       bootstrap: place.bootstrap,
-      admits: (key) => isKnown(store, place, key),
+      admits: (key) => equalBytes(key, ownKey) || isKnown(store, place, key),
       relays: () => relaysOf(),
       // The first node of its network, unless others are.
-      ...(place.bootstrap.length > 0 ? {} : { bootstrapHost: isAnywhere(host) ? outsideHost() : host }),
+      ...(place.bootstrap.length > 0 ? {} : { bootstrapHost: at.outside }),
       onFault: failed,
+      line: await lineOfRole(options.folder, options.line),
     })
     undo.push(() => network.transport.close())
-    const relay = new NodeRelay(network, (key) => isKnown(store, place, key))
+    const relay = new NodeRelay(network, { admit: (key) => isKnown(store, place, key) })
     let self = (): NetworkSelf | undefined => undefined
     const tracker = createTracker({
       primitives: nodePrimitives,
@@ -172,7 +175,7 @@ export async function startTracker(options: StartTrackerOptions): Promise<Runnin
       options.onLedgerProblem?.(WITHOUT_CHAIN)
     }
     const listener = await network.transport.listen({
-      address: at,
+      address: at.tcp,
       handler: router(tracker.routes),
       maxBodyBytes: tracker.maxBodyBytes,
     })
@@ -189,7 +192,7 @@ export async function startTracker(options: StartTrackerOptions): Promise<Runnin
     )
     await folder.savePlace({
       ...place,
-      address: boundAddress(listener.address, at, udpPort),
+      address: boundAddress(listener.address, at.tcp, udpPort),
       ...(udpPort === undefined ? {} : { udpPort }),
     })
     const addressNow = () => publicAddress(listener.address, place.bootstrap)
@@ -197,6 +200,15 @@ export async function startTracker(options: StartTrackerOptions): Promise<Runnin
     self = () => networkSelf(network, addressNow(), relay)
     await relay.startIfReachable()
     undo.push(() => relay.close())
+    let announcing: Promise<void> | undefined
+    void pool.promise.then((founded) => {
+      if (network.node() !== undefined && !abort.signal.aborted)
+        announcing = keepAnnouncing(announcingOf(network, founded, logger), abort.signal)
+    })
+    undo.push(async () => {
+      abort.abort()
+      await announcing
+    })
     const id = peerId(nodePrimitives, network.transport.publicKey)
     let closing: Promise<void> | undefined
     return {
@@ -218,6 +230,20 @@ export async function startTracker(options: StartTrackerOptions): Promise<Runnin
   } catch (error) {
     await stop()
     throw error
+  }
+}
+
+/** It tells of itself as of one of the pool's nodes: so whoever knows another one finds it. It holds no stripes. */
+function announcingOf(network: PoolNetwork, pool: Uint8Array, logger: Logger): AnnouncingParts {
+  return {
+    primitives: nodePrimitives,
+    clock: nodeClock,
+    random: nodeRandom,
+    discovery: poolDiscovery(network),
+    pool,
+    stripes: () => [],
+    providers: () => 0,
+    onFailure: ({ code, message }) => logger.debug({ code, why: message }, 'not announced'),
   }
 }
 

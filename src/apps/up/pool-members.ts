@@ -11,10 +11,12 @@ import { parsePhrase } from '../../core/secret/phrase.ts'
 import { claimHomeName } from '../node/claim-home-name.ts'
 import type { ClaimedLedger, HomeConfig } from '../node/home-config.ts'
 import { HomeFolder } from '../node/home-folder.ts'
+import type { LineSettings } from '../node/network/line-settings.ts'
+import { rememberLineSettings } from '../node/network/line-settings.ts'
 import { joinHome, recoverHome } from '../node/make-home.ts'
 import { openClient } from '../node/open-client.ts'
 import { readIfThere, writePrivateFile } from '../node/private-file.ts'
-import type { TransportMode } from '../node/transport-mode.ts'
+import type { TransportMode } from '../node/network/transport-mode.ts'
 import type { PoolLayout } from './pool-layout.ts'
 
 const JOIN_MS = 30_000
@@ -31,6 +33,8 @@ export interface PoolPlace {
   readonly tracker: HomeConfig['tracker']
   /** Which ways to connect; as the home has it where nobody says. */
   readonly transport?: TransportMode | undefined
+  /** What its commands may move; as the home has it where nobody says. */
+  readonly limits?: LineSettings | undefined
   readonly chainUrl?: string | undefined
 }
 
@@ -50,14 +54,15 @@ export async function ensureMembers(
   }
 }
 
-/** Writes into every home where the tracker is, how to connect, and where the chain is, as far as that is known by now. */
+/** Writes into every home where the tracker is, how to connect, how fast, and where the chain is, as far as that is known by now. */
 export async function tellMembers(
   layout: PoolLayout,
-  { tracker, transport, chainUrl }: PoolPlace,
+  { tracker, transport, limits = {}, chainUrl }: PoolPlace,
 ): Promise<void> {
   for (const name of await fs.readdir(layout.members)) {
     const home = await openHome(layout.member(name))
     if (home === undefined) continue
+    await rememberLineSettings(home.path, limits)
     const config = await home.config()
     const same =
       config.tracker.address === tracker.address &&

@@ -8,6 +8,7 @@ import { TOKEN_PROVIDER, encodeJoinToken } from '../../core/open/join-token.ts'
 import { inviteProvider } from '../../client/membership/invite-provider.ts'
 import { nodePrimitives } from '../../adapters/native/node-primitives.ts'
 import { nodeRandom } from '../../adapters/native/node-random.ts'
+import { limitArgs } from '../cli/limit-options.ts'
 import type { HomeConfig } from '../node/home-config.ts'
 import { readIfThere, writePrivateFile } from '../node/private-file.ts'
 import type { ProviderSettings } from '../provider/provider-settings.ts'
@@ -71,7 +72,8 @@ export function providerCommand(
     capacity,
     offlineAfterSeconds,
     transport,
-  }: Pick<StartPoolOptions, 'capacity' | 'offlineAfterSeconds' | 'transport'>,
+    limits = {},
+  }: Pick<StartPoolOptions, 'capacity' | 'offlineAfterSeconds' | 'transport' | 'limits'>,
   token: string,
 ): RoleCommand {
   const id = String(number)
@@ -86,6 +88,7 @@ export function providerCommand(
       `--name=${id}`,
       `--log-file=${log}`,
       ...(transport === undefined ? [] : [`--transport=${transport}`]),
+      ...limitArgs(limits),
       ...(offlineAfterSeconds === undefined ? [] : [`--offline-after=${offlineAfterSeconds}`]),
     ],
     env: { ALLMEND_JOIN: token },

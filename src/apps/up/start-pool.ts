@@ -23,7 +23,9 @@ import { fileError } from '../../adapters/files/file-error.ts'
 import { waitForLock } from '../../adapters/files/wait-for-lock.ts'
 import { LEDGER_PROBLEM } from '../cli/ledger-news.ts'
 import { roleLogger } from '../cli/role-logger.ts'
+import { limitArgs } from '../cli/limit-options.ts'
 import type { HomeConfig } from '../node/home-config.ts'
+import type { LineSettings } from '../node/network/line-settings.ts'
 import { readIfThere } from '../node/private-file.ts'
 import type { ChainNode } from '../tracker/ledger-record.ts'
 import { readLedgerRecord } from '../tracker/ledger-record.ts'
@@ -31,7 +33,7 @@ import { endOrphans } from './end-orphans.ts'
 import type { PoolLayout } from './pool-layout.ts'
 import { poolLayout } from './pool-layout.ts'
 import { claimMember, ensureMembers, tellMembers, unclaimedMembers, withAdmin } from './pool-members.ts'
-import type { TransportMode } from '../node/transport-mode.ts'
+import type { TransportMode } from '../node/network/transport-mode.ts'
 import { existingProviders, joinedProviders, providerCommand, providerToken } from './pool-providers.ts'
 import type { ReadyLine } from './role-process.ts'
 import type { RunningProcess } from './run-file.ts'
@@ -70,6 +72,8 @@ export interface StartPoolOptions {
   readonly anchorSeconds?: number
   /** Which ways its roles and members connect. */
   readonly transport?: TransportMode | undefined
+  /** What its roles and members may move beyond this machine, each; remembered. */
+  readonly limits?: LineSettings | undefined
   readonly signal: AbortSignal
   /** Hears why the tracker anchors nothing, and of `undefined` when that is over. */
   readonly onLedgerProblem: (problem: string | undefined) => void
@@ -265,9 +269,9 @@ class Pool implements RunningPool {
     ]
   }
 
-  #transportArgs(): string[] {
-    const { transport } = this.#options
-    return transport === undefined ? [] : [`--transport=${transport}`]
+  #networkArgs(): string[] {
+    const { transport, limits = {} } = this.#options
+    return [...(transport === undefined ? [] : [`--transport=${transport}`]), ...limitArgs(limits)]
   }
 
   async #startTracker(): Promise<ReadyLine> {
@@ -291,7 +295,7 @@ class Pool implements RunningPool {
           ...listen,
           ...lease,
           ...this.#chainArgs(),
-          ...this.#transportArgs(),
+          ...this.#networkArgs(),
         ]
         return { args: [...args, `--log-file=${log}`], log }
       },
@@ -346,8 +350,8 @@ class Pool implements RunningPool {
   }
 
   #tellMembers(tracker: HomeConfig['tracker']): Promise<void> {
-    const { transport } = this.#options
-    return tellMembers(this.#layout, { tracker, transport, chainUrl: this.#chainUrl })
+    const { transport, limits } = this.#options
+    return tellMembers(this.#layout, { tracker, transport, limits, chainUrl: this.#chainUrl })
   }
 
   #knownTracker(): HomeConfig['tracker'] {

@@ -13,6 +13,7 @@ import type { Pass } from '../providers.ts'
 import type { Space } from '../tree/space.ts'
 import { checkStripeView } from './check-stripe-view.ts'
 import type { DamageReporter } from './damage-reporter.ts'
+import type { PassFor } from './stripe-reader.ts'
 import { StripeReader } from './stripe-reader.ts'
 
 /** A tracker answers for so many blobs at once. */
@@ -83,6 +84,14 @@ export class BlobLocator {
     }
   }
 
+  /** Where these are will be asked again, and providers that could not be reached, too. */
+  forgive(blobs: readonly Uint8Array[]): void {
+    for (const id of blobs) {
+      this.#locations.get(toHex(id))?.stripe.forgive()
+      this.#locations.delete(toHex(id))
+    }
+  }
+
   /** Whether the tracker didn't say where these are. Then it is asked once more: it may be back. */
   askAnew(blobs: readonly Uint8Array[]): boolean {
     if (!blobs.some((id) => this.#locations.get(toHex(id))?.isKept === true)) return false
@@ -108,7 +117,9 @@ export class BlobLocator {
     }
     const { kept } = this.#client.reading
     if (kept !== undefined)
-      for (const [i, view] of answer.stripes.entries()) kept.places.save(this.#space.id, view, places[i]!)
+      for (const [i, { id, stripe, holders }] of answer.stripes.entries())
+        // Copies come and go, and none serves without the tracker.
+        kept.places.save(this.#space.id, { id, stripe, holders }, places[i]!)
   }
 
   async #locateKept(blobs: readonly Uint8Array[], at: number): Promise<void> {
@@ -137,9 +148,13 @@ export class BlobLocator {
   #stripe(view: StripeView): StripeReader {
     checkStripeView(this.#client.primitives, view)
     const key = toHex(view.id)
-    const stripe =
-      this.#stripes.get(key) ??
-      new StripeReader(this.#client, view, (provider, shard) => this.#passFor(provider, shard), this.#damage)
+    const known = this.#stripes.get(key)
+    if (known !== undefined) {
+      known.renew(view)
+      return known
+    }
+    const passFor: PassFor = (provider, shard) => this.#passFor(provider, shard)
+    const stripe = new StripeReader(this.#client, view, passFor, this.#damage)
     this.#stripes.set(key, stripe)
     return stripe
   }

@@ -14,10 +14,12 @@ import type { Client } from '../client.ts'
 import type { Space } from '../tree/space.ts'
 import type { BlobAt } from './blob-locator.ts'
 import { BlobLocator } from './blob-locator.ts'
+import type { Raced } from './hedged.ts'
+import { isLate } from './hedged.ts'
+import { Patience, ProvidersAwayError } from './patience.ts'
 import { isTooEarly } from './too-early.ts'
 import { DamageReporter } from './damage-reporter.ts'
 import type { Range, StripeReader } from './stripe-reader.ts'
-import { HEDGE_MS } from './stripe-reader.ts'
 
 /** Decoded stripes kept: a few of 4 data shards of 4 MiB, so that a sequential read decodes each once. */
 const MAX_CACHED_BYTES = 64 * 1024 * 1024
@@ -31,9 +33,12 @@ export class BlobReader {
   readonly damage: DamageReporter
   readonly #client: Client
   readonly #locator: BlobLocator
+  readonly #patience: Patience
 
-  constructor(client: Client, space: Space) {
+  /** Waits for providers as `patience` has it; without, it doesn't. */
+  constructor(client: Client, space: Space, patience = new Patience(client, { waitMs: 0 })) {
     this.#client = client
+    this.#patience = patience
     this.damage = new DamageReporter(client.tracker, client.clock)
     this.#locator = new BlobLocator(client, space, this.damage)
   }
@@ -59,19 +64,25 @@ export class BlobReader {
 
   /**
    * Adds to `received` the buffers that nothing but this result lies in. Providers that won't serve without the tracker yet have heard of
-   * it: it is asked once more.
+   * it: it is asked once more. Those that are moving are waited for.
    */
   async #readSealed(
     refs: readonly BlobRef[],
     received: Uint8Array[],
     signal: AbortSignal | undefined,
   ): Promise<Map<string, Uint8Array>> {
-    try {
-      return await this.#readLocated(refs, received, signal)
-    } catch (error) {
-      if (!isTooEarly(error) || !this.#locator.askAnew(refs.map(({ id }) => id))) throw error
-      return await this.#readLocated(refs, received, signal)
-    }
+    const ids = refs.map(({ id }) => id)
+    for (let isAgain = false; ;)
+      try {
+        const sealed = await this.#readLocated(refs, received, signal)
+        this.#patience.gotOn()
+        return sealed
+      } catch (error) {
+        if (isTooEarly(error) && !isAgain && this.#locator.askAnew(ids)) isAgain = true
+        else if (error instanceof ProvidersAwayError && (await this.#patience.wait(error)))
+          this.#locator.forgive(ids)
+        else throw error
+      }
   }
 
   async #readLocated(
@@ -96,8 +107,8 @@ export class BlobReader {
     const result = new Map<string, Uint8Array>()
     const reads: Promise<void>[] = []
     for (const [stripe, shards] of byShard) {
-      // With one holder away the others are needed whole anyway: their bytes must not travel twice.
-      const direct = [...shards.keys()].every((index) => stripe.isDirect(index))
+      const bytes = [...shards].map(([index, wanted]) => [index, bytesOf(wanted.values())] as const)
+      const direct = stripe.isDirect(new Map(bytes))
       for (const [index, wanted] of shards)
         reads.push(this.#readShard(stripe, index, direct, [...wanted.values()], result, received, signal))
     }
@@ -114,7 +125,7 @@ export class BlobReader {
     tryDirect: boolean,
     unsorted: readonly Wanted[],
     result: Map<string, Uint8Array>,
-    received: Uint8Array[],
+    bodies: Uint8Array[],
     signal: AbortSignal | undefined,
   ): Promise<void> {
     const wanted = unsorted.toSorted((a, b) => a.location.offset - b.location.offset)
@@ -129,13 +140,12 @@ export class BlobReader {
         throw new UntrustedError('the tracker gives a blob a place where another is', {}, { cause })
       }
     }
+    const whole = AbortSignal.any(signal === undefined ? [enough.signal] : [signal, enough.signal])
+    let received = 0
     const direct = async () => {
-      const { parts, from, body } = await stripe.direct(
-        index,
-        ranges,
-        signal === undefined ? enough.signal : AbortSignal.any([signal, enough.signal]),
-      )
-      if (body !== undefined) received.push(body)
+      const options = { signal: whole, onReceived: (bytes: number) => (received = bytes) }
+      const { parts, from, body } = await stripe.direct(index, ranges, options)
+      if (body !== undefined) bodies.push(body)
       try {
         return this.#verify(wanted, parts)
       } catch (error) {
@@ -143,13 +153,13 @@ export class BlobReader {
         throw error
       }
     }
-    const viaHedge = () =>
-      this.#hedge(direct(), () => {
-        stripe.shun(index)
-        return decoded()
-      })
+    const hedged = () => {
+      const expectedMs = stripe.expectedMs(index, bytesOf(unsorted))
+      const cost = () => stripe.decodingBytes
+      return this.#hedge(direct(), { expectedMs, received: () => received, cost }, decoded)
+    }
     // Who never answers must not keep its share of the memory for answers.
-    const parts = await (tryDirect ? viaHedge() : decoded()).finally(() => enough.abort())
+    const parts = await (tryDirect ? hedged() : decoded()).finally(() => enough.abort())
     for (const [i, { key }] of wanted.entries()) result.set(key, parts[i]!)
   }
 
@@ -159,18 +169,20 @@ export class BlobReader {
   }
 
   /** The direct read, and when it fails or dawdles the other way; the first that succeeds. */
-  async #hedge<T>(direct: Promise<T>, other: () => Promise<T>): Promise<T> {
-    const timer = new AbortController()
-    const slow = this.#client.clock.sleep(HEDGE_MS, timer.signal).then(
-      () => true,
-      () => false,
+  async #hedge<T>(direct: Promise<T>, raced: Raced, other: () => Promise<T>): Promise<T> {
+    const { clock, providers } = this.#client
+    const over = new AbortController()
+    const late = isLate(
+      { clock, hedging: providers.hedging, isHeld: () => providers.isHeld },
+      raced,
+      over.signal,
     )
     const outcome = direct.then(
       (value) => ({ value }),
       (error: unknown) => ({ error }),
     )
-    const first = await Promise.race([outcome, slow])
-    timer.abort()
+    const first = await Promise.race([outcome, late])
+    over.abort()
     if (typeof first === 'object') {
       if ('value' in first) return first.value
       if (first.error instanceof CancelledError || !(first.error instanceof AllmendError)) throw first.error
@@ -205,6 +217,12 @@ function worst(errors: readonly unknown[]): unknown {
     errors.find((error) => error instanceof NotEnoughShardsError) ??
     errors[0]
   )
+}
+
+function bytesOf(wanted: Iterable<Wanted>): number {
+  let sum = 0
+  for (const { location } of wanted) sum += location.length
+  return sum
 }
 
 function getOrSet<K, V>(map: Map<K, V>, key: K, make: () => V): V {

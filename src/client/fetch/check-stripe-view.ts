@@ -15,7 +15,8 @@ export function checkStripeView(primitives: Primitives, view: StripeView): void 
     n >= k &&
     shards.length === n &&
     equalBytes(stripeId(primitives, view.stripe), view.id) &&
-    view.holders.every(([index]) => index < n)
+    view.holders.every(([index]) => index < n) &&
+    (view.copies ?? []).every(([index]) => index < n)
   if (!sound)
     throw new UntrustedError('the tracker describes a stripe that is not what its id says', {
       stripe: view.id,

@@ -1,6 +1,6 @@
 import { toHex } from '../../core/open/bytes.ts'
 import { AllmendError } from '../../core/open/errors.ts'
-import { reportDamage } from '../../core/open/protocol/tracker-methods.ts'
+import { DAMAGE_MISSING, reportDamage } from '../../core/open/protocol/tracker-methods.ts'
 import type { Damage } from '../../core/open/protocol/tracker-methods.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { Tracker } from '../tracker.ts'
@@ -14,6 +14,7 @@ export class DamageReporter {
   readonly #clock: Clock
   readonly #known = new Set<string>()
   #pending: Damage[] = []
+  #count = 0
 
   constructor(tracker: Tracker, clock: Clock) {
     this.#tracker = tracker
@@ -22,14 +23,24 @@ export class DamageReporter {
 
   /** Bad shards met so far. */
   get count(): number {
-    return this.#known.size
+    return this.#count
   }
 
   report(provider: Uint8Array, shard: Uint8Array, what: Damage['what']): void {
+    if (this.#add(provider, shard, what)) this.#count++
+  }
+
+  /** A copy wasn't there: nothing is damaged by that, and the tracker shouldn't name it any more. */
+  copyIsGone(provider: Uint8Array, shard: Uint8Array): void {
+    this.#add(provider, shard, DAMAGE_MISSING)
+  }
+
+  #add(provider: Uint8Array, shard: Uint8Array, what: Damage['what']): boolean {
     const key = toHex(provider) + toHex(shard)
-    if (this.#known.has(key)) return
+    if (this.#known.has(key)) return false
     this.#known.add(key)
     this.#pending.push({ provider, shard, found: this.#clock.now(), what })
+    return true
   }
 
   /**

@@ -3,8 +3,8 @@
  * - bytes leave this class only after the blob that they belong to was checked against its id by the caller, or the shard
  *   against its Merkle root here.
  * - a holder that served wrong bytes, or hasn't what it should have, is reported once and not asked again.
- * The cheap way first: byte ranges from the data holder. When that fails or dawdles, k whole shards are fetched, each
- * verified by its id, and the missing ones computed.
+ * The cheap way first: byte ranges from the data holder. When that fails or dawdles, or is known to be much slower, k whole shards are fetched,
+ * from where they are expected first, each verified by its id, and the missing ones computed.
  */
 import { equalBytes } from '../../core/open/bytes.ts'
 import { reconstruct } from '../../core/open/erasure-code.ts'
@@ -24,17 +24,21 @@ import type { Damage, StripeView } from '../../core/open/protocol/tracker-method
 import { DAMAGE_MISSING, DAMAGE_WRONG } from '../../core/open/protocol/tracker-methods.ts'
 import type { Client } from '../client.ts'
 import { findHolders } from '../discovery/find-holders.ts'
-import { throwIfCancelled } from '../concurrency.ts'
 import type { Pass } from '../providers.ts'
+import type { Source } from '../transfer/rank-sources.ts'
+import { isBetterDecoded, rankSources } from '../transfer/rank-sources.ts'
 import type { DamageReporter } from './damage-reporter.ts'
+import type { Candidate } from './hedged.ts'
+import { fetchEnough } from './hedged.ts'
+import type { Holding } from './holdings.ts'
+import { holdingsOf } from './holdings.ts'
 import { isTooEarly } from './too-early.ts'
+import { tooFewShards } from './too-few-shards.ts'
 
 /** A shard of 4 MiB over a slow line; a dead peer is noticed much earlier by the transport. */
 const SHARD_TIMEOUT_MS = 60_000
 /** A provider that says what it has. */
 const STAT_TIMEOUT_MS = 5_000
-/** A holder that takes longer than this is raced against others, ms. */
-export const HEDGE_MS = 1_500
 
 export interface Range {
   readonly offset: number
@@ -43,8 +47,20 @@ export interface Range {
 
 export type PassFor = (provider: Uint8Array, shard: Uint8Array) => Pass | undefined
 
+/** How a read is followed. */
+export interface ReadOptions {
+  readonly signal?: AbortSignal
+  /** Bytes that are here. */
+  readonly onReceived?: (bytes: number) => void
+}
+
+/** Who may have a shard, and when it would be here whole. */
+interface Holder extends Source {
+  readonly provider: Uint8Array
+}
+
 export class StripeReader {
-  readonly view: StripeView
+  #view: StripeView
   readonly #client: Client
   readonly #passFor: PassFor
   readonly #damage: DamageReporter
@@ -57,16 +73,34 @@ export class StripeReader {
   /** Holders that failed: index and provider; and those of them that proved to be without the right bytes. */
   readonly #failed = new Set<string>()
   readonly #wrong = new Set<string>()
-  /** Holders that were found without the tracker: index and provider. */
-  readonly #found: (readonly [index: number, provider: Uint8Array])[] = []
+  /** By the tracker's word. */
+  #holdings: readonly Holding[]
+  /** Holders that were found without the tracker. */
+  readonly #found: Holding[] = []
   /** Why holders don't serve without the tracker yet. */
   #tooEarly: AllmendError | undefined
 
   constructor(client: Client, view: StripeView, passFor: PassFor, damage: DamageReporter) {
     this.#client = client
-    this.view = view
+    this.#view = view
+    this.#holdings = holdingsOf(view, client.random)
     this.#passFor = passFor
     this.#damage = damage
+  }
+
+  get view(): StripeView {
+    return this.#view
+  }
+
+  /** Takes in who has it by a newer word of the tracker's. */
+  renew(view: StripeView): void {
+    this.#view = view
+    this.#holdings = holdingsOf(view, this.#client.random)
+  }
+
+  /** Those that could not be reached are asked again. */
+  forgive(): void {
+    for (const key of this.#failed) if (!this.#wrong.has(key)) this.#failed.delete(key)
   }
 
   /** Bytes that this stripe keeps in memory. */
@@ -86,25 +120,58 @@ export class StripeReader {
     this.#decoding = undefined
   }
 
-  /** Whether a holder of this shard is up and didn't just fail. */
-  isDirect(index: number): boolean {
-    return this.#whole.has(index) || this.#rank(index) < 2
+  /**
+   * Whether these bytes of data shards, by index, are best asked of their holders: those are there, and not so slow that decoding would be
+   * much quicker. With one of them away the others are needed whole anyway: their bytes must not travel twice.
+   */
+  isDirect(wanted: ReadonlyMap<number, number>): boolean {
+    const indices = [...wanted.keys()].filter((index) => !this.#whole.has(index))
+    if (indices.length === 0) return true
+    if (this.#decoding !== undefined) return false
+    const best = indices.map((index) => this.#holders(index)[0])
+    if (!best.every((holder) => holder?.isUp === true && !holder.isShunned)) return false
+    const expected = best.map((holder) => this.#expectedMs(holder!.provider, wanted.get(holder!.index)!))
+    const directMs = expected.includes(undefined) ? undefined : Math.max(...expected.map((ms = 0) => ms))
+    return !isBetterDecoded(directMs, this.#sources(), this.view.stripe.k - this.#whole.size)
+  }
+
+  /** How long these bytes of a data shard will take from their holder, ms; undefined where that is not known. */
+  expectedMs(index: number, bytes: number): number | undefined {
+    const holder = this.#whole.has(index) ? undefined : this.#holders(index)[0]
+    return holder === undefined ? undefined : this.#expectedMs(holder.provider, bytes)
+  }
+
+  /** Bytes that decoding would still move. */
+  get decodingBytes(): number {
+    if (this.#decoding !== undefined) return 0
+    const { k, shards } = this.view.stripe
+    const lengths = shards.map(([, length]) => length)
+    return Math.max(0, k - this.#whole.size) * Math.max(...lengths)
   }
 
   /**
-   * Ranges straight from the shard's holder (`from`), unverified: the caller checks the blobs, and may free `body`, in which they lie.
+   * Ranges straight from a holder of the shard (`from`), unverified: the caller checks the blobs, and may free `body`, in which they lie.
    */
   async direct(
     index: number,
     ranges: readonly Range[],
-    signal?: AbortSignal,
+    options: ReadOptions = {},
   ): Promise<{ parts: Uint8Array[]; from?: Uint8Array; body?: Uint8Array }> {
     const whole = this.#whole.get(index)
     if (whole !== undefined) return { parts: cut(whole, ranges) }
-    const from = this.#holders(index)[0]
+    const from = this.#holders(index)[0]?.provider
     if (from === undefined) throw new NotEnoughShardsError('the holder of this shard is not there', { index })
     const length = ranges.reduce((sum, range) => sum + range.length, 0)
-    const body = await this.#read(index, from, ranges, signal)
+    let body: Uint8Array
+    try {
+      body = await this.#read(index, from, ranges, options)
+    } catch (error) {
+      // A copy that was dropped meanwhile, or a provider that went: others may have the shard, too.
+      const [next] = this.#holders(index)
+      const goesOn = error instanceof AllmendError && !(error instanceof CancelledError)
+      if (!goesOn || next?.isUp !== true || next.isShunned) throw error
+      return this.direct(index, ranges, options)
+    }
     if (body.length !== length) {
       this.blame(index, from)
       throw new UntrustedError('a provider answered with another length than was asked for', {
@@ -130,21 +197,24 @@ export class StripeReader {
     }
   }
 
-  /** The holder of this shard dawdles: it isn't asked first again for a while. */
-  shun(index: number): void {
-    const holder = this.#holders(index)[0]
-    if (holder !== undefined) this.#client.providers.shun(holder)
-  }
-
   /** Remembers and reports a holder whose bytes were wrong. */
   blame(index: number, provider: Uint8Array): void {
     this.#prove(index, provider, DAMAGE_WRONG)
   }
 
   #prove(index: number, provider: Uint8Array, what: Damage['what']): void {
+    const [shard] = this.view.stripe.shards[index]!
     this.#fail(index, provider)
-    this.#wrong.add(this.#key(index, provider))
-    this.#damage.report(provider, this.view.stripe.shards[index]![0], what)
+    const isCopy = this.#isCopy(index, provider)
+    if (isCopy && what === DAMAGE_MISSING) return this.#damage.copyIsGone(provider, shard)
+    if (!isCopy) this.#wrong.add(this.#key(index, provider))
+    this.#damage.report(provider, shard, what)
+  }
+
+  #isCopy(index: number, provider: Uint8Array): boolean {
+    return this.#holdings.some(
+      (holding) => holding.isCopy && holding.index === index && equalBytes(holding.provider, provider),
+    )
   }
 
   #key(index: number, provider: Uint8Array): string {
@@ -155,42 +225,65 @@ export class StripeReader {
     this.#failed.add(this.#key(index, provider))
   }
 
-  /** Holders of a shard worth asking, the healthier first. */
-  #holders(index: number): Uint8Array[] {
+  /** Holders of a shard worth asking, the best first; equal ones in the order that chance gave them. */
+  #holders(index: number): Holder[] {
     const { providers } = this.#client
-    const found = this.#found.map(([at, provider]) => [at, provider, true] as const)
-    return [...this.view.holders, ...found]
-      .filter(([at, provider]) => at === index && !this.#failed.has(this.#key(index, provider)))
-      .map(([, provider, up]) => ({ provider, rank: (up ? 0 : 2) + (providers.isShunned(provider) ? 1 : 0) }))
-      .sort((a, b) => a.rank - b.rank)
-      .map(({ provider }) => provider)
+    const [, length] = this.view.stripe.shards[index]!
+    return rankSources(
+      [...this.#holdings, ...this.#found]
+        .filter(({ index: at, provider }) => at === index && !this.#failed.has(this.#key(index, provider)))
+        .map(({ provider, up }) => ({
+          index,
+          provider,
+          isData: index < this.view.stripe.k,
+          isUp: up,
+          isShunned: providers.isShunned(provider),
+          expectedMs: this.#expectedMs(provider, length),
+        })),
+    )
+  }
+
+  /** The best holder of each shard that isn't here, the best first. */
+  #sources(): Holder[] {
+    const best = [...this.view.stripe.shards.keys()]
+      .filter((index) => !this.#whole.has(index))
+      .map((index) => this.#holders(index)[0])
+    return rankSources(best.filter((holder) => holder !== undefined))
+  }
+
+  #expectedMs(provider: Uint8Array, bytes: number): number | undefined {
+    return this.#client.providers.expectedMs(provider, bytes)
   }
 
   async #read(
     index: number,
     provider: Uint8Array,
     ranges: readonly Range[],
-    signal: AbortSignal | undefined,
+    options: ReadOptions,
   ): Promise<Uint8Array> {
     const [shard, whole] = this.view.stripe.shards[index]!
+    const { clock, providers } = this.#client
+    const { hedging } = providers
+    const bytes = ranges.length === 0 ? whole : ranges.reduce((sum, { length }) => sum + length, 0)
+    const expectedMs = this.#expectedMs(provider, bytes)
+    const started = clock.monotonic()
     const pass = this.#passFor(provider, shard)
     if (pass === undefined)
       throw new NotEnoughShardsError('the tracker gave no ticket for this provider', { provider })
     try {
-      const answer = await this.#client.providers.call(
+      const answer = await providers.call(
         provider,
         pass,
         readShard,
         { shard, ranges: ranges.map(({ offset, length }) => [offset, length] as const) },
         undefined,
-        {
-          timeoutMs: SHARD_TIMEOUT_MS,
-          expectBodyBytes: ranges.length === 0 ? whole : ranges.reduce((sum, { length }) => sum + length, 0),
-          ...(signal === undefined ? {} : { signal }),
-        },
+        { timeoutMs: SHARD_TIMEOUT_MS, expectBodyBytes: bytes, ...options },
       )
+      hedging.earn(answer.body.length)
+      hedging.took(expectedMs, clock.monotonic() - started, true)
       return answer.body
     } catch (error) {
+      if (error instanceof CancelledError) hedging.took(expectedMs, clock.monotonic() - started, false)
       if (error instanceof CancelledError || !(error instanceof AllmendError)) throw error
       this.#fail(index, provider)
       if (isTooEarly(error)) this.#tooEarly = error
@@ -204,12 +297,7 @@ export class StripeReader {
   /** Fetches whole shards until k are at hand and computes the missing data shards. */
   async #decode(signal: AbortSignal | undefined): Promise<void> {
     const { k, shards } = this.view.stripe
-    // Data shards first: they need no decoding. Each failure brings in the next candidate.
-    const candidates = shards
-      .map((_, index) => index)
-      .filter((index) => !this.#whole.has(index) && this.#holders(index).length > 0)
-      .sort((a, b) => this.#rank(a) - this.#rank(b) || a - b)
-    const firstError = await this.#fetchEnough(candidates, k, signal)
+    const firstError = await this.#fetch(this.#sources(), k, signal)
     if (this.#whole.size < k) await this.#findMore(k, signal)
     if (this.#whole.size < k) throw this.#tooFew(firstError)
     const lost = shards.map((_, index) => index).filter((index) => index < k && !this.#whole.has(index))
@@ -232,59 +320,26 @@ export class StripeReader {
     }
   }
 
-  /**
-   * Fetches candidates, k - present at a time; each that fails, and each `HEDGE_MS` in which not enough arrived, brings in
-   * the next. Returns the first failure.
-   */
-  async #fetchEnough(candidates: number[], k: number, signal: AbortSignal | undefined): Promise<unknown> {
-    let firstError: unknown
-    let active = 0
-    const { promise, resolve, reject } = Promise.withResolvers<void>()
-    const stop = new AbortController()
-    const cancel = () => stop.abort()
-    signal?.addEventListener('abort', cancel, { once: true })
-    const start = () => {
-      const index = candidates.shift()
-      if (index === undefined) {
-        if (active === 0) resolve()
-        return
-      }
-      active++
-      this.#fetchWhole(index, stop.signal).then(
-        (got) => {
-          active--
-          if (this.#whole.size >= k) resolve()
-          else if (!got) start()
-          else if (active === 0) start()
-        },
-        (error: unknown) => {
-          active--
-          if (error instanceof CancelledError || !(error instanceof AllmendError)) return reject(error)
-          firstError ??= error
-          start()
-        },
-      )
-    }
+  /** Fetches from the first of these, and from the next where one fails or dawdles, until k shards are here. Returns the first failure. */
+  #fetch(sources: readonly Holder[], k: number, signal: AbortSignal | undefined): Promise<unknown> {
+    const { clock, providers } = this.#client
+    const { hedging } = providers
+    const lengthOf = ({ index }: Holder) => this.view.stripe.shards[index]![1]
     const missing = k - this.#whole.size
-    if (missing <= 0) resolve()
-    for (let i = 0; i < missing; i++) start()
-    const hedge = (async () => {
-      for (;;) {
-        await this.#client.clock.sleep(HEDGE_MS, stop.signal)
-        start()
-      }
-    })().catch((error: unknown) => {
-      if (!(error instanceof CancelledError)) throw error
-    })
-    try {
-      await promise
-    } finally {
-      stop.abort()
-      signal?.removeEventListener('abort', cancel)
-      await hedge
-    }
-    throwIfCancelled(signal)
-    return firstError
+    // Beside those that are enough, one that may have become better: nobody waits for it.
+    const explored = sources
+      .slice(missing)
+      .find((source) => source.isUp && !source.isShunned && providers.peer(source.provider).pace.explore())
+    const isExploring = explored !== undefined && hedging.spend(lengthOf(explored))
+    const inOrder = isExploring ? [explored, ...sources.filter((source) => source !== explored)] : sources
+    const candidates = inOrder.map((source): Candidate => ({
+      bytes: lengthOf(source),
+      expectedMs: () => this.#expectedMs(source.provider, lengthOf(source)),
+      fetch: (stop, onReceived) => this.#fetchWhole(source.index, { signal: stop, onReceived }),
+    }))
+    const atOnce = Math.max(0, missing) + (isExploring ? 1 : 0)
+    const parts = { clock, hedging, isHeld: () => providers.isHeld }
+    return fetchEnough(parts, candidates, atOnce, () => this.#whole.size >= k, signal)
   }
 
   /** Looks for the missing shards at others than the known holders, until k are at hand. */
@@ -310,8 +365,10 @@ export class StripeReader {
         },
         signal,
       )
-      this.#found.push(...found)
-      await this.#fetchEnough([...new Set(found.map(([index]) => index))], k, signal)
+      this.#found.push(
+        ...found.map(([index, provider]) => ({ index, provider, up: true, isCopy: false }) as const),
+      )
+      await this.#fetch(this.#sources(), k, signal)
       if (this.#whole.size >= k) return
     }
   }
@@ -337,22 +394,12 @@ export class StripeReader {
     }
   }
 
-  /** Up and not shunned first, data before parity. */
-  #rank(index: number): number {
-    const first = this.#holders(index)[0]
-    const held = this.view.holders.find(
-      ([at, provider]) => at === index && first !== undefined && equalBytes(provider, first),
-    )
-    const up = held?.[2] === true && first !== undefined && !this.#client.providers.isShunned(first)
-    return (up ? 0 : 2) + (index < this.view.stripe.k ? 0 : 1)
-  }
-
-  async #fetchWhole(index: number, signal: AbortSignal | undefined): Promise<boolean> {
+  async #fetchWhole(index: number, options: ReadOptions): Promise<boolean> {
     const [id, length] = this.view.stripe.shards[index]!
     let lastError: unknown
-    for (const holder of this.#holders(index)) {
+    for (const { provider: holder } of this.#holders(index)) {
       try {
-        const bytes = await this.#read(index, holder, [], signal)
+        const bytes = await this.#read(index, holder, [], options)
         if (bytes.length === length && equalBytes(shardId(this.#client.primitives.blake3, bytes), id)) {
           this.#whole.set(index, bytes)
           return true
@@ -367,7 +414,6 @@ export class StripeReader {
     return false
   }
 
-  /** Exit 6 when bringing providers back would be enough, exit 7 when it would not. */
   #tooFew(cause: unknown): AllmendError {
     if (this.#tooEarly !== undefined) {
       const { wait } = this.#tooEarly.facts
@@ -377,34 +423,15 @@ export class StripeReader {
         { cause: this.#tooEarly },
       )
     }
-    const { k, n } = this.view.stripe
-    const have = this.#whole.size
-    const names = new Set<string>()
-    let away = 0
-    for (let index = 0; index < n; index++) {
-      if (this.#whole.has(index)) continue
-      const holders = this.view.holders.filter(([at]) => at === index)
-      const back = holders.filter(
-        ([, provider, up]) =>
-          !this.#wrong.has(this.#key(index, provider)) && (!up || this.#client.providers.isShunned(provider)),
-      )
-      if (back.length === 0) continue
-      away++
-      for (const [, provider] of back) names.add(this.#client.providers.nameOf(provider))
-    }
-    const facts = { have, needed: k, n, damaged: this.#wrong.size }
-    if (have + away >= k)
-      return new NotEnoughShardsError(
-        `${have} of the ${k} shards needed can be read; bringing back ${k - have} of these providers would be enough: ` +
-          [...names].sort().join(', '),
-        { ...facts, providers: [...names].sort().join(', ') },
-        { cause },
-      )
-    return new UntrustedError(
-      `${have} of the ${k} shards needed are whole, ${this.#wrong.size} are damaged or missing at providers that are up, and ` +
-        `${away} are at providers that are away: this can't be rebuilt from what the pool has`,
-      facts,
-      { cause },
+    return tooFewShards(
+      {
+        view: this.view,
+        providers: this.#client.providers,
+        has: (index) => this.#whole.has(index),
+        isWrong: (index, provider) => this.#wrong.has(this.#key(index, provider)),
+        damaged: this.#wrong.size,
+      },
+      cause,
     )
   }
 }

@@ -35,6 +35,7 @@ import { freeze, judged, mistrust } from './accuse.ts'
 import { meetCheckpoint } from './meet-checkpoint.ts'
 import { SeenVersions } from './seen-versions.ts'
 import { ServedHeads } from './served-heads.ts'
+import { viewNotice } from './view-notice.ts'
 import { witnessPrefixes, witnessesOf } from './witness-set.ts'
 
 /** A view is asked for anew after this, ms. */
@@ -148,7 +149,7 @@ export class LogClient {
       )
     if (state === 'clock')
       throw new UntrustedError(
-        "this machine's clock is more than five minutes from the witnesses'; nothing was written",
+        "this machine's clock is more than five minutes from the witnesses'; nothing was written. `allmend doctor` compares it with the tracker's",
         { here: view.seen, witnesses: view.confirmed.median },
       )
     await settleOwnEntries(this)
@@ -162,7 +163,7 @@ export class LogClient {
     const age = this.#seconds() - view.confirmed.time
     if (view.isWitnessed && age > STALE_SECONDS && this.parts.acceptStale !== true)
       throw new UntrustedError(
-        'no quorum of witnesses has confirmed the log for more than a day: what you see may be old (--stale shows it all the same)',
+        'no quorum of witnesses has confirmed the log for more than a day, by this machine’s clock: what you see may be old (--stale shows it all the same)',
         { confirmed: view.confirmed.time },
       )
   }
@@ -181,12 +182,7 @@ export class LogClient {
   notice(): string | undefined {
     const view = this.#view
     if (view === undefined || !view.isWitnessed) return undefined
-    if (this.freshness(view) === 'fresh')
-      return this.#isLagging
-        ? 'Too few witnesses are up: what was written last is proven by the log alone so far.'
-        : undefined
-    const since = new Date(view.confirmed.time * 1_000).toISOString()
-    return `No quorum of witnesses has confirmed the log since ${since}: what you see may be old.`
+    return viewNotice(this.freshness(view), view.confirmed.time, this.#isLagging)
   }
 
   freshness(view: SeenView): 'fresh' | 'stale' | 'clock' {

@@ -31,6 +31,8 @@ export interface ProviderShare {
   /** In the draw: units of free space. */
   readonly weight: number
   readonly shards: number
+  /** Of others' shards, kept while they are read a lot; counted nowhere else. */
+  readonly copies: number
   /** Shares of placements, 0 to 1: by weight from now on, and as its shards are among all. */
   readonly expected: number
   readonly actual: number
@@ -55,6 +57,7 @@ export async function providerShares(client: Client, ledger?: LedgerProviders): 
         : { ledger: ledgerAmounts(known, ledger.unit, client.clock.now()) }),
       weight: ledger === undefined ? free : (known?.weight ?? 0),
       shards: provider.shards,
+      copies: provider.copies ?? 0,
     }
   })
   const weights = rows.reduce((sum, { weight }) => sum + weight, 0)

@@ -2,9 +2,10 @@
  * Sends one stripe: places it, hands every shard to its provider, places anew what fails, and reports what is durable.
  * Invariants:
  * - a stripe is sealed only with at least the happy threshold of shards acknowledged, each by another provider.
- * - it waits up to `waitMs` for all n shards once it is happy, and fails when nothing got on for as long: no shard was
- *   stored, and no byte went out that its provider was not sent before. So a slow line fails nothing, and one that is sent the same
- *   again and again does.
+ * - once it is happy it waits for all n shards up to `waitMs`, or as long again as it took, and fails when nothing got on for as long: no shard was
+ *   stored, and no byte went out that its provider was not sent before, of this stripe or of others that it is sent as well. So a slow
+ *   line fails nothing, and one that is sent the same again and again does.
+ * - a shard that a provider may have is asked for before it is sent to it again.
  */
 import { equalBytes, toHex } from '../../core/open/bytes.ts'
 import {
@@ -13,6 +14,7 @@ import {
   CapacityError,
   DeniedError,
   NotEnoughProvidersError,
+  UnreachableError,
   UntrustedError,
 } from '../../core/open/errors.ts'
 import type { Signed } from '../../core/open/objects/signed.ts'
@@ -27,6 +29,8 @@ import { throwIfCancelled } from '../concurrency.ts'
 
 /** How long a put waits for the last shards of a stripe, or for a provider to come back, unless it is told. */
 export const TARGET_WAIT_MS = 10_000
+/** However short a wait: who is asked has to have time to answer, ms. */
+const LEAST_WAIT_MS = 1_000
 const RETRY_MS = 500
 const WATCH_MS = 100
 /** All stripes that are sent at once, over a home's line of 2 Mbit/s; the transport notices a dead peer much earlier. */
@@ -40,6 +44,9 @@ export interface StripeToSend {
   /** An earlier run planned this very stripe: ask what is there before sending. */
   readonly resumed: boolean
   readonly waitMs: number
+  /** How long it waits, ms, while `isMoving`: too few are there for any stripe, and those that are missing may come back. */
+  readonly patienceMs: number
+  readonly isMoving: () => Promise<boolean>
 }
 
 export interface StripeEvents {
@@ -76,7 +83,8 @@ export async function sendStripe(
   const targets = await place(client, job, signal)
 
   const stored = new Map<number, Uint8Array>()
-  let lastProgress = clock.monotonic()
+  const startedAt = clock.monotonic()
+  let lastProgress = startedAt
   let happySince: number | undefined
   let lastError: unknown
   /** Most bytes of a shard that were sent to a provider. */
@@ -85,11 +93,15 @@ export async function sendStripe(
   const cancel = () => stop.abort()
   signal?.addEventListener('abort', cancel, { once: true })
 
-  const gaveUp = () => {
+  const waitMs = Math.max(job.waitMs, LEAST_WAIT_MS)
+  const gaveUp = async (): Promise<boolean> => {
     const now = clock.monotonic()
-    if (stop.signal.aborted) return true
-    if (happySince !== undefined) return now - happySince >= job.waitMs
-    return now - lastProgress >= job.waitMs
+    if (happySince === undefined) {
+      const silent = now - lastProgress
+      return silent >= waitMs && (silent >= job.patienceMs || !(await job.isMoving()))
+    }
+    // On a slow line shards of one stripe end far apart.
+    return now - lastProgress >= waitMs || now - happySince >= Math.max(waitMs, happySince - startedAt)
   }
   const markStored = (index: number, provider: Uint8Array) => {
     for (const [other, holder] of stored)
@@ -101,40 +113,81 @@ export async function sendStripe(
     events.onStored(stored.size)
   }
 
-  const markSent = (index: number, provider: Uint8Array, bytes: number) => {
-    const key = `${index} ${toHex(provider)}`
-    if (bytes <= (reached.get(key) ?? 0)) return
-    reached.set(key, bytes)
+  const gotOn = () => {
     lastProgress = clock.monotonic()
+  }
+  /** False for bytes that were sent before. */
+  const markSent = (index: number, provider: Uint8Array, bytes: number): boolean => {
+    const key = `${index} ${toHex(provider)}`
+    if (bytes <= (reached.get(key) ?? 0)) return false
+    reached.set(key, bytes)
+    gotOn()
+    return true
+  }
+
+  /** Sends a shard when its provider's turn comes. */
+  async function send(index: number, { provider, ticket }: Target): Promise<void> {
+    const [shard] = job.stripe.shards[index]!
+    const bytes = job.shards[index]!
+    // Not when it is its turn: the line would be idle for that long.
+    await client.providers.prepare(provider, ticket)
+    const turn = await client.providers.peer(provider).queue.enter(bytes.length, gotOn, stop.signal)
+    let sent = 0
+    const onSent = (total: number) => {
+      events.onSent(total - sent)
+      sent = total
+      turn.sent(total)
+      if (markSent(index, provider, total)) turn.moved()
+    }
+    try {
+      const options = { signal: stop.signal, timeoutMs: SHARD_TIMEOUT_MS, onSent }
+      await client.providers.call(
+        provider,
+        ticket,
+        putShard,
+        { shard, index, k: job.stripe.k },
+        bytes,
+        options,
+      )
+      turn.moved()
+    } finally {
+      turn.end()
+    }
   }
 
   async function settleShard(index: number): Promise<void> {
     let target = targets.get(index)
     const failed: Uint8Array[] = []
     let denied: Uint8Array | undefined
+    /** Providers that may have it, though they didn't say so. */
+    const asked = new Set<string>()
+    let wasCutOff = false
     while (!stop.signal.aborted) {
       if (target !== undefined) {
         const { provider } = target
-        let sent = 0
-        const onSent = (bytes: number) => {
-          events.onSent(bytes - sent)
-          sent = bytes
-          markSent(index, provider, bytes)
-        }
+        const name = toHex(provider)
         try {
-          await sendShard(client, job, index, target, onSent, stop.signal)
+          const isThere =
+            (job.resumed || asked.has(name)) && (await hasShard(client, job, index, target, stop.signal))
+          if (!isThere) await send(index, target)
           markStored(index, provider)
           return
         } catch (error) {
           if (!(error instanceof AllmendError) || error instanceof CancelledError) throw error
           lastError = error
+          if (error instanceof UnreachableError) asked.add(name)
+          // This machine moved, and the provider is as good as before; once.
+          if (error.facts['wasCutOff'] === true && !wasCutOff) {
+            wasCutOff = true
+            continue
+          }
+          wasCutOff = false
           // A ticket may just have run out: a new one for the same provider comes with the next placement, once.
           if (error instanceof DeniedError && (denied === undefined || !equalBytes(denied, provider)))
             denied = provider
           else failed.push(provider)
         }
       }
-      if (gaveUp()) return
       try {
         const answer = await tracker.call(
           replaceShard,
@@ -157,12 +210,10 @@ export async function sendStripe(
   const settled = Array.from({ length: n }, (_, index) => settleShard(index))
   // Ends the waiting for a shard that neither arrives nor fails.
   const watch = (async () => {
-    while (!gaveUp()) await clock.sleep(WATCH_MS, stop.signal)
-    stop.abort()
-  })().catch(ignoreCancelled)
-  const results = await Promise.allSettled(settled)
-  stop.abort()
-  await watch
+    while (!(await gaveUp())) await clock.sleep(WATCH_MS, stop.signal)
+  })().finally(() => stop.abort())
+  const all = Promise.allSettled(settled).finally(() => stop.abort())
+  const results = (await Promise.all([all, Promise.allSettled([watch])])).flat()
   signal?.removeEventListener('abort', cancel)
   throwIfCancelled(signal)
   for (const result of results)
@@ -174,16 +225,12 @@ export async function sendStripe(
   return { stored: stored.size, holders, n, k }
 }
 
-function ignoreCancelled(error: unknown): void {
-  if (!(error instanceof CancelledError)) throw error
-}
-
 async function place(
   client: Client,
   job: StripeToSend,
   signal: AbortSignal | undefined,
 ): Promise<Map<number, Target>> {
-  const until = client.clock.monotonic() + job.waitMs
+  const started = client.clock.monotonic()
   for (;;) {
     try {
       const answer = await client.tracker.call(placeStripe, { space: job.space, stripe: job.stripe })
@@ -192,8 +239,9 @@ async function place(
       if (!(error instanceof CapacityError || error instanceof NotEnoughProvidersError)) throw error
       // Space isn't freed by waiting, and a narrower stripe can be placed at once.
       const isFinal = error instanceof CapacityError || schemeFor(placeable(error)) !== undefined
-      if (isFinal || client.clock.monotonic() >= until)
-        throw tooFew(0, happyThreshold(job.stripe), job.stripe.n, error)
+      const waited = client.clock.monotonic() - started
+      const isOver = waited >= job.waitMs && (waited >= job.patienceMs || !(await job.isMoving()))
+      if (isFinal || isOver) throw tooFew(0, happyThreshold(job.stripe), job.stripe.n, error)
       await client.clock.sleep(RETRY_MS, signal)
     }
   }
@@ -217,40 +265,19 @@ function targetsOf(answer: PlacementAnswer): Map<number, Target> {
   return targets
 }
 
-async function sendShard(
+/** Whether the provider has the shard already. */
+async function hasShard(
   client: Client,
   job: StripeToSend,
   index: number,
   { provider, ticket }: Target,
-  onSent: (bytes: number) => void,
   signal: AbortSignal,
-): Promise<void> {
-  const [shard] = job.stripe.shards[index]!
-  if (job.resumed) {
-    const { value } = await client.providers.call(
-      provider,
-      ticket,
-      statShards,
-      { shards: [shard] },
-      undefined,
-      {
-        signal,
-      },
-    )
-    if (value.present[0] === true) return
-  }
-  await client.providers.call(
-    provider,
-    ticket,
-    putShard,
-    { shard, index, k: job.stripe.k },
-    job.shards[index]!,
-    {
-      signal,
-      timeoutMs: SHARD_TIMEOUT_MS,
-      onSent,
-    },
-  )
+): Promise<boolean> {
+  const shards = [job.stripe.shards[index]![0]]
+  const { value } = await client.providers.call(provider, ticket, statShards, { shards }, undefined, {
+    signal,
+  })
+  return value.present[0] === true
 }
 
 function tooFew(stored: number, happy: number, n: number, cause: unknown): AllmendError {

@@ -11,13 +11,14 @@ import { CapacityError, NotEnoughProvidersError } from '../../core/open/errors.t
 import { freeBytes } from '../../core/open/free-bytes.ts'
 import type { Packer } from '../../core/open/packer.ts'
 import { createPacker } from '../../core/open/packer.ts'
-import type { BlobPlace } from '../../core/open/protocol/tracker-methods.ts'
+import type { BlobPlace, ProviderView } from '../../core/open/protocol/tracker-methods.ts'
 import { hasBlobs } from '../../core/open/protocol/tracker-methods.ts'
 import { schemeFor } from '../../core/open/scheme.ts'
 import type { Scheme, Stripe } from '../../core/open/stripe.ts'
 import { MAX_SHARD_BYTES, stripeId } from '../../core/open/stripe.ts'
 import type { JournalJob, PlannedStripe } from '../../ports/put-journal.ts'
 import type { Client } from '../client.ts'
+import { mayReturn, PATIENCE_MS } from '../fetch/patience.ts'
 import type { PutParameters } from '../put-parameters.ts'
 import { Semaphore, throwIfCancelled } from '../concurrency.ts'
 import type { Space } from '../tree/space.ts'
@@ -65,6 +66,8 @@ export class Uploader {
   readonly #progress: UploadProgress
   readonly #signal: AbortSignal | undefined
   readonly #waitMs: number
+  readonly #patienceMs: number
+  readonly #onWaiting: PutParameters['onWaiting']
   readonly #slots = new Semaphore(MAX_STRIPES)
   /** Blobs under way: who waits for them. */
   readonly #waiting = new Map<string, (() => void)[]>()
@@ -81,14 +84,16 @@ export class Uploader {
     space: Space,
     job: JournalJob,
     progress: UploadProgress,
-    { signal, waitMs = TARGET_WAIT_MS }: Pick<PutParameters, 'signal' | 'waitMs'>,
+    { signal, waitMs, onWaiting }: Pick<PutParameters, 'signal' | 'waitMs' | 'onWaiting'>,
   ) {
     this.#client = client
     this.#space = space
     this.#job = job
     this.#progress = progress
     this.#signal = signal
-    this.#waitMs = waitMs
+    this.#waitMs = waitMs ?? TARGET_WAIT_MS
+    this.#patienceMs = waitMs ?? PATIENCE_MS
+    this.#onWaiting = onWaiting
     for (const plan of job.planned) {
       const ids = plan.shards.flat()
       const entry: Plan = { plan, blobs: new Map(), wanted: ids.length }
@@ -179,14 +184,15 @@ export class Uploader {
   /** The scheme for the providers that are up now; waits a while for more when there are too few. */
   async #scheme(): Promise<Scheme> {
     const { clock } = this.#client
-    const until = clock.monotonic() + this.#waitMs
+    const started = clock.monotonic()
     for (;;) {
       // Of a full pool the stripe that found it so tells more than the number of providers.
       this.#check()
       const { count, up, known } = await this.#usable()
       const scheme = schemeFor(count)
       if (scheme !== undefined) return scheme
-      if (clock.monotonic() >= until)
+      const waited = clock.monotonic() - started
+      if (waited >= this.#waitMs && (waited >= this.#patienceMs || !(await this.#isMoving())))
         throw new NotEnoughProvidersError(
           `only ${up} of ${known} providers are up; storing safely needs at least 3: start providers, then run the ` +
             'same command again: it resumes',
@@ -205,6 +211,19 @@ export class Uploader {
     const most = clock.monotonic() < this.#room.until ? this.#room.count : Number.POSITIVE_INFINITY
     const count = Math.min(schemeFor(roomy) === undefined ? up.length : roomy, most)
     return { count, up: up.length, known: list.length }
+  }
+
+  /** Whether too few providers are there for any stripe, and enough of those that aren't were a moment ago: then that is told, too. */
+  async #isMoving(): Promise<boolean> {
+    const { providers } = this.#client
+    const list = await providers.list()
+    const isHere = ({ up, id }: ProviderView) => up && !providers.isShunned(id)
+    const here = list.filter(isHere)
+    const coming = list.filter((provider) => !isHere(provider) && mayReturn(provider, this.#patienceMs))
+    if (schemeFor(here.length) !== undefined || schemeFor(here.length + coming.length) === undefined)
+      return false
+    this.#onWaiting?.({ providers: coming.map(({ name }) => name).sort(), leftMs: this.#patienceMs })
+    return true
   }
 
   /** Waits for a slot, then sends in the background; packs anew when fewer providers are left than it was packed for. */
@@ -281,7 +300,16 @@ export class Uploader {
     try {
       outcome = await sendStripe(
         this.#client,
-        { space: this.#space.id, stripe, shards, blobs: places, resumed, waitMs: this.#waitMs },
+        {
+          space: this.#space.id,
+          stripe,
+          shards,
+          blobs: places,
+          resumed,
+          waitMs: this.#waitMs,
+          patienceMs: this.#patienceMs,
+          isMoving: () => this.#isMoving(),
+        },
         {
           onSent: (bytes) => {
             this.#progress.wire += bytes

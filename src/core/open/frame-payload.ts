@@ -7,6 +7,7 @@ import { MAX_INLINE_BYTES } from './frame.ts'
 
 const REQUEST_FIXED = 14
 const RESPONSE_FIXED = 8
+const GRANT_PART = 4
 
 export interface OpeningPayload {
   /** A copy, so that it doesn't hold on to what was received. */
@@ -63,6 +64,21 @@ export function decodeResponsePayload(payload: Uint8Array): OpeningPayload {
   if (payload.length < RESPONSE_FIXED) throw new MalformedError('response frame too short')
   const view = new DataView(payload.buffer, payload.byteOffset, payload.length)
   return decodeOpening(payload, RESPONSE_FIXED, view.getUint32(0), view.getUint32(4))
+}
+
+/** How many bytes of a body may be sent by now; all of them where undefined. */
+export function encodeGrantPayload(upTo: number | undefined): Uint8Array {
+  if (upTo === undefined) return new Uint8Array(0)
+  const out = new Uint8Array(GRANT_PART)
+  new DataView(out.buffer).setUint32(0, upTo)
+  return out
+}
+
+/** Throws MalformedError unless it is empty, which grants all, or a number of bytes. */
+export function decodeGrantPayload(payload: Uint8Array): number | undefined {
+  if (payload.length === 0) return undefined
+  if (payload.length !== GRANT_PART) throw new MalformedError('a grant out of form')
+  return new DataView(payload.buffer, payload.byteOffset, payload.length).getUint32(0)
 }
 
 function allocate(fixed: number, head: Uint8Array, body: Uint8Array): Uint8Array<ArrayBuffer> {

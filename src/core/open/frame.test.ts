@@ -7,8 +7,10 @@ import type { ErrorFacts } from './errors.ts'
 import type { FrameType } from './frame.ts'
 import { FRAME, FrameDecoder, encodeFrame, MAX_DATA_BYTES, MAX_INLINE_BYTES } from './frame.ts'
 import {
+  decodeGrantPayload,
   decodeRequestPayload,
   decodeResponsePayload,
+  encodeGrantPayload,
   encodeRequestPayload,
   encodeResponsePayload,
 } from './frame-payload.ts'
@@ -115,6 +117,8 @@ describe('FrameDecoder', () => {
       [FRAME.requestData, 0],
       [FRAME.requestData, MAX_DATA_BYTES + 1],
       [FRAME.responseData, 0xff_ffff],
+      [FRAME.grantRequest, 5],
+      [FRAME.grantResponse, 5],
       [FRAME.cancel, 1],
       [FRAME.alive, 1],
       [FRAME.close, 0],
@@ -185,6 +189,15 @@ describe('opening payloads', () => {
       }),
       { numRuns },
     )
+  })
+})
+
+describe('grants', () => {
+  it('come back as they went in, and have one of two lengths', () => {
+    for (const upTo of [undefined, 0, 1, 65_536, 0xffff_ffff])
+      expect(decodeGrantPayload(encodeGrantPayload(upTo))).toBe(upTo)
+    for (const length of [1, 2, 3])
+      expect(() => decodeGrantPayload(new Uint8Array(length))).toThrow(MalformedError)
   })
 })
 

@@ -19,6 +19,8 @@ export const FRAME_HEADER_BYTES = 8
 const MAX_OPENING_BYTES = MAX_INLINE_BYTES + 14
 /** An encoded error: see `wire-error.ts` for how its parts are bounded. */
 const MAX_ERROR_BYTES = 64 * 1024
+/** How far a body is granted, where that isn't all of it. */
+const MAX_GRANT_BYTES = 4
 
 export const FRAME = {
   hello: 0,
@@ -44,8 +46,8 @@ const SIZES: readonly (readonly [number, number])[] = [
   [1, MAX_ERROR_BYTES],
   [1, MAX_DATA_BYTES],
   [1, MAX_DATA_BYTES],
-  [0, 0],
-  [0, 0],
+  [0, MAX_GRANT_BYTES],
+  [0, MAX_GRANT_BYTES],
   [0, 0],
   [0, 0],
   [1, MAX_ERROR_BYTES],

@@ -39,6 +39,13 @@ describe('parsePeerAddress', () => {
     ])
   })
 
+  it('says what was no address, but for the secret of a token', () => {
+    expect(() => parsePeerAddress('foo#secret')).toThrow(
+      /^(?!.*secret).*such as 192\.0\.2\.7:7400, and not "foo"$/,
+    )
+    expect(() => parsePeerAddress('f'.repeat(200))).toThrow(/"f{64}…"$/)
+  })
+
   it('takes any text or says what is wrong (fuzz)', () => {
     const parts = fc.constantFrom('a.example', ':', '1', '+', '@', ',', name, '[::1]', '0.0.0.0:1', ' ', 'é')
     const text = fc.array(parts, { maxLength: 8 }).map((some) => some.join(''))

@@ -12,6 +12,8 @@ import { UsageError } from './errors.ts'
 /** A DNS name has at most 253 letters; an address with its hints stays in what a provider's record has room for. */
 export const MAX_ADDRESS_CHARACTERS = 300
 const KEY_BYTES = 32
+/** Of an address that is none. */
+const MAX_SHOWN = 64
 
 const HOST_PORT = /^(?:[^\s:[\]/#+@,]+|\[[0-9a-fA-F:.%\w]+\]):[0-9]{1,5}$/
 
@@ -29,17 +31,25 @@ export function parsePeerAddress(address: string): PeerAddress {
   const plus = address.indexOf('+')
   if (plus < 0) return HOST_PORT.test(address) ? { tls: address } : { udp: udpPart(address, address) }
   const tls = address.slice(0, plus)
-  if (!HOST_PORT.test(tls)) throw new UsageError('an address is host:port', { address })
+  if (!HOST_PORT.test(tls)) throw notAnAddress(address, 'host:port+key')
   const udp = udpPart(address.slice(plus + 1), address)
   if (udp.endsWith('@')) return { tls, udp: udp.slice(0, -1) }
   // The DHT speaks IPv4 only.
   return { tls, udp: udp.includes('@') || tls.startsWith('[') ? udp : `${udp}@${tls}` }
 }
 
+/** Names what was given, but for what may be a token's secret. */
+export function notAnAddress(address: string, forms: string): UsageError {
+  const [given = ''] = address.split('#', 1)
+  const shown = given.length > MAX_SHOWN ? `${given.slice(0, MAX_SHOWN)}…` : given
+  return new UsageError(`an address is ${forms}, such as 192.0.2.7:7400, and not "${shown}"`, {
+    address: given,
+  })
+}
+
 function udpPart(text: string, address: string): string {
   const key = fromBase64Url(text.split('@', 1)[0] ?? '')
-  if (key?.length !== KEY_BYTES)
-    throw new UsageError('an address is host:port, host:port+key or key@host:port', { address })
+  if (key?.length !== KEY_BYTES) throw notAnAddress(address, 'host:port, host:port+key or key@host:port')
   return text
 }
 

@@ -21,9 +21,6 @@ declare module 'hyperdht' {
     options: SecretStreamOptions,
   ) => NoiseSecretStream
 
-  /** Asked once for each connection. */
-  export type RelayThrough = () => Buffer
-
   export interface DhtOptions {
     readonly keyPair?: KeyPair
     readonly host?: string
@@ -37,12 +34,15 @@ declare module 'hyperdht' {
     readonly maxSize?: number
     /** How long they are kept, ms, give or take a third; default 20 minutes. */
     readonly maxAge?: number
+    /** What delay of an answer others may ask for, ms; default 10,000. */
+    readonly maxPingDelay?: number
   }
 
   export interface ConnectOptions {
     readonly keyPair?: KeyPair
     readonly relayAddresses?: readonly HostPort[]
-    readonly relayThrough?: RelayThrough
+    /** The relay's key. */
+    readonly relayThrough?: Buffer
     /** False gives up punching; a relay may still be found. */
     readonly holepunch?: () => boolean
     readonly createSecretStream?: MakeSecretStream
@@ -55,7 +55,11 @@ declare module 'hyperdht' {
 
   export interface ServerOptions {
     /** True drops the dialler without an answer. */
-    readonly firewall?: (remoteKey: Buffer, payload: HandshakePayload, from: HostPort) => boolean
+    readonly firewall?: (
+      remoteKey: Buffer,
+      payload: HandshakePayload,
+      from: HostPort,
+    ) => boolean | Promise<boolean>
     readonly createSecretStream?: MakeSecretStream
     /** How long a finished handshake's state is kept, ms. */
     readonly handshakeClearWait?: number
@@ -70,6 +74,7 @@ declare module 'hyperdht' {
   /** What another node asks of this one. */
   export interface DhtRequest {
     readonly command: number
+    readonly from: HostPort
     readonly target: Buffer | null
     readonly value: Buffer | null
     /** Handed out by this node a moment ago, for the asker's address. */
@@ -121,11 +126,15 @@ declare module 'hyperdht' {
     ping(node: HostPort): Promise<{ readonly to: HostPort }>
     readonly rawStreams: { readonly size: number }
     readonly io: { readonly serverSocket: DhtSocket; readonly clientSocket: DhtSocket }
+    /** Datagrams that asked, repeats apart. */
+    readonly stats: { readonly requests: { readonly total: number } }
     readonly destroyed: boolean
     bind(): Promise<void>
     fullyBootstrapped(): Promise<void>
     /** Our reachable address; null while there is none. */
     remoteAddress(): HostPort | null
+    /** Every request that came, before anything is done; the library's own, in dht-rpc 6. */
+    _onrequest(request: DhtRequest, external: boolean): void
     /** False for what isn't done here. */
     onrequest(request: DhtRequest): boolean
     request(

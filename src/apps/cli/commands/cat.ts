@@ -2,21 +2,29 @@ import { once } from 'node:events'
 import type { Command } from 'commander'
 import { cat } from '../../../client/cat.ts'
 import type { RunCommand } from '../context.ts'
+import type { ProviderWaitOptions } from '../provider-wait.ts'
+import { addProviderWait, providerWait } from '../provider-wait.ts'
 import { wholeNumber } from '../whole-number.ts'
 
+interface Options extends ProviderWaitOptions {
+  readonly offset?: number
+  readonly length?: number
+}
+
 export function registerCat(program: Command, run: RunCommand): void {
-  program
+  const command = program
     .command('cat')
     .summary('write a remote file to standard output')
     .argument('<path>', 'remote file')
     .option('--offset <bytes>', 'start here', wholeNumber)
     .option('--length <bytes>', 'at most so many', wholeNumber)
-    .action(
-      run(async ({ withClient, signal }, path: string, options: { offset?: number; length?: number }) => {
-        await withClient(async (client) => {
-          for await (const bytes of cat(client, { path, signal, ...options }))
-            if (!process.stdout.write(bytes)) await once(process.stdout, 'drain')
-        })
-      }),
-    )
+  addProviderWait(command).action(
+    run(async ({ output, withClient, signal }, path: string, { wait, ...part }: Options) => {
+      const waiting = providerWait(wait === undefined ? {} : { wait }, output)
+      await withClient(async (client) => {
+        for await (const bytes of cat(client, { path, signal, ...part, ...waiting }))
+          if (!process.stdout.write(bytes)) await once(process.stdout, 'drain')
+      })
+    }),
+  )
 }

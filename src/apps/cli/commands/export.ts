@@ -13,13 +13,19 @@ import type { RunCommand } from '../context.ts'
 import { exitCodeOfAll } from '../exit-codes.ts'
 import { failureLines } from '../failure-lines.ts'
 import { createProgressBar } from '../progress-bar.ts'
+import type { ProviderWaitOptions } from '../provider-wait.ts'
+import { addProviderWait, providerWait } from '../provider-wait.ts'
 import { transferState } from '../transfer-state.ts'
 
 /** What this home had seen of the pool, with evidence. */
 const PINS_FOLDER = 'pins'
 
+interface Options extends ProviderWaitOptions {
+  readonly dryRun?: boolean
+}
+
 export function registerExport(program: Command, run: RunCommand): void {
-  program
+  const command = program
     .command('export')
     .summary('everything that you can read, whatever became of the pool')
     .description(
@@ -28,33 +34,34 @@ export function registerExport(program: Command, run: RunCommand): void {
     )
     .argument('<folder>', 'made where it is not there')
     .option('--dry-run', 'say what there is, and write nothing')
-    .action(
-      run(async (context, folder: string, { dryRun = false }: { dryRun?: boolean }) => {
-        const { output, home, withClient, signal, setExitCode } = context
-        const bar = createProgressBar(output.json)
-        try {
-          const exporting = (client: Client): Promise<ExportResult> => {
-            const hash = createHash('sha256')
-            return exportAll(client, {
-              target: folder,
-              dryRun,
-              hasher: { update: (bytes) => void hash.update(bytes), digest: () => hash.digest() },
-              signal,
-              onProgress: (progress) => bar.show(transferState(progress)),
-            })
-          }
-          const result = await withClient(exporting, { goesOn: true })
-          if (!dryRun) await copyPins((await HomeFolder.open(home)).pins, folder)
-          bar.end()
-          for (const line of failureLines('not exported', result.failed)) output.note(line)
-          output.result({ folder, dryRun, ...result }, exportLines(result, dryRun))
-          const code = exitCodeOfAll(result.failed.map(({ error }) => error))
-          if (code !== 0) setExitCode(code)
-        } finally {
-          bar.end()
+  addProviderWait(command).action(
+    run(async (context, folder: string, { dryRun = false, ...options }: Options) => {
+      const { output, home, withClient, signal, setExitCode } = context
+      const bar = createProgressBar(output.json)
+      try {
+        const exporting = (client: Client): Promise<ExportResult> => {
+          const hash = createHash('sha256')
+          return exportAll(client, {
+            target: folder,
+            dryRun,
+            hasher: { update: (bytes) => void hash.update(bytes), digest: () => hash.digest() },
+            signal,
+            ...providerWait(options, output, bar),
+            onProgress: (progress) => bar.show(transferState(progress)),
+          })
         }
-      }),
-    )
+        const result = await withClient(exporting, { goesOn: true })
+        if (!dryRun) await copyPins((await HomeFolder.open(home)).pins, folder)
+        bar.end()
+        for (const line of failureLines('not exported', result.failed)) output.note(line)
+        output.result({ folder, dryRun, ...result }, exportLines(result, dryRun))
+        const code = exitCodeOfAll(result.failed.map(({ error }) => error))
+        if (code !== 0) setExitCode(code)
+      } finally {
+        bar.end()
+      }
+    }),
+  )
 }
 
 async function copyPins(pins: string, folder: string): Promise<void> {

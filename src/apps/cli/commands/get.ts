@@ -8,23 +8,30 @@ import type { RunCommand } from '../context.ts'
 import { exitCodeOfAll } from '../exit-codes.ts'
 import { failureLines } from '../failure-lines.ts'
 import { createProgressBar } from '../progress-bar.ts'
+import type { ProviderWaitOptions } from '../provider-wait.ts'
+import { addProviderWait, providerWait } from '../provider-wait.ts'
 import { transferState } from '../transfer-state.ts'
 
 export function registerGet(program: Command, run: RunCommand): void {
-  program
+  const command = program
     .command('get')
     .summary('fetch files and folders from the pool')
     .description('Fetches remote files and whole folders. Files appear whole or not at all.')
     .argument('<paths...>', 'remote files and folders, then the local path')
-    .action(
-      run(async ({ output, withClient, signal, setExitCode }, paths: string[]) => {
+  addProviderWait(command).action(
+    run(
+      async ({ output, withClient, signal, setExitCode }, paths: string[], options: ProviderWaitOptions) => {
         const sources = paths.slice(0, -1)
         const target = paths.at(-1)!
         const bar = createProgressBar(output.json)
         try {
           const result = await withClient(async (client) => {
             const onProgress = (progress: GetProgress) => bar.show(transferState(progress))
-            return { ...(await get(client, { sources, target, signal, onProgress })), ...asOf(client) }
+            const wait = providerWait(options, output, bar)
+            return {
+              ...(await get(client, { sources, target, signal, onProgress, ...wait })),
+              ...asOf(client),
+            }
           })
           bar.end()
           for (const line of failureLines('not fetched', result.failed)) output.note(line)
@@ -41,6 +48,7 @@ export function registerGet(program: Command, run: RunCommand): void {
         } finally {
           bar.end()
         }
-      }),
-    )
+      },
+    ),
+  )
 }

@@ -1,8 +1,10 @@
 import { userInfo } from 'node:os'
 import type { Command } from 'commander'
 import { UsageError } from '../../../core/open/errors.ts'
+import { tokenToJoin } from '../../node/network/find-tracker.ts'
 import { joinHome } from '../../node/make-home.ts'
 import { readIfThere, writePrivateFile } from '../../node/private-file.ts'
+import { BOOTSTRAP } from '../bootstrap-option.ts'
 import { claimLines } from '../claim-lines.ts'
 import type { RunCommand } from '../context.ts'
 import { readNewPassphrase, readSecret } from '../secrets.ts'
@@ -12,6 +14,7 @@ const WAIT_MS = 10 * 60_000
 
 interface Options {
   readonly join?: string
+  readonly bootstrap?: readonly string[]
   readonly name?: string
   readonly phraseFile?: string
   readonly unattended?: boolean
@@ -29,6 +32,7 @@ export function registerInit(program: Command, run: RunCommand): void {
       '--join <token>',
       'the token of the tracker or of who invited you; else from ALLMEND_JOIN or standard input',
     )
+    .option(...BOOTSTRAP)
     .option('--name <name>', 'your name in the pool: 3 to 32 of a-z, 0-9 and hyphens')
     .option('--phrase-file <file>', 'write the 24 words to this file (0600) instead of showing them')
     .option(
@@ -36,8 +40,10 @@ export function registerInit(program: Command, run: RunCommand): void {
       'keep the key of the keystore in a file beside it instead of asking for a passphrase',
     )
     .action(
-      run(async ({ output, home, passphraseFile, transport }, options: Options) => {
-        const token = options.join ?? (await readSecret({ what: 'Token', variable: 'ALLMEND_JOIN' }))
+      run(async ({ output, home, passphraseFile, transport, line }, options: Options) => {
+        const invite = options.join ?? (await readSecret({ what: 'Token', variable: 'ALLMEND_JOIN' }))
+        const nodes = options.bootstrap ?? []
+        const token = await tokenToJoin(invite, { nodes, mode: transport ?? 'auto' })
         const { phraseFile } = options
         const earlier = phraseFile === undefined ? undefined : await readIfThere(phraseFile)
         if (phraseFile === undefined && output.json)
@@ -50,6 +56,7 @@ export function registerInit(program: Command, run: RunCommand): void {
           name: options.name ?? defaultName(),
           protection,
           transport,
+          limits: line.options,
           ...(earlier === undefined ? {} : { phrase: earlier.toString('utf8') }),
           async keepPhrase(phrase) {
             if (phraseFile === undefined) output.note(phraseText(phrase))

@@ -37,6 +37,7 @@ function startNode(
         folder: options.dir,
         listen: options.listen,
         bootstrap: options.bootstrap ?? [],
+        line: context.line,
         ...(options.tracker === undefined ? {} : { tracker: options.tracker }),
         logger: roleLogger(role, options.logFile),
       })

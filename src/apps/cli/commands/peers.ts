@@ -1,50 +1,64 @@
 import type { Command } from 'commander'
-import { toHex } from '../../../core/open/bytes.ts'
+import { fromHex, toHex } from '../../../core/open/bytes.ts'
 import type { NetworkPeer } from '../../../core/open/protocol/network-methods.ts'
-import { exchangeNetwork } from '../../../core/open/protocol/network-methods.ts'
+import { exchangeNetwork, NAT_UNKNOWN, NODE_TRACKER } from '../../../core/open/protocol/network-methods.ts'
+import type { Client } from '../../../client/client.ts'
 import { orderedAhead } from '../../../client/concurrency.ts'
 import type { RunCommand } from '../context.ts'
-import type { MeasuredPeer } from '../measure-peer.ts'
-import { formatMs, measurePeer } from '../measure-peer.ts'
-import { printable } from '../printable.ts'
+import { count } from '../count.ts'
+import { measurePeer } from '../measure-peer.ts'
+import type { PeerDocument } from '../peer-lines.ts'
+import { NATS, ROLES, peerLines } from '../peer-lines.ts'
+import { showWaiting } from '../waiting.ts'
 
 /** Peers that are dialled at once. */
 const AT_ONCE = 16
-
-const ROLES = ['tracker', 'provider', 'node'] as const
-const NATS = ['unknown', 'open', 'consistent', 'random'] as const
-
-/** One line of `peers --json`. */
-interface PeerDocument extends MeasuredPeer {
-  /** Peer id, hexadecimal. */
-  readonly id: string
-  readonly role: (typeof ROLES)[number]
-  readonly name: string
-  /** What it says of where it takes connections. */
-  readonly address: string
-  /** The NAT that it is behind, as it says: `open` is none, `random` takes another port towards each peer. */
-  readonly nat: (typeof NATS)[number]
-  /** Whether it relays for others. */
-  readonly relays: boolean
-  readonly up: boolean
-}
+const BY_NAME = new Intl.Collator('en', { numeric: true })
 
 export function registerPeers(program: Command, run: RunCommand): void {
   program
     .command('peers')
     .summary("the pool's nodes, how they are reached from here, and how far they are")
+    .description(
+      'Connects to each node of the pool and shows how it is reached from this machine: directly or through a relay, over TLS (TCP) or UDP,\n' +
+        'and how long an answer takes. `router` is what the node itself is behind: none, one that keeps ports (most homes’), or one that changes\n' +
+        'them, which is reached through a relay from homes.',
+    )
     .action(
       run(async ({ output, withClient }) => {
         await withClient(async (client) => {
-          const { peers = [] } = await client.tracker.call(exchangeNetwork, {})
-          const measured = orderedAhead(peers, AT_ONCE, async (peer) => ({
-            ...described(peer),
-            ...(peer.up ? await measurePeer(client.transport, peer) : {}),
-          }))
-          for await (const peer of measured) output.item(peer, line(peer))
+          const peers = await knownPeers(client)
+          const shown: PeerDocument[] = []
+          const done = showWaiting(output.json, `asking ${count(peers.length, 'node')} …`)
+          try {
+            const measured = orderedAhead(peers, AT_ONCE, async (peer) => ({
+              ...peer,
+              ...(peer.up
+                ? await measurePeer(client.transport, { id: fromHex(peer.id)!, address: peer.address })
+                : {}),
+            }))
+            for await (const peer of measured) {
+              shown.push(peer)
+              if (output.json) output.item(peer, '')
+            }
+          } finally {
+            done()
+          }
+          if (!output.json) output.result(shown, peerLines(shown))
         })
       }),
     )
+}
+
+/** The tracker first, which tells of itself only where it takes connections over UDP, then the others by their names. */
+async function knownPeers({ tracker }: Client): Promise<PeerDocument[]> {
+  const { peers = [] } = await tracker.call(exchangeNetwork, {})
+  const { peerId: id, address } = tracker
+  const told = peers.some(({ role }) => role === NODE_TRACKER)
+  const itself = { id, role: NODE_TRACKER, name: 'tracker', address, nat: NAT_UNKNOWN, up: true } as const
+  return [...(told ? [] : [itself]), ...peers]
+    .map(described)
+    .sort((a, b) => ROLES.indexOf(a.role) - ROLES.indexOf(b.role) || BY_NAME.compare(a.name, b.name))
 }
 
 function described({ id, role, name, address, nat, relay, up }: NetworkPeer): PeerDocument {
@@ -57,16 +71,4 @@ function described({ id, role, name, address, nat, relay, up }: NetworkPeer): Pe
     relays: relay !== undefined,
     up,
   }
-}
-
-function line(peer: PeerDocument): string {
-  const { id, role, name, address, nat, relays, up, transport, relayed, roundTripMs, problem } = peer
-  const how = !up
-    ? 'down'
-    : problem === undefined
-      ? `${transport ?? 'connected'} ${relayed === true ? 'relayed' : 'direct'} ${formatMs(roundTripMs ?? 0)}`
-      : `unreachable: ${problem}`
-  const label = role === 'provider' ? `provider ${printable(name)}` : role
-  const nature = nat === 'unknown' ? '' : `  NAT ${nat === 'open' ? 'none' : nat}`
-  return `${id.slice(0, 12)}  ${label}  ${printable(how)}${nature}${relays ? '  relays' : ''}  ${printable(address)}`
 }

@@ -1,9 +1,11 @@
 import type { Command } from 'commander'
 import { toHex } from '../../../core/open/bytes.ts'
+import { parseByteSize } from '../../../core/open/parse-byte-size.ts'
 import { inviteProvider } from '../../../client/membership/invite-provider.ts'
 import { PROVIDER_HEAP_GROWTH, REPLAY_HEAP_GROWTH, collectLess } from '../../node/collect-less.ts'
 import { startProvider } from '../../provider/start-provider.ts'
-import { formatBytes, parseByteSize } from '../byte-size.ts'
+import { BOOTSTRAP } from '../bootstrap-option.ts'
+import { formatBytes } from '../byte-size.ts'
 import type { RunCommand } from '../context.ts'
 import { OFFLINE_AFTER } from '../offline-option.ts'
 import { roleLogger } from '../role-logger.ts'
@@ -11,6 +13,7 @@ import { runRole } from '../run-role.ts'
 
 interface StartOptions {
   readonly join?: string
+  readonly bootstrap?: readonly string[]
   readonly capacity?: string
   readonly store: string
   readonly listen?: string
@@ -39,6 +42,7 @@ export function registerProvider(program: Command, run: RunCommand): void {
     .command('start')
     .summary('run a provider')
     .option('--join <token>', "an invite's token, the first time; else from ALLMEND_JOIN")
+    .option(...BOOTSTRAP)
     .option('--capacity <size>', 'how much to lend, such as 100GB; remembered')
     .requiredOption('--store <folder>', "the provider's folder")
     .option(
@@ -55,10 +59,12 @@ export function registerProvider(program: Command, run: RunCommand): void {
           const running = await startProvider({
             store: options.store,
             ...(join === undefined ? {} : { join }),
+            ...(options.bootstrap === undefined ? {} : { bootstrap: options.bootstrap }),
             ...(options.capacity === undefined ? {} : { capacity: parseByteSize(options.capacity) }),
             ...(options.listen === undefined ? {} : { listen: options.listen }),
             ...(options.name === undefined ? {} : { name: options.name }),
             ...(context.transport === undefined ? {} : { transport: context.transport }),
+            line: context.line,
             ...(options.offlineAfter === undefined ? {} : { offlineAfterMs: options.offlineAfter * 1_000 }),
             onReplay: (isReplaying) => collectLess(isReplaying ? REPLAY_HEAP_GROWTH : PROVIDER_HEAP_GROWTH),
             logger: roleLogger('provider', options.logFile),

@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import type { LedgerAmounts, ProviderShare, ReportedAmounts } from '../../../client/log/provider-shares.ts'
 import { providerShares } from '../../../client/log/provider-shares.ts'
 import { formatAge } from '../age.ts'
+import { aligned } from '../aligned.ts'
 import { askChain } from '../ask-chain.ts'
 import { formatBytes } from '../byte-size.ts'
 import type { ChainUrlOption } from '../chain-options.ts'
@@ -59,17 +60,10 @@ function shareLines(shares: readonly ProviderShare[], chainAsked: boolean): stri
       percent(actual),
     ]),
   ]
-  const widths = HEADINGS.map((_, i) => Math.max(...rows.map((row) => row[i]!.length)))
-  const table = rows.map((row) =>
-    row
-      .map((cell, i) => cell.padEnd(widths[i]!))
-      .join('  ')
-      .trimEnd(),
-  )
   const remark = chainAsked
     ? 'The ledger takes a report in when the capacity changed, use by more than 2 % of that, or the weight by more than 2 %.'
     : 'Weights are by what providers report.'
-  return [...table, remark]
+  return [...aligned(rows), remark]
 }
 
 /** What is used, of how much, and how old that is. */

@@ -9,12 +9,11 @@ import { EXIT } from '../exit-codes.ts'
 import type { BarState } from '../progress-bar.ts'
 import { createProgressBar } from '../progress-bar.ts'
 import { failureLines } from '../failure-lines.ts'
+import { limitText } from '../limit-text.ts'
 import { printable } from '../printable.ts'
+import type { ProviderWaitOptions } from '../provider-wait.ts'
+import { providerWait } from '../provider-wait.ts'
 import { wholeNumber } from '../whole-number.ts'
-
-interface Options {
-  readonly wait?: number
-}
 
 export function registerPut(program: Command, run: RunCommand): void {
   program
@@ -27,40 +26,48 @@ export function registerPut(program: Command, run: RunCommand): void {
     .argument('<paths...>', 'local files and folders, then the remote path, such as /home/')
     .option(
       '--wait <seconds>',
-      'how long to wait for providers that are missing before it goes on with fewer, or gives up; by default 10',
+      'how long to wait for providers that are missing before it goes on with fewer, or gives up; by default 10, and 60 for those that were there a moment ago when nothing can be stored without them',
       wholeNumber,
     )
     .action(
-      run(async ({ output, withClient, signal, setExitCode }, paths: string[], options: Options) => {
-        const wait = options.wait === undefined ? {} : { waitMs: options.wait * 1_000 }
-        const sources = paths.slice(0, -1)
-        const target = paths.at(-1)!
-        const bar = createProgressBar(output.json)
-        try {
-          const result = await withClient((client) =>
-            put(client, {
-              ...wait,
-              sources,
-              target,
-              signal,
-              onProgress: (progress) => bar.show(barState(progress)),
-            }),
-          )
-          bar.end()
-          for (const line of failureLines('left out', result.problems)) output.note(line)
-          for (const warning of result.warnings) output.note(`allmend: ${printable(warning)}`)
-          output.result(result, summary(result))
-          if (result.problems.length > 0) setExitCode(EXIT.failed)
-        } catch (error) {
-          bar.end()
-          if (!(error instanceof CancelledError)) throw error
-          throw new CancelledError(
-            'stopped. What was sent is kept for a day: the same command goes on where this one was',
-            {},
-            { cause: error },
-          )
-        }
-      }),
+      run(
+        async (
+          { output, withClient, signal, setExitCode },
+          paths: string[],
+          options: ProviderWaitOptions,
+        ) => {
+          const sources = paths.slice(0, -1)
+          const target = paths.at(-1)!
+          const bar = createProgressBar(output.json)
+          const wait = providerWait(options, output, bar)
+          try {
+            const result = await withClient((client) => {
+              const limited = limitText(client.transport.line)
+              if (limited !== undefined && !output.json) output.note(`Limited to ${limited}.`)
+              return put(client, {
+                ...wait,
+                sources,
+                target,
+                signal,
+                onProgress: (progress) => bar.show(barState(progress)),
+              })
+            })
+            bar.end()
+            for (const line of failureLines('left out', result.problems)) output.note(line)
+            for (const warning of result.warnings) output.note(`allmend: ${printable(warning)}`)
+            output.result(result, summary(result))
+            if (result.problems.length > 0) setExitCode(EXIT.failed)
+          } catch (error) {
+            bar.end()
+            if (!(error instanceof CancelledError)) throw error
+            throw new CancelledError(
+              'stopped. What was sent is kept for a day: the same command goes on where this one was',
+              {},
+              { cause: error },
+            )
+          }
+        },
+      ),
     )
 }
 

@@ -2,14 +2,17 @@ import type { Command } from 'commander'
 import { UsageError } from '../../../core/open/errors.ts'
 import { parseJoinToken } from '../../../core/open/join-token.ts'
 import { fromHex } from '../../../core/open/bytes.ts'
+import { findTracker } from '../../node/network/find-tracker.ts'
 import { recoverHome } from '../../node/make-home.ts'
-import type { HomeConfig } from '../../node/home-config.ts'
+import type { RecoverHomeOptions } from '../../node/make-home.ts'
+import { BOOTSTRAP } from '../bootstrap-option.ts'
 import { claimLines } from '../claim-lines.ts'
 import type { RunCommand } from '../context.ts'
 import { readNewPassphrase, readPhrase } from '../secrets.ts'
 
 interface Options {
   readonly tracker: string
+  readonly bootstrap?: readonly string[]
   readonly phraseFile?: string
   readonly unattended?: boolean
 }
@@ -22,6 +25,7 @@ export function registerRecover(program: Command, run: RunCommand): void {
       '--tracker <address>',
       'any token of the pool, or <host:port>#<id> as `allmend whoami` shows it on a living device',
     )
+    .option(...BOOTSTRAP)
     .option(
       '--phrase-file <file>',
       'read the 24 words from this file; else from ALLMEND_PHRASE or standard input',
@@ -31,12 +35,15 @@ export function registerRecover(program: Command, run: RunCommand): void {
       'keep the key of the keystore in a file beside it instead of asking for a passphrase',
     )
     .action(
-      run(async ({ output, home, passphraseFile, transport }, options: Options) => {
-        const tracker = parseTracker(options.tracker)
+      run(async ({ output, home, passphraseFile, transport, line }, options: Options) => {
+        const known = parseTracker(options.tracker)
+        const nodes = options.bootstrap ?? []
+        const address = await findTracker({ ...known, nodes, mode: transport ?? 'auto' })
+        const tracker = { ...known, address }
         const phrase = await readPhrase(options.phraseFile)
         const protection =
           options.unattended === true ? 'unattended' : { passphrase: await readNewPassphrase(passphraseFile) }
-        const made = await recoverHome({ home, tracker, phrase, protection, transport })
+        const made = await recoverHome({ home, tracker, phrase, protection, transport, limits: line.options })
         output.result({ ...made, home }, [
           `You are ${made.name}; your home is ${home}.`,
           ...claimLines(made.claim),
@@ -45,7 +52,7 @@ export function registerRecover(program: Command, run: RunCommand): void {
     )
 }
 
-function parseTracker(text: string): HomeConfig['tracker'] {
+function parseTracker(text: string): RecoverHomeOptions['tracker'] {
   const [, address, id] = /^([^#]+)#([0-9a-f]{64})$/.exec(text.trim()) ?? []
   const peerId = id === undefined ? undefined : fromHex(id)
   if (address !== undefined && peerId !== undefined) return { address, peerId }

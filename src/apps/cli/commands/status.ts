@@ -6,13 +6,16 @@ import { status } from '../../../client/status.ts'
 import type { Client } from '../../../client/client.ts'
 import { orderedAhead } from '../../../client/concurrency.ts'
 import { fromHex } from '../../../core/open/bytes.ts'
+import { aligned } from '../aligned.ts'
 import { formatBytes } from '../byte-size.ts'
 import { count } from '../count.ts'
 import type { RunCommand } from '../context.ts'
 import { EXIT } from '../exit-codes.ts'
+import { limitsPlain, limitText } from '../limit-text.ts'
 import type { MeasuredPeer } from '../measure-peer.ts'
 import { formatMs, measurePeer } from '../measure-peer.ts'
 import { printable } from '../printable.ts'
+import { showWaiting } from '../waiting.ts'
 
 /** Providers that are dialled at once. */
 const AT_ONCE = 16
@@ -26,8 +29,14 @@ export function registerStatus(program: Command, run: RunCommand): void {
         await withClient(async (client) => {
           const pool = await client.reading.orAway(() => status(client))
           if (pool !== undefined) {
-            const reached = await withPaths(client, pool.value)
-            return output.result(reached, statusLines(reached))
+            const done = showWaiting(output.json, 'asking the providers …')
+            const reached = await withPaths(client, pool.value).finally(done)
+            const { line } = client.transport
+            const limited = limitText(line)
+            return output.result({ ...reached, limits: limitsPlain(line) }, [
+              ...statusLines(reached),
+              ...(limited === undefined ? [] : [`limit of this home: ${limited}`]),
+            ])
           }
           const offline = await offlineStatus(client)
           output.result({ offline }, offlineLines(offline))
@@ -69,21 +78,26 @@ function pathText({ transport, relayed, roundTripMs, goodput, problem }: Reached
 function statusLines(pool: ReachedPool): string[] {
   const { providers, stripes, damaged } = pool
   const rows = providers.map((provider) => {
-    const { name, state, used, capacity, shards, pid } = provider
+    const { name, state, used, capacity, shards, copies, pid } = provider
     return [
       printable(name),
       state,
       `${formatBytes(used)} of ${formatBytes(capacity)}`,
-      count(shards, 'shard'),
+      count(shards, 'shard') + (copies === 0 ? '' : `, ${count(copies, 'copy', 'copies')}`),
       pathText(provider),
       pid === undefined ? '' : `pid ${pid}`,
     ]
   })
-  const widths = (rows[0] ?? []).map((_, i) => Math.max(...rows.map((row) => row[i]!.length)))
+  const missed = providers.filter(({ problem }) => problem !== undefined).length
   const up = providers.filter(({ state }) => state === 'up').length
   return [
     `${up} of ${providers.length} providers up`,
-    ...rows.map((row) => `  ${row.map((cell, i) => cell.padEnd(widths[i]!)).join('  ')}`.trimEnd()),
+    ...aligned(rows).map((line) => `  ${line}`),
+    ...(missed === 0
+      ? []
+      : [
+          `${count(missed, 'provider')} can’t be reached from here: \`allmend doctor\` says what is wrong with this machine’s connection`,
+        ]),
     `${count(pool.files, 'file')}, ${formatBytes(pool.logicalBytes)}; ${formatBytes(pool.uniqueBytes)} without duplicates, ${formatBytes(pool.storedBytes)} stored`,
     `stripes: ${stripes.healthy} healthy, ${stripes.degraded} degraded, ${stripes.atRisk} at risk, ${stripes.lost} lost`,
     ...damaged.map(

@@ -78,6 +78,7 @@ export function registerTracker(program: Command, run: RunCommand): void {
             ...(source === undefined ? {} : { ledger: ledgerOf(options.dir, source, logger) }),
             anchoring: anchoringIntervals(options),
             ...(context.transport === undefined ? {} : { transport: context.transport }),
+            line: context.line,
             ...(options.bootstrap === undefined ? {} : { bootstrap: options.bootstrap }),
             ...(options.node === undefined ? {} : { nodes: options.node }),
             onLedgerProblem: (problem) =>

@@ -2,8 +2,8 @@ import { resolve } from 'node:path'
 import type { Command } from 'commander'
 import { Option } from 'commander'
 import { UsageError } from '../../../core/open/errors.ts'
+import { parseByteSize } from '../../../core/open/parse-byte-size.ts'
 import { startPool } from '../../up/start-pool.ts'
-import { parseByteSize } from '../byte-size.ts'
 import type { AnchorOptions, ChainNodeOptions } from '../chain-options.ts'
 import { ANCHOR_EVERY, ANCHOR_SECONDS, CHAIN_KEY_FILE, CHAIN_URL, chainNode } from '../chain-options.ts'
 import type { ChainNode } from '../../tracker/ledger-record.ts'
@@ -55,7 +55,7 @@ export function registerUp(program: Command, run: RunCommand): void {
     .option(...ANCHOR_EVERY)
     .option(...ANCHOR_SECONDS)
     .action(
-      run(async ({ output, signal, transport }, options: Options) => {
+      run(async ({ output, signal, transport, line }, options: Options) => {
         if (options.providers < 1 || options.providers > MAX_PROVIDERS)
           throw new UsageError(`--providers is 1 to ${MAX_PROVIDERS}`)
         const members = options.members.split(',').map((name) => name.trim())
@@ -77,6 +77,7 @@ export function registerUp(program: Command, run: RunCommand): void {
           ...(anchorEvery === undefined ? {} : { anchorEvery }),
           ...(anchorSeconds === undefined ? {} : { anchorSeconds }),
           transport,
+          limits: line.options,
           signal,
           onLedgerProblem: (problem) => tellOfLedger(output, problem),
         })

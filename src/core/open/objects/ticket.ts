@@ -15,6 +15,8 @@ export const TICKET_WRITE = 1
  * that were never checked blob by blob must not end up as a data shard.
  */
 export const TICKET_WRITE_PARITY = 2
+/** Lets its holder read copies, which their provider may drop at any time: that one isn't there is no damage. */
+export const TICKET_READ_COPY = 3
 /** Seconds. */
 export const MAX_TICKET_SECONDS = 15 * 60
 /** Shards of one ticket: 4,096 of 4 MiB are 16 GiB; a longer job takes more tickets. */
@@ -23,7 +25,7 @@ export const MAX_TICKET_BYTES = MAX_TICKET_SHARDS * 48 + 512
 
 export const ticketField = struct({
   suite: [0, suiteField],
-  kind: [1, oneOf([TICKET_READ, TICKET_WRITE, TICKET_WRITE_PARITY])],
+  kind: [1, oneOf([TICKET_READ, TICKET_WRITE, TICKET_WRITE_PARITY, TICKET_READ_COPY])],
   /** The net key that may use it. */
   holder: [2, publicKey],
   /** The provider id. */

@@ -2,6 +2,7 @@
  * What a tracker answers. The caller is known by its channel's net key: a device of a member, a provider, or nobody yet.
  * Every method that changes something is idempotent: the same request twice has one effect and the same answer.
  */
+import { MAX_COPIES, MAX_COPIES_KEPT, MAX_HOT_REPORTED } from '../copies.ts'
 import { MAX_CHANGES } from '../objects/operation.ts'
 import { signedOperationField } from '../objects/operation.ts'
 import { MAX_CHANGE_BYTES } from '../objects/change.ts'
@@ -141,7 +142,7 @@ export type Damage = ValueOf<typeof damageField>
 export const DAMAGE_WRONG = 0
 export const DAMAGE_MISSING = 1
 
-/** A provider's heartbeat, once a second; the answer names shards that it may free. */
+/** A provider's heartbeat, once a second; the answer names shards that it may free, and may ask for a copy. */
 export const reportProvider = method(
   22,
   'report-provider',
@@ -166,6 +167,10 @@ export const reportProvider = method(
         }),
       ),
     ],
+    /** Shards that are read a lot here; each is told once. */
+    hot: [7, optional(array(id, MAX_HOT_REPORTED))],
+    /** Shards of which it keeps copies: all of them. */
+    copies: [8, optional(array(id, MAX_COPIES_KEPT))],
   }),
   struct({
     free: [0, array(id, 4_096)],
@@ -174,6 +179,10 @@ export const reportProvider = method(
       1,
       optional(struct({ chainId: [0, uint()], contract: [1, bytes(20)], seq: [2, uint(MAX_WEIGHT)] })),
     ],
+    /** A shard to keep a copy of: to be read with this ticket from its holder at this address. */
+    copy: [2, optional(struct({ address: [0, text(300)], ticket: [1, signedTicketField] }))],
+    /** Copies to drop. */
+    drop: [3, optional(array(id, MAX_COPIES_KEPT))],
   }),
 )
 
@@ -191,6 +200,8 @@ export const providerView = struct({
   pid: [10, optional(uint())],
   /** Milliseconds since it reported; absent where it hasn't since the tracker's start, and the amounts are the tracker's own count. */
   reportedAgo: [11, optional(uint())],
+  /** Copies that it keeps of shards that are read a lot; absent where it keeps none. */
+  copies: [12, optional(uint(MAX_COPIES_KEPT))],
 })
 export type ProviderView = ValueOf<typeof providerView>
 
@@ -375,10 +386,12 @@ export const stripeView = struct({
   stripe: [1, stripeField],
   /** Holders by shard: index, provider, whether it is up and the shard not known to be damaged. */
   holders: [2, array(tuple(uint(MAX_STRIPE_SHARDS - 1), id, bool()), 4 * MAX_STRIPE_SHARDS)],
+  /** Who keeps copies for as long as they are read a lot: index, provider. They count for nothing but reading. */
+  copies: [3, optional(array(tuple(uint(MAX_STRIPE_SHARDS - 1), id), MAX_COPIES * MAX_STRIPE_SHARDS))],
 })
 export type StripeView = ValueOf<typeof stripeView>
 
-/** Where blobs are, their stripes' holders, and read tickets for every holder. Unknown blobs have no place in the answer. */
+/** Where blobs are, their stripes' holders, and read tickets for every holder and copy. Unknown blobs have no place in the answer. */
 export const locateBlobs = method(
   44,
   'locate-blobs',
@@ -393,7 +406,8 @@ export const locateBlobs = method(
         4_096,
       ),
     ],
-    tickets: [2, array(tuple(id, signedTicketField), 1_024)],
+    /** Up to two for each provider: for shards, and for copies. */
+    tickets: [2, array(tuple(id, signedTicketField), 2_048)],
     /** Further providers that hold shards: addresses for dialling. */
     providers: [3, array(providerView, 1_024)],
     /** The answer would have grown too large: only so many blobs were looked up, ask again for the rest. */

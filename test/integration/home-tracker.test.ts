@@ -1,0 +1,66 @@
+/** A pool of which nothing can be reached: its tracker is at a home, too. A bootstrap node and a relay on rented machines help. */
+import * as fs from 'node:fs'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { until } from '../fixtures/process-pool.ts'
+import { randomFrom } from '../fixtures/seeded-random.ts'
+import { HomePool } from '../network/home-pool.ts'
+import { Lab, labMissing } from '../network/lab.ts'
+
+const missing = labMissing()
+const title = missing === undefined ? 'a tracker at home' : `a tracker at home (skipped: ${missing})`
+
+interface Peer {
+  readonly role: string
+  readonly relayed?: boolean
+  readonly relays: boolean
+}
+
+describe.skipIf(missing !== undefined)(title, () => {
+  let lab: Lab
+  let pool: HomePool
+
+  beforeAll(async () => {
+    lab = new Lab()
+    for (const home of ['red', 'green', 'alice']) lab.home(home, 'cone')
+    const bootstrap = `--bootstrap=${lab.publicHost('boot')}:7400`
+    pool = await HomePool.start(lab, { trackerAt: 'red' })
+    await pool.networkNode('bootstrap', 'boot', bootstrap.replace('bootstrap', 'listen'))
+    await pool.startTracker(bootstrap)
+    const listen = `--listen=${lab.publicHost('relay')}:7400`
+    const relay = await pool.networkNode(
+      'relay',
+      'relay',
+      listen,
+      bootstrap,
+      `--tracker=${pool.ready['address']}`,
+    )
+    await pool.end('SIGTERM', 'tracker')
+    await pool.startTracker(`--node=${relay}`)
+    await pool.join('alice', pool.ready['foundingToken']!)
+    await Promise.all(
+      ['red', 'green', 'green'].map((home, i) => pool.provider(home, `${home}-${i}`, 'alice')),
+    )
+    fs.writeFileSync(pool.at('letters'), randomFrom(1).bytes(5_000_000))
+  })
+  afterAll(() => pool.close())
+
+  async function putAndGet(name: string): Promise<void> {
+    await pool.json('alice', 'put', pool.at('letters'), `/home/${name}`)
+    await pool.json('alice', 'get', `/home/${name}`, pool.at(name))
+    expect(fs.readFileSync(pool.at(name)).equals(fs.readFileSync(pool.at('letters')))).toBe(true)
+  }
+
+  test('is reached by hole punching', async () => {
+    await putAndGet('from home')
+    const peers = await until(async () => {
+      const found = await pool.json<Peer>('alice', 'peers')
+      return found.some(({ relays }) => relays) ? found : undefined
+    })
+    for (const { role, relayed } of peers) expect([role, relayed]).toEqual([role, false])
+  })
+
+  test('is reached by the relay from a network with a symmetric router', async () => {
+    lab.move('alice', 'symmetric')
+    await putAndGet('from the road')
+  })
+})
