@@ -1,5 +1,7 @@
 import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
+import type { TestSpecification } from 'vitest/node'
+import { BaseSequencer } from 'vitest/node'
 
 const node = { environment: 'node', pool: 'forks' } as const
 /**
@@ -8,8 +10,18 @@ const node = { environment: 'node', pool: 'forks' } as const
  */
 const pools = { ...node, maxWorkers: 2, hookTimeout: 120_000, sequence: { groupOrder: 1 } } as const
 
+/** What kills processes for minutes begins first: begun last, one file of it would run alone at the end. */
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const sorted = await super.sort(files)
+    const isLong = ({ moduleId }: TestSpecification): boolean => moduleId.includes('/test/crash/')
+    return sorted.toSorted((a, b) => Number(isLong(b)) - Number(isLong(a)))
+  }
+}
+
 export default defineConfig({
   test: {
+    sequence: { sequencer: LongestFirst },
     projects: [
       {
         test: {

@@ -10,7 +10,7 @@ import { killNow, processesWith, startCommand } from '../fixtures/process-pool.t
 import { randomFrom } from '../fixtures/seeded-random.ts'
 
 /** Pools; each is killed twice. */
-const POOLS = Math.ceil(Number(process.env.ALLMEND_CRASH_ROUNDS ?? 20) / 2)
+const POOLS = Math.ceil(Number(process.env.ALLMEND_CRASH_ROUNDS ?? 20) / 4)
 const SEED = Number(process.env.ALLMEND_SEED ?? Math.floor(Math.random() * 2 ** 31))
 const KILLS = 2
 const MEMBERS = ['alice', 'bob']

@@ -72,8 +72,13 @@ interface End {
 /** Relays for the pool on the node's port, under a key of its own, until closed. */
 export async function startRelay(node: UdpNode, options: RelayOptions): Promise<RelayServer> {
   const relay = new RelayServer(node, options)
-  await relay.listen()
-  return relay
+  try {
+    await relay.listen()
+    return relay
+  } catch (error) {
+    await relay.close()
+    throw error
+  }
 }
 
 export class RelayServer {

@@ -154,9 +154,10 @@ export class BlobReader {
       }
     }
     const hedged = () => {
-      const expectedMs = stripe.expectedMs(index, bytesOf(unsorted))
+      const bytes = bytesOf(unsorted)
+      const expectedMs = stripe.expectedMs(index, bytes)
       const cost = () => stripe.decodingBytes
-      return this.#hedge(direct(), { expectedMs, received: () => received, cost }, decoded)
+      return this.#hedge(direct(), { expectedMs, bytes, received: () => received, cost }, decoded)
     }
     // Who never answers must not keep its share of the memory for answers.
     const parts = await (tryDirect ? hedged() : decoded()).finally(() => enough.abort())

@@ -100,6 +100,31 @@ test('a read that gets on is raced only while that may cost something, one that 
   expect(names()).toEqual(['a', 'b', 'c'])
 })
 
+test('a read of which the rest comes as soon as anything else would is left alone, until it stands still', async () => {
+  void fetchTwo([undefined, 60_000, 60_000])
+  const wait = async (): Promise<void> => {
+    await clock.sleeperAt(UNKNOWN_MS)
+    clock.advance(UNKNOWN_MS)
+    await settled()
+  }
+  started[0]!.receive(2 * MIB)
+  await wait()
+  started[0]!.receive(3 * MIB)
+  await wait()
+  expect(names()).toEqual(['a', 'b'])
+  await wait()
+  expect(names()).toEqual(['a', 'b', 'c'])
+})
+
+test('a read that gets on too slowly is raced', async () => {
+  void fetchTwo([undefined, 60_000, 60_000])
+  started[0]!.receive(2 * MIB - 1)
+  await clock.sleeperAt(UNKNOWN_MS)
+  clock.advance(UNKNOWN_MS)
+  await settled()
+  expect(names()).toEqual(['a', 'b', 'c'])
+})
+
 test('nobody is raced while it is our own line that keeps all waiting', async () => {
   isHeld = true
   void fetchTwo([undefined, undefined, 10])

@@ -15,23 +15,32 @@ export interface HedgeParts {
 export interface Raced {
   /** How long it should take, ms; undefined where nothing is known. */
   readonly expectedMs: number | undefined
-  /** Bytes of it that are here. */
+  /** Its bytes, and those of them that are here. */
+  readonly bytes: number
   readonly received: () => number
   /** Bytes that a hedge moves. */
   readonly cost: () => number
 }
 
-/** Resolves true once a read dawdles and may be raced; false when the signal comes first. */
+/**
+ * Resolves true once a read dawdles and may be raced; false when the signal comes first. A read that gets on is left alone while the rest of it should be
+ * here within as long again: where many reads share the reader's own line, some are always late, and others would be no sooner.
+ */
 export async function isLate(
   { clock, hedging, isHeld }: HedgeParts,
-  { expectedMs, received, cost }: Raced,
+  { expectedMs, bytes, received, cost }: Raced,
   signal: AbortSignal,
 ): Promise<boolean> {
   const delayMs = hedging.delayMs(expectedMs)
-  for (let before = 0; ; before = received()) {
-    if (!(await slept(clock, delayMs, signal))) return false
-    if (!isHeld() && hedging.spend(cost(), received() === before)) return true
+  let before = 0
+  for (let waits = 1; await slept(clock, delayMs, signal); waits++) {
+    const now = received()
+    const isStalled = now === before
+    before = now
+    const isAlmostHere = !isStalled && (bytes - now) * waits <= now
+    if (!isAlmostHere && !isHeld() && hedging.spend(cost(), isStalled)) return true
   }
+  return false
 }
 
 /** A candidate's fetch: whether it brought what was wanted. */
@@ -74,7 +83,8 @@ export async function fetchEnough(
     const over = new AbortController()
     const expectedMs = candidate.expectedMs()
     let received = 0
-    const raced = { expectedMs, received: () => received, cost: () => left[0]?.bytes ?? 0 }
+    const { bytes } = candidate
+    const raced = { expectedMs, bytes, received: () => received, cost: () => left[0]?.bytes ?? 0 }
     let isRaced = false
     const late = isLate(parts, raced, AbortSignal.any([stop.signal, over.signal])).then((is) => {
       isRaced = is && left.length > 0

@@ -35,3 +35,27 @@ test('a relay that announces itself to nodes that are gone is stopped at once', 
   await node.close()
   gone.close()
 })
+
+test('a relay that could not be started is started the next time', async () => {
+  const start = async () =>
+    createUdpNode({
+      seed: new Uint8Array(32).fill(1),
+      host,
+      port: await freeUdpPort(),
+      bootstrapHost: host,
+      bootstrap: [],
+    })
+  const [ended, node] = [await start(), await start()]
+  await ended.close()
+  let current = ended
+  const relay = new NodeRelay(
+    { node: () => current, isReachable: () => true, line: undefined },
+    { admit: () => true },
+  )
+  await expect(relay.startIfReachable()).rejects.toThrow(/destroyed|closed/i)
+  current = node
+  await relay.startIfReachable()
+  expect(relay.key).toBeDefined()
+  await relay.close()
+  await node.close()
+})

@@ -36,9 +36,16 @@ export class NodeRelay {
     if (this.#server !== undefined || node === undefined || !this.#network.isReachable()) return
     this.#starting ??= import('../../../adapters/udp/relay-server.ts')
       .then(({ startRelay }) => startRelay(node, { ...this.#whom, line: this.#network.line }))
-      .then((server) => {
-        this.#server = server
-      })
+      .then(
+        (server) => {
+          this.#server = server
+        },
+        (error: unknown) => {
+          // The next exchange with the tracker tries again.
+          this.#starting = undefined
+          throw error
+        },
+      )
     await (signal === undefined ? this.#starting : Promise.race([this.#starting, aborted(signal)]))
   }
 
