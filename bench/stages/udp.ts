@@ -2,9 +2,9 @@
  * The UDP transport between two processes on loopback, over one connection and over two.
  * `node bench/stages/udp.ts [bodies]`
  */
-import { createSocket } from 'node:dgram'
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
+import { freeUdpPort } from '../../src/adapters/udp/free-udp-port.ts'
 import { createUdpNode } from '../../src/adapters/udp/udp-node.ts'
 import { UdpTransport } from '../../src/adapters/udp/udp-transport.ts'
 import { sha256PeerId } from '../../src/adapters/wire/peer-id.ts'
@@ -13,7 +13,7 @@ import { measureTransport, printRows } from './transport-load.ts'
 
 /** Moves `bodies` bodies of 4 MiB each way, then small requests. */
 export async function benchUdp(bodies = 100, connections = 1): Promise<TransportBenchRow[]> {
-  const port = await freePort()
+  const port = await freeUdpPort()
   const peer = fork(new URL('udp-peer.ts', import.meta.url), [String(port)])
   const [hello] = (await once(peer, 'message')) as [{ address: string; key: number[] }]
   const node = await createUdpNode({
@@ -36,16 +36,6 @@ export async function benchUdp(bodies = 100, connections = 1): Promise<Transport
     await node.close()
     peer.disconnect()
   }
-}
-
-async function freePort(): Promise<number> {
-  const socket = createSocket('udp4')
-  socket.bind(0, '127.0.0.1')
-  await once(socket, 'listening')
-  const { port } = socket.address()
-  socket.close()
-  await once(socket, 'close')
-  return port
 }
 
 if (import.meta.main) {

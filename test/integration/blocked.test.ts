@@ -1,13 +1,10 @@
 /** A home whose router lets through but one of UDP and TCP, and a pool that can be reached both ways. */
 import * as fs from 'node:fs'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import { randomFrom } from '../fixtures/seeded-random.ts'
 import { HomePool } from '../network/home-pool.ts'
-import { Lab, labMissing } from '../network/lab.ts'
-
-const missing = labMissing()
-const title =
-  missing === undefined ? 'a home whose router blocks' : `a home whose router blocks (skipped: ${missing})`
+import { describeInLab } from '../network/describe-in-lab.ts'
+import { Lab } from '../network/lab.ts'
 
 interface Finding {
   readonly check: string
@@ -16,7 +13,7 @@ interface Finding {
   readonly advice?: string
 }
 
-describe.skipIf(missing !== undefined)(title, () => {
+describeInLab('a home whose router blocks', () => {
   let lab: Lab
   let pool: HomePool
 

@@ -3,11 +3,12 @@ import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
 import * as fs from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { freeUdpPort } from '../../src/adapters/udp/loopback-dht.fixture.ts'
+import { freeUdpPort } from '../../src/adapters/udp/free-udp-port.ts'
 import type { Command, Finished } from '../fixtures/process-pool.ts'
 import { ProcessPool } from '../fixtures/process-pool.ts'
 import { HomePool } from '../network/home-pool.ts'
-import { Lab, labMissing } from '../network/lab.ts'
+import { describeInLab } from '../network/describe-in-lab.ts'
+import { Lab } from '../network/lab.ts'
 
 /** Of a token's bytes: behind its kind, the tracker's id and the secret. */
 const POOL_AT = 1 + 32 + 32
@@ -217,10 +218,7 @@ describe('the commands of the network on a pool', () => {
   })
 })
 
-const missing = labMissing()
-const title = missing === undefined ? 'behind routers' : `behind routers (skipped: ${missing})`
-
-describe.skipIf(missing !== undefined)(title, () => {
+describeInLab('behind routers', () => {
   let lab: Lab
   let pool: HomePool
   beforeAll(async () => {

@@ -1,13 +1,11 @@
 /** A pool of which nothing can be reached: its tracker is at a home, too. A bootstrap node and a relay on rented machines help. */
 import * as fs from 'node:fs'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import { until } from '../fixtures/process-pool.ts'
 import { randomFrom } from '../fixtures/seeded-random.ts'
 import { HomePool } from '../network/home-pool.ts'
-import { Lab, labMissing } from '../network/lab.ts'
-
-const missing = labMissing()
-const title = missing === undefined ? 'a tracker at home' : `a tracker at home (skipped: ${missing})`
+import { describeInLab } from '../network/describe-in-lab.ts'
+import { Lab } from '../network/lab.ts'
 
 interface Peer {
   readonly role: string
@@ -15,7 +13,7 @@ interface Peer {
   readonly relays: boolean
 }
 
-describe.skipIf(missing !== undefined)(title, () => {
+describeInLab('a tracker at home', () => {
   let lab: Lab
   let pool: HomePool
 

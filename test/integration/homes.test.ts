@@ -4,15 +4,14 @@
  */
 import { once } from 'node:events'
 import * as fs from 'node:fs'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { PutResult } from '../../src/client/put.ts'
 import { until } from '../fixtures/process-pool.ts'
 import { randomFrom } from '../fixtures/seeded-random.ts'
 import { HomePool } from '../network/home-pool.ts'
-import { Lab, labMissing } from '../network/lab.ts'
+import { describeInLab } from '../network/describe-in-lab.ts'
+import { Lab } from '../network/lab.ts'
 
-const missing = labMissing()
-const title = missing === undefined ? 'a pool in homes' : `a pool in homes (skipped: ${missing})`
 const HOMES = ['red', 'green', 'blue'] as const
 const BYTES = Number(process.env['ALLMEND_HOMES_BYTES'] ?? 200_000_000)
 /** A fifth of the album is one file, and so large are letters. */
@@ -40,7 +39,7 @@ function bytesIn(name: string): number {
   return names.reduce((sum, file) => sum + fs.statSync(file).size, 0)
 }
 
-describe.skipIf(missing !== undefined)(title, () => {
+describeInLab('a pool in homes', () => {
   let lab: Lab
   let pool: HomePool
 

@@ -2,17 +2,16 @@
  * Homes behind routers reach each other over UDP, each node a process in a network namespace of its own. Tests follow each other in one
  * network: two homes of each kind of router, five public nodes, two of them relays.
  */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, expect, it } from 'vitest'
 import type { RouterKind } from '../network/lab.ts'
-import { Lab, labMissing } from '../network/lab.ts'
+import { describeInLab } from '../network/describe-in-lab.ts'
+import { Lab } from '../network/lab.ts'
 import type { LabPool } from '../network/udp-pool.ts'
 import { LabPeer, startPublicNodes } from '../network/udp-pool.ts'
 
-const missing = labMissing()
-const title = missing === undefined ? 'two homes' : `two homes (skipped: ${missing})`
 const KINDS: readonly RouterKind[] = ['cone', 'symmetric']
 
-describe.skipIf(missing !== undefined)(title, () => {
+describeInLab('two homes', () => {
   let lab: Lab
   let pool: LabPool
   const near = new Map<RouterKind, LabPeer>()

@@ -1,19 +1,7 @@
 /** A DHT of one bootstrap node on loopback, for tests. */
-import { createSocket } from 'node:dgram'
-import { once } from 'node:events'
+import { freeUdpPort } from './free-udp-port.ts'
 import type { UdpNode } from './udp-node.ts'
 import { createUdpNode } from './udp-node.ts'
-
-/** A UDP port that nobody uses at the moment. */
-export async function freeUdpPort(host = '127.0.0.1'): Promise<number> {
-  const socket = createSocket('udp4')
-  socket.bind(0, host)
-  await once(socket, 'listening')
-  const { port } = socket.address()
-  socket.close()
-  await once(socket, 'close')
-  return port
-}
 
 /** A bootstrap node and its `host:port`. */
 export async function startLoopbackDht(): Promise<{ bootstrap: string; node: UdpNode }> {

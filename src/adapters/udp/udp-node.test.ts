@@ -3,7 +3,7 @@ import * as path from 'node:path'
 import HyperDHT from 'hyperdht'
 import { afterEach, describe, expect, it } from 'vitest'
 import { UsageError } from '../../core/open/errors.ts'
-import { freeUdpPort } from './loopback-dht.fixture.ts'
+import { freeUdpPort } from './free-udp-port.ts'
 import type { UdpNode, UdpNodeOptions } from './udp-node.ts'
 import { createUdpNode } from './udp-node.ts'
 

@@ -1,5 +1,5 @@
 import { afterEach, expect, test } from 'vitest'
-import { freeUdpPort } from '../../../adapters/udp/loopback-dht.fixture.ts'
+import { freeUdpPort } from '../../../adapters/udp/free-udp-port.ts'
 import { sha256PeerId } from '../../../adapters/wire/peer-id.ts'
 import { keyOfAddress, parsePeerAddress } from '../../../core/open/peer-address.ts'
 import { Lan } from './lan.ts'

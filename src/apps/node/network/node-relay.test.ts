@@ -1,7 +1,7 @@
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { expect, test } from 'vitest'
-import { freeUdpPort } from '../../../adapters/udp/loopback-dht.fixture.ts'
+import { freeUdpPort } from '../../../adapters/udp/free-udp-port.ts'
 import { createUdpNode } from '../../../adapters/udp/udp-node.ts'
 import { NodeRelay } from './node-relay.ts'
 

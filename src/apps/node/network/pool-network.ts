@@ -5,16 +5,17 @@
  * - The DHT's library is loaded when UDP is needed, and never where the mode is `tls`: it costs memory and a tenth of a second.
  * - Bootstrap nodes are the pool's own: those that the tracker's address, the book or a person names. Without one there is no UDP.
  */
-import { once } from 'node:events'
-import { createSocket } from 'node:dgram'
+import { isIPv4 } from 'node:net'
 import type { UdpWay } from '../../../adapters/auto/auto-transport.ts'
 import { AutoTransport } from '../../../adapters/auto/auto-transport.ts'
 import { PathMemory } from '../../../adapters/auto/path-memory.ts'
 import { createTlsTransport } from '../../../adapters/tls/tls-transport.ts'
+import { freeUdpPort } from '../../../adapters/udp/free-udp-port.ts'
 import type { UdpNode } from '../../../adapters/udp/udp-node.ts'
 import { parseAddress } from '../../../adapters/wire/address.ts'
 import { systemClock } from '../../../adapters/wire/clock.ts'
 import type { LineLimits } from '../../../adapters/wire/line-limits.ts'
+import { isOutside } from '../../../adapters/wire/outside-address.ts'
 import type { SessionHostOptions } from '../../../adapters/wire/session-host.ts'
 import { UnreachableError } from '../../../core/open/errors.ts'
 import { hintsOfAddress, parsePeerAddress } from '../../../core/open/peer-address.ts'
@@ -189,19 +190,9 @@ async function startNode(
   return { node, reachable }
 }
 
-/** An IPv4 address of the internet. */
+/** An IPv4 address of the internet, where carriers' NATs and multicast are not. */
 function isPublic(host: string): boolean {
-  const [a = 0, b = 0] = /^\d+\.\d+\.\d+\.\d+$/.test(host) ? host.split('.').map(Number) : []
-  const isPrivate = a === 10 || (a === 172 && b >= 16 && b < 32) || (a === 192 && b === 168)
-  return a > 0 && a < 224 && !isPrivate && !(a === 169 && b === 254) && !(a === 100 && b >= 64 && b < 128)
-}
-
-async function freeUdpPort(host: string): Promise<number> {
-  const socket = createSocket('udp4')
-  socket.bind(0, host)
-  await once(socket, 'listening')
-  const { port } = socket.address()
-  socket.close()
-  await once(socket, 'close')
-  return port
+  if (!isIPv4(host) || !isOutside(host)) return false
+  const [a = 0, b = 0] = host.split('.').map(Number)
+  return a > 0 && a < 224 && !(a === 100 && b >= 64 && b < 128)
 }
