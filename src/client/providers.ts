@@ -10,9 +10,9 @@ import type { Clock } from '../ports/clock.ts'
 import type { Answer } from '../ports/rpc.ts'
 import { call } from '../ports/rpc.ts'
 import type { Connection, RequestOptions, Transport } from '../ports/transport.ts'
+import { BULK_BYTES } from '../ports/transport.ts'
 import type { Tracker } from './tracker.ts'
 import { Hedging } from './transfer/hedging.ts'
-import { BULK_BYTES } from './transfer/pace.ts'
 import { Peer } from './transfer/peer.ts'
 
 /** A provider that failed isn't asked first again for this long, ms. */

@@ -18,6 +18,8 @@ import type { Line } from './line.ts'
 export const MAX_HEAD_BYTES = 64 * 1024
 /** One message's bulk part: a shard of 4 MiB and its index, or an operation of 4 MiB with its lists. */
 export const MAX_BODY_BYTES = 8 * 1024 * 1024
+/** From here on a body is bulk: it tells how fast the line is, smaller ones how long a round trip takes. */
+export const BULK_BYTES = 64 * 1024
 
 export interface Message {
   readonly head: Uint8Array

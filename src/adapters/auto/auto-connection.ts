@@ -1,9 +1,9 @@
 import type { AllmendError } from '../../core/open/errors.ts'
 import { UnreachableError } from '../../core/open/errors.ts'
 import type { Connection, Message, RequestOptions } from '../../ports/transport.ts'
+import { BULK_BYTES } from '../../ports/transport.ts'
 import type { WireClock } from '../wire/clock.ts'
 import type { MeteredBody } from './goodput-meter.ts'
-import { BULK_BYTES } from './goodput-meter.ts'
 import type { PathMemory, Way } from './path-memory.ts'
 import type { PathMeter } from './path-meter.ts'
 

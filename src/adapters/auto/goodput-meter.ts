@@ -1,5 +1,3 @@
-/** A body that counts: smaller ones measure the round trip, not the line. */
-export const BULK_BYTES = 64 * 1024
 /** A sample of less is mostly slow start, unless it took long. */
 const SAMPLE_BYTES = 1024 * 1024
 /** After so long even few bytes are a sample: on a bad line a body takes half a minute. */

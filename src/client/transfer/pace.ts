@@ -1,8 +1,6 @@
 import type { KnownPeer } from '../../ports/transport.ts'
 import { Flow } from './flow.ts'
 
-/** What counts as a transfer; smaller messages tell the round trip. */
-export const BULK_BYTES = 64 * 1024
 /** A round trip that was longer than usual moves what is known by this share: a handler's own time is in it. */
 const SLOWER_WEIGHT = 0.1
 /** A peer that isn't used because others do better is tried anew so often, ms. */

@@ -1,8 +1,9 @@
 import type { Clock } from '../../ports/clock.ts'
 import type { Connection, KnownPeer, RequestOptions } from '../../ports/transport.ts'
+import { BULK_BYTES } from '../../ports/transport.ts'
 import type { Flow } from './flow.ts'
 import { Lanes } from './lanes.ts'
-import { BULK_BYTES, Pace } from './pace.ts'
+import { Pace } from './pace.ts'
 import { SendQueue } from './send-queue.ts'
 
 /** Requests to one peer: over which connection, in which order, and how well that goes. */
