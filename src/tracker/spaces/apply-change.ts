@@ -5,7 +5,8 @@
 import { compareBytes, equalBytes } from '../../core/open/bytes.ts'
 import { CapacityError, ConflictError, DeniedError, MalformedError } from '../../core/open/errors.ts'
 import type { Change, ChangeKind, KeyRecord } from '../../core/open/objects/change.ts'
-import { ALL_RIGHTS, CHANGE_KIND, FORM_RANDOM } from '../../core/open/objects/change.ts'
+import { CHANGE_KIND, FORM_RANDOM } from '../../core/open/objects/change.ts'
+import { rootGrant } from '../../core/open/log/replay/replay-change.ts'
 import type { ChangePlace, GrantRow, NodeRow } from '../../ports/tracker-store-spaces.ts'
 import { NODE_ID_BYTES } from '../../core/open/objects/suite.ts'
 import type { SpaceDraft } from './space-draft.ts'
@@ -52,28 +53,9 @@ export function applyChange(draft: SpaceDraft, applied: Applied, grants: LiveGra
 
 /** Applies the first change of a genesis: the root, whose author gets every right. Returns its grant. */
 export function applyRoot(draft: SpaceDraft, applied: Applied, author: Uint8Array): GrantRow {
-  const { change } = applied
-  const { grant, keyRecord: keys } = change
-  if (change.kind !== CHANGE_KIND.create || keys === undefined || grant === undefined)
-    throw new MalformedError('a space begins with the creation of its root and a grant of it')
-  if (!equalBytes(keys.parent, NO_PARENT) || keys.parentGen !== 0)
-    throw new MalformedError('the root of a space has no parent')
-  if (keys.form !== FORM_RANDOM || keys.commitments === undefined || (keys.sealed?.length ?? 0) > 0)
-    throw new MalformedError('the root has random keys, which its grants carry')
-  if (change.manifest !== undefined) throw new MalformedError('the root of a space is a folder')
-  if (!equalBytes(grant.node, change.node) || grant.gen !== change.gen)
-    throw new MalformedError('the first grant is of the root')
-  if (!equalBytes(grant.grantee, author) || grant.rights !== ALL_RIGHTS || grant.via !== undefined)
-    throw new DeniedError('the first grant gives every right to the author, by nobody')
-  if (grant.notAfter !== undefined) throw new MalformedError('the first grant does not end')
-  if (
-    !equalBytes(grant.commitments.mk, keys.commitments.mk) ||
-    !equalBytes(grant.commitments.ck, keys.commitments.ck)
-  )
-    throw new MalformedError("the grant commits to other keys than the root's")
+  const grant = rootGrant(applied.change, author)
   put(draft, firstRow(applied, NO_PARENT, 0))
-  const { id, node, gen, grantee, encGen, rights } = grant
-  return { id, node, gen, grantee, encGen, rights, notAfter: undefined }
+  return { ...grant, notAfter: undefined }
 }
 
 function createNode(draft: SpaceDraft, applied: Applied, grants: LiveGrants): void {
