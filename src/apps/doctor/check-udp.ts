@@ -4,6 +4,7 @@ import { networkInterfaces } from 'node:os'
 import type { UdpNode } from '../../adapters/udp/udp-node.ts'
 import { parseAddress } from '../../adapters/wire/address.ts'
 import { parsePeerAddress } from '../../core/open/peer-address.ts'
+import { atMost } from '../node/at-most.ts'
 import type { NetworkBook } from '../node/network/network-book.ts'
 import { askTracker } from './ask-tracker.ts'
 import type { Finding, Patient } from './diagnose.ts'
@@ -55,7 +56,7 @@ export async function* checkUdp(
       nodes.length === 1 ? 'a node of this pool answers' : `${answered} of ${nodes.length} known nodes answer`
     yield { check: 'udp', result: 'ok', found: `UDP gets through: ${who}` }
     // Where it takes longer, the NAT is not known yet, which is said.
-    await within(JOIN_MS, node.joined()).catch(() => undefined)
+    await atMost(JOIN_MS, node.joined())
     yield isLocal
       ? { check: 'nat', result: 'ok', found: 'the pool is on this machine alone: no router is in between' }
       : natFinding(node, book.relays.length)

@@ -50,8 +50,7 @@ export class NetworkExchange {
     let pause = FIRST_RETRY_MS
     while (!this.#signal.aborted) {
       pause = (await this.#ask()) ? EXCHANGE_MS : Math.min(2 * pause, LAST_RETRY_MS)
-      // Ends early when aborted, which the loop sees.
-      await clock.sleep(pause, this.#signal).catch(() => undefined)
+      await slept(clock, pause, this.#signal)
     }
   }
 
