@@ -1,5 +1,5 @@
 import { randomFillSync } from 'node:crypto'
-import { createChunker } from '../../src/core/open/chunker.ts'
+import { createChunker } from '../../src/core/open/blobs/chunker.ts'
 import { bestRate } from './best-rate.ts'
 
 export interface ChunkerRates {

@@ -3,7 +3,7 @@ import { access, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import type { Scheme } from '../../src/core/open/stripe.ts'
+import type { Scheme } from '../../src/core/open/stripes/stripe.ts'
 
 /** Prints the best rate in MB/s of data for k, m, shard size and a time in seconds. */
 const PROGRAM = String.raw`

@@ -1,6 +1,6 @@
 import { randomFillSync } from 'node:crypto'
-import { encodeParity, reconstruct } from '../../src/core/open/erasure-code.ts'
-import type { Scheme } from '../../src/core/open/stripe.ts'
+import { encodeParity, reconstruct } from '../../src/core/open/stripes/erasure-code.ts'
+import type { Scheme } from '../../src/core/open/stripes/stripe.ts'
 import { bestRate } from './best-rate.ts'
 
 export interface ReedSolomonRates {

@@ -3,9 +3,9 @@
  * have one owner at a time, who frees them at once when they are used up: left to the garbage collector they make it run
  * every few megabytes, which costs more than the work itself.
  */
-import { codeStripe } from '../core/open/code-stripe.ts'
-import type { Blob } from '../core/open/data-shard.ts'
-import { encodeDataShard } from '../core/open/data-shard.ts'
+import { codeStripe } from '../core/open/stripes/code-stripe.ts'
+import type { Blob } from '../core/open/stripes/data-shard.ts'
+import { encodeDataShard } from '../core/open/stripes/data-shard.ts'
 import { freeBytes } from '../core/open/free-bytes.ts'
 import type { Primitives } from '../core/open/primitives.ts'
 import type { SealedBlob } from '../core/secret/blob.ts'

@@ -1,4 +1,4 @@
-import type { WeightedProviders } from '../core/open/placement.ts'
+import type { WeightedProviders } from '../core/open/placement/placement.ts'
 import type { Receipt } from './ledger-chain.ts'
 
 /** A provider in the ledger. Amounts are in `unit` bytes (LedgerProviders.unit), rounded down. */

@@ -1,6 +1,6 @@
 /** What every shard store checks before it does anything. */
 import { UsageError } from '../core/open/errors.ts'
-import { MAX_SHARD_BYTES } from '../core/open/stripe.ts'
+import { MAX_SHARD_BYTES } from '../core/open/stripes/stripe.ts'
 import type { ShardRange } from './shard-store.ts'
 import { MAX_RANGES, SHARD_ID_BYTES } from './shard-store.ts'
 

@@ -10,7 +10,7 @@ import {
 } from '../core/open/errors.ts'
 import { SHARD_LEAF_BYTES, merkleRoot, shardId, shardLeaves } from '../core/open/merkle.ts'
 import type { Primitives } from '../core/open/primitives.ts'
-import { MAX_SHARD_BYTES } from '../core/open/stripe.ts'
+import { MAX_SHARD_BYTES } from '../core/open/stripes/stripe.ts'
 import type { ShardStore } from './shard-store.ts'
 import { MAX_RANGES } from './shard-store.ts'
 

@@ -1,4 +1,4 @@
-import type { Stripe } from '../core/open/stripe.ts'
+import type { Stripe } from '../core/open/stripes/stripe.ts'
 
 /** Asked to store it. */
 export const HOLDER_PLACED = 0

@@ -1,7 +1,7 @@
 /** Every promise of TrackerStore; an adapter's test calls this with a way to make, reopen and remove one. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { ConflictError, FolderError } from '../core/open/errors.ts'
-import type { Stripe } from '../core/open/stripe.ts'
+import type { Stripe } from '../core/open/stripes/stripe.ts'
 import type { TrackerStore } from './tracker-store.ts'
 import { ENTRY_KIND } from './tracker-store-log.ts'
 import type { NameClaimRow } from './tracker-store-members.ts'

@@ -3,7 +3,13 @@ import { describe, expect, it } from 'vitest'
 import { MemoryRendezvous } from '../adapters/memory/memory-discovery.ts'
 import { nodePrimitives as primitives } from '../adapters/native/node-primitives.ts'
 import { toHex } from '../core/open/bytes.ts'
-import { MAX_PREFIX_BITS, nodesTopic, prefixBits, prefixOf, stripesTopic } from '../core/open/discovery.ts'
+import {
+  MAX_PREFIX_BITS,
+  nodesTopic,
+  prefixBits,
+  prefixOf,
+  stripesTopic,
+} from '../core/open/peers/discovery.ts'
 import { CapacityError, UnreachableError } from '../core/open/errors.ts'
 import { RECORD_MS, RENEW_MS } from '../ports/discovery.ts'
 import type { Discovery } from '../ports/discovery.ts'

@@ -7,7 +7,7 @@
  * - after the pool has grown or shrunk past a power of two, both prefixes are announced for a day: readers count providers by older lists.
  */
 import { toHex } from '../core/open/bytes.ts'
-import { nodesTopic, prefixBits, stripesTopic } from '../core/open/discovery.ts'
+import { nodesTopic, prefixBits, stripesTopic } from '../core/open/peers/discovery.ts'
 import { AllmendError, CancelledError } from '../core/open/errors.ts'
 import type { Primitives } from '../core/open/primitives.ts'
 import type { Clock } from '../ports/clock.ts'

@@ -4,8 +4,8 @@
  * - amounts are its own, and their unit is fixed: a tracker chooses neither. That it names another chain or contract makes the signature
  *   useless there, and gives it nothing here: no other contract knows the key.
  */
-import { unitsOf } from '../core/open/provider-weight.ts'
-import { MAX_WEIGHT } from '../core/open/weight-tree.ts'
+import { unitsOf } from '../core/open/placement/provider-weight.ts'
+import { MAX_WEIGHT } from '../core/open/placement/weight-tree.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { SigningDomain } from '../ports/ledger-chain.ts'
 import type { CapacityReport } from '../ports/ledger-providers.ts'

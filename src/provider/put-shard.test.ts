@@ -4,7 +4,7 @@ import type { TestClient, TestProvider, TestShard } from '../../test/fixtures/pr
 import { MemoryShardStore } from '../adapters/memory/memory-shard-store.ts'
 import { nodePrimitives } from '../adapters/native/node-primitives.ts'
 import { concatBytes, toHex, utf8 } from '../core/open/bytes.ts'
-import { encodeDataShard } from '../core/open/data-shard.ts'
+import { encodeDataShard } from '../core/open/stripes/data-shard.ts'
 import { CapacityError, DeniedError, MalformedError, UntrustedError } from '../core/open/errors.ts'
 import type { Ticket } from '../core/open/objects/ticket.ts'
 import { TICKET_READ, TICKET_WRITE, TICKET_WRITE_PARITY } from '../core/open/objects/ticket.ts'

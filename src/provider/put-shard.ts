@@ -5,7 +5,7 @@
  * - the answer leaves after the store has the shard on stable storage.
  * - no shard is refused for lack of room while there are copies.
  */
-import { verifyDataShard } from '../core/open/data-shard.ts'
+import { verifyDataShard } from '../core/open/stripes/data-shard.ts'
 import { CapacityError, DeniedError } from '../core/open/errors.ts'
 import { TICKET_WRITE, TICKET_WRITE_PARITY } from '../core/open/objects/ticket.ts'
 import { putShard } from '../core/open/protocol/provider-methods.ts'

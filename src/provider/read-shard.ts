@@ -2,7 +2,7 @@
 import { DamagedShardError, NotFoundError, UsageError } from '../core/open/errors.ts'
 import { readShard } from '../core/open/protocol/provider-methods.ts'
 import { DAMAGE_MISSING, DAMAGE_WRONG } from '../core/open/protocol/tracker-methods.ts'
-import { MAX_SHARD_BYTES } from '../core/open/stripe.ts'
+import { MAX_SHARD_BYTES } from '../core/open/stripes/stripe.ts'
 import type { Route } from '../ports/rpc.ts'
 import { route } from '../ports/rpc.ts'
 import type { ShardRange } from '../ports/shard-store.ts'

@@ -1,5 +1,5 @@
 import { toHex } from '../core/open/bytes.ts'
-import { MAX_HOT_REPORTED } from '../core/open/copies.ts'
+import { MAX_HOT_REPORTED } from '../core/open/stripes/copies.ts'
 import { reportProvider } from '../core/open/protocol/tracker-methods.ts'
 import { call } from '../ports/rpc.ts'
 import type { Connection } from '../ports/transport.ts'

@@ -7,7 +7,7 @@ import type { RunningProcess } from '../../src/apps/up/run-file.ts'
 import { differences, makeMixedTree, recordTree } from '../fixtures/mixed-tree.ts'
 import { ProcessPool, processesWith } from '../fixtures/process-pool.ts'
 import { randomFrom } from '../fixtures/seeded-random.ts'
-import { hostPortOfAddress } from '../../src/core/open/peer-address.ts'
+import { hostPortOfAddress } from '../../src/core/open/peers/peer-address.ts'
 
 const PROVIDERS = 4
 /** Nothing that ends by itself takes longer, however busy the machine is. */

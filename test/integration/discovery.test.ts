@@ -8,10 +8,10 @@ import { createUdpNode } from '../../src/adapters/udp/udp-node.ts'
 import { nodePrimitives } from '../../src/adapters/native/node-primitives.ts'
 import { HomeFolder } from '../../src/apps/node/home-folder.ts'
 import { toHex } from '../../src/core/open/bytes.ts'
-import { nodesTopic, prefixBits, stripesTopic } from '../../src/core/open/discovery.ts'
+import { nodesTopic, prefixBits, stripesTopic } from '../../src/core/open/peers/discovery.ts'
 import { peerId } from '../../src/core/open/hash.ts'
 import { poolIdOf } from '../../src/core/open/objects/identity.ts'
-import { hintsOfAddress, parsePeerAddress } from '../../src/core/open/peer-address.ts'
+import { hintsOfAddress, parsePeerAddress } from '../../src/core/open/peers/peer-address.ts'
 import { ProcessPool, until } from '../fixtures/process-pool.ts'
 
 interface Peer {

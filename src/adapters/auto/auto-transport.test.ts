@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
 import { afterEach, describe, expect, it } from 'vitest'
 import { UnreachableError } from '../../core/open/errors.ts'
-import { parsePeerAddress } from '../../core/open/peer-address.ts'
+import { parsePeerAddress } from '../../core/open/peers/peer-address.ts'
 import { transportConformance } from '../../ports/transport.conformance.ts'
 import type { Connection, Transport } from '../../ports/transport.ts'
 import { MAX_BODY_BYTES } from '../../ports/transport.ts'

@@ -15,7 +15,7 @@ import {
   hostPortOfAddress,
   keyOfAddress,
   parsePeerAddress,
-} from '../../core/open/peer-address.ts'
+} from '../../core/open/peers/peer-address.ts'
 import type { Line } from '../../ports/line.ts'
 import type { Connection, DialOptions, Listener, ListenOptions, Transport } from '../../ports/transport.ts'
 import type { Attempt } from '../udp/first-of.ts'

@@ -14,7 +14,7 @@ import {
   decodeRecordHeader,
   encodeRecordHeader,
 } from './segment-format.ts'
-import { MAX_SHARD_BYTES } from '../../core/open/stripe.ts'
+import { MAX_SHARD_BYTES } from '../../core/open/stripes/stripe.ts'
 
 export interface SegmentRecord {
   readonly type: RecordType

@@ -7,7 +7,7 @@
 import { Buffer } from 'node:buffer'
 import * as zlib from 'node:zlib'
 import { SHARD_LEAF_BYTES } from '../../core/open/merkle.ts'
-import { MAX_SHARD_BYTES } from '../../core/open/stripe.ts'
+import { MAX_SHARD_BYTES } from '../../core/open/stripes/stripe.ts'
 
 export const SEGMENT_VERSION = 1
 export const SEGMENT_HEADER_BYTES = 64

@@ -1,7 +1,7 @@
 /** The contract's draw and the TypeScript one are the same function. */
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import type { DrawResult } from '../../core/open/balancer.ts'
-import { drawSlots } from '../../core/open/balancer.ts'
+import type { DrawResult } from '../../core/open/placement/balancer.ts'
+import { drawSlots } from '../../core/open/placement/balancer.ts'
 import { NotEnoughProvidersError } from '../../core/open/errors.ts'
 import { nodePrimitives } from '../native/node-primitives.ts'
 import { startAnvilEngine } from './chain/anvil-engine.ts'

@@ -1,12 +1,12 @@
 import type { Hex } from 'viem'
 import { hexToBytes } from 'viem'
-import { drawSlots } from '../../core/open/balancer.ts'
+import { drawSlots } from '../../core/open/placement/balancer.ts'
 import { equalBytes } from '../../core/open/bytes.ts'
 import { DeniedError, NotFoundError, UntrustedError } from '../../core/open/errors.ts'
 import type { Primitives } from '../../core/open/primitives.ts'
-import { PlacementTree } from '../../core/open/placement.ts'
-import { hasMoved, reportMoves, weightFor } from '../../core/open/provider-weight.ts'
-import { SLOTS_PER_DOMAIN } from '../../core/open/weight-tree.ts'
+import { PlacementTree } from '../../core/open/placement/placement.ts'
+import { hasMoved, reportMoves, weightFor } from '../../core/open/placement/provider-weight.ts'
+import { SLOTS_PER_DOMAIN } from '../../core/open/placement/weight-tree.ts'
 import type {
   CapacityReport,
   LedgerDraw,

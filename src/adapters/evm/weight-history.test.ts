@@ -1,7 +1,7 @@
 import { encodeAbiParameters, encodeEventTopics } from 'viem'
 import { expect, test } from 'vitest'
 import { NotFoundError, UntrustedError } from '../../core/open/errors.ts'
-import { FULL_SCORE } from '../../core/open/provider-weight.ts'
+import { FULL_SCORE } from '../../core/open/placement/provider-weight.ts'
 import type { LedgerProviders } from '../../ports/ledger-providers.ts'
 import { ChainReader } from './chain-reader.ts'
 import * as balancer from './generated/balancer.ts'

@@ -6,7 +6,7 @@ import * as zlib from 'node:zlib'
 import { MalformedError } from '../../core/open/errors.ts'
 import type { ValueOf } from '../../core/open/schema.ts'
 import { array, bytes, bytesUpTo, codec, optional, struct, text, tuple } from '../../core/open/schema.ts'
-import { MAX_STRIPE_SHARDS } from '../../core/open/stripe.ts'
+import { MAX_STRIPE_SHARDS } from '../../core/open/stripes/stripe.ts'
 
 const HEADER_BYTES = 8
 /** Blobs of a stripe: 64 shards of 4 MiB in blobs of one byte plus their seals would be more; a put's are far fewer. */

@@ -1,7 +1,7 @@
 /** What a node says of itself in a LAN: one TXT record under the pool's name of the day (docs/spec/discovery.md). */
 import type { Resource } from 'multicast-dns'
 import { equalBytes, fromBase64Url, fromHex, toBase64Url, toHex } from '../../core/open/bytes.ts'
-import { lanDay, lanName, lanNodeName, maskNetKey } from '../../core/open/discovery.ts'
+import { lanDay, lanName, lanNodeName, maskNetKey } from '../../core/open/peers/discovery.ts'
 import type { Primitives } from '../../core/open/primitives.ts'
 
 type Hasher = Pick<Primitives, 'sha256'>

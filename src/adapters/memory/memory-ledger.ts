@@ -2,7 +2,7 @@
  * A ledger without a chain, for tests and the simulator: the contracts' rules in memory, each write a block. Signatures are not
  * curves here but hashes of key and message: they fail like real ones do, and prove nothing.
  */
-import { drawSlots } from '../../core/open/balancer.ts'
+import { drawSlots } from '../../core/open/placement/balancer.ts'
 import { concatBytes, equalBytes, toHex, utf8 } from '../../core/open/bytes.ts'
 import {
   CapacityError,
@@ -12,9 +12,15 @@ import {
   UsageError,
 } from '../../core/open/errors.ts'
 import type { Primitives } from '../../core/open/primitives.ts'
-import { PlacementTree } from '../../core/open/placement.ts'
-import { FULL_SCORE, UNIT_BYTES, hasMoved, reportMoves, weightFor } from '../../core/open/provider-weight.ts'
-import { SLOTS_PER_DOMAIN } from '../../core/open/weight-tree.ts'
+import { PlacementTree } from '../../core/open/placement/placement.ts'
+import {
+  FULL_SCORE,
+  UNIT_BYTES,
+  hasMoved,
+  reportMoves,
+  weightFor,
+} from '../../core/open/placement/provider-weight.ts'
+import { SLOTS_PER_DOMAIN } from '../../core/open/placement/weight-tree.ts'
 import type { AnchoredHead, Ledger } from '../../ports/ledger.ts'
 import type { LedgerBinding, Receipt } from '../../ports/ledger-chain.ts'
 import type { LedgerName, NameSigner } from '../../ports/ledger-names.ts'

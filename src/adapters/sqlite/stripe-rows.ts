@@ -1,5 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite'
-import { stripeCodec } from '../../core/open/stripe.ts'
+import { stripeCodec } from '../../core/open/stripes/stripe.ts'
 import type { HolderRow, HolderState, StripeReader, StripeRow } from '../../ports/tracker-store-stripes.ts'
 import { query } from './database.ts'
 import type { RowNumbers } from './row-numbers.ts'

@@ -1,6 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { toHex } from '../../core/open/bytes.ts'
-import { stripeCodec } from '../../core/open/stripe.ts'
+import { stripeCodec } from '../../core/open/stripes/stripe.ts'
 import type { BlobLocation, DamageRow, HealthCount, StripeWriter } from '../../ports/tracker-store-stripes.ts'
 import { query } from './database.ts'
 import type { RowNumbers } from './row-numbers.ts'

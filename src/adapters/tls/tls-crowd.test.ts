@@ -2,7 +2,7 @@
 import { hash } from 'node:crypto'
 import * as tls from 'node:tls'
 import { describe, expect, it } from 'vitest'
-import { encodeFrame, FRAME } from '../../core/open/frame.ts'
+import { encodeFrame, FRAME } from '../../core/open/wire/frame.ts'
 import { parseAddress } from '../wire/address.ts'
 import { ask, event, startVictim } from './attack.fixture.ts'
 import { makeNetCertificate } from './net-certificate.ts'

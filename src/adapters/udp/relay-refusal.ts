@@ -7,7 +7,7 @@ import type { Mux, MuxCodec } from 'blind-relay'
 import type NoiseSecretStream from '@hyperswarm/secret-stream'
 import type { AllmendError } from '../../core/open/errors.ts'
 import { errorFromWire, errorToWire } from '../../core/open/errors.ts'
-import { decodeWireError, encodeWireError } from '../../core/open/wire-error.ts'
+import { decodeWireError, encodeWireError } from '../../core/open/wire/wire-error.ts'
 
 const NOTHING = new Uint8Array(0)
 const PROTOCOL = 'allmend/relay-refusal/1'

@@ -23,8 +23,8 @@ import {
   UsageError,
   errorToWire,
 } from '../../core/open/errors.ts'
-import { encodeFrame, FRAME } from '../../core/open/frame.ts'
-import { encodeWireError } from '../../core/open/wire-error.ts'
+import { encodeFrame, FRAME } from '../../core/open/wire/frame.ts'
+import { encodeWireError } from '../../core/open/wire/wire-error.ts'
 import type {
   Connection,
   DialOptions,

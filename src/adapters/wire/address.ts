@@ -1,4 +1,4 @@
-import { notAnAddress } from '../../core/open/peer-address.ts'
+import { notAnAddress } from '../../core/open/peers/peer-address.ts'
 
 /** Splits `host:port` (an IPv6 host in brackets); UsageError for anything else. */
 export function parseAddress(address: string): { host: string; port: number } {

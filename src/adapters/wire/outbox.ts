@@ -6,8 +6,8 @@
  * took it; a stopped outbox calls nobody back. Of a body no more goes than the receiver has granted. Where the line is limited, bodies go
  * in the slices that it gives, and whole frames at once: they make the next slice later.
  */
-import type { FrameType } from '../../core/open/frame.ts'
-import { FRAME_HEADER_BYTES, MAX_DATA_BYTES, writeFrameHeader } from '../../core/open/frame.ts'
+import type { FrameType } from '../../core/open/wire/frame.ts'
+import { FRAME_HEADER_BYTES, MAX_DATA_BYTES, writeFrameHeader } from '../../core/open/wire/frame.ts'
 import { BATCH_BYTES, MAX_BATCHES, MIN_PROGRESS_BYTES } from './limits.ts'
 import type { ByteLink } from './link.ts'
 import type { LineShare } from './paced-line.ts'

@@ -3,7 +3,7 @@
  * nor hold answers that nobody fetches, and no time limit runs meanwhile.
  */
 import type { Reservation } from '../../core/open/byte-budget.ts'
-import { MAX_INLINE_BYTES } from '../../core/open/frame.ts'
+import { MAX_INLINE_BYTES } from '../../core/open/wire/frame.ts'
 import { MAX_BODY_BYTES } from '../../ports/transport.ts'
 import { CONTROL_BYTES } from './limits.ts'
 import type { Pace } from './line-limits.ts'

@@ -18,15 +18,15 @@ import {
   UsageError,
   errorFromWire,
 } from '../../core/open/errors.ts'
-import { FRAME } from '../../core/open/frame.ts'
+import { FRAME } from '../../core/open/wire/frame.ts'
 import { allocateBytes, freeBytes } from '../../core/open/free-bytes.ts'
 import {
   decodeResponsePayload,
   encodeGrantPayload,
   encodeRequestPayload,
   isInline,
-} from '../../core/open/frame-payload.ts'
-import { decodeWireError } from '../../core/open/wire-error.ts'
+} from '../../core/open/wire/frame-payload.ts'
+import { decodeWireError } from '../../core/open/wire/wire-error.ts'
 import type { Message, RequestOptions } from '../../ports/transport.ts'
 import { MAX_BODY_BYTES, MAX_HEAD_BYTES } from '../../ports/transport.ts'
 import type { WireClock } from './clock.ts'

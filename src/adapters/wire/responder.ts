@@ -15,15 +15,15 @@ import {
   UsageError,
 } from '../../core/open/errors.ts'
 import { AllmendError, errorToWire } from '../../core/open/errors.ts'
-import { FRAME } from '../../core/open/frame.ts'
+import { FRAME } from '../../core/open/wire/frame.ts'
 import {
   decodeRequestPayload,
   encodeGrantPayload,
   encodeResponsePayload,
   isInline,
-} from '../../core/open/frame-payload.ts'
+} from '../../core/open/wire/frame-payload.ts'
 import { allocateBytes, freeBytes } from '../../core/open/free-bytes.ts'
-import { encodeWireError } from '../../core/open/wire-error.ts'
+import { encodeWireError } from '../../core/open/wire/wire-error.ts'
 import type { Connection, Message, RequestHandler } from '../../ports/transport.ts'
 import { MAX_BODY_BYTES, MAX_HEAD_BYTES } from '../../ports/transport.ts'
 import { CONTROL_BYTES, MAX_OPEN_BYTES, MAX_OPEN_REQUESTS, SMALL_ANSWER_BYTES } from './limits.ts'

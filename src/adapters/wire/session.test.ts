@@ -3,14 +3,14 @@ import { describe, expect, it } from 'vitest'
 import { memoryLinks } from '../memory/memory-transport-link.ts'
 import type { MemoryLink } from '../memory/memory-transport-link.ts'
 import { CancelledError, MalformedError, UnreachableError } from '../../core/open/errors.ts'
-import type { FrameType } from '../../core/open/frame.ts'
-import { encodeFrame, FRAME } from '../../core/open/frame.ts'
+import type { FrameType } from '../../core/open/wire/frame.ts'
+import { encodeFrame, FRAME } from '../../core/open/wire/frame.ts'
 import {
   encodeGrantPayload,
   encodeRequestPayload,
   encodeResponsePayload,
-} from '../../core/open/frame-payload.ts'
-import { encodeWireError } from '../../core/open/wire-error.ts'
+} from '../../core/open/wire/frame-payload.ts'
+import { encodeWireError } from '../../core/open/wire/wire-error.ts'
 import type { IncomingRequest, Message, RequestHandler } from '../../ports/transport.ts'
 import { MAX_BODY_BYTES } from '../../ports/transport.ts'
 import { MAX_IDLE_FRAMES, MAX_OPEN_BYTES, MAX_OPEN_REQUESTS, TICK_MS } from './limits.ts'

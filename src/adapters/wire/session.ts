@@ -21,10 +21,10 @@ import {
   errorFromWire,
   errorToWire,
 } from '../../core/open/errors.ts'
-import type { FrameSink, FrameType } from '../../core/open/frame.ts'
-import { FRAME, FRAME_HEADER_BYTES, FrameDecoder } from '../../core/open/frame.ts'
-import { decodeGrantPayload } from '../../core/open/frame-payload.ts'
-import { decodeWireError, encodeWireError } from '../../core/open/wire-error.ts'
+import type { FrameSink, FrameType } from '../../core/open/wire/frame.ts'
+import { FRAME, FRAME_HEADER_BYTES, FrameDecoder } from '../../core/open/wire/frame.ts'
+import { decodeGrantPayload } from '../../core/open/wire/frame-payload.ts'
+import { decodeWireError, encodeWireError } from '../../core/open/wire/wire-error.ts'
 import type { Connection, Message, RequestHandler, RequestOptions } from '../../ports/transport.ts'
 import type { WireClock } from './clock.ts'
 import {

@@ -1,5 +1,5 @@
 import { AllmendError } from '../../core/open/errors.ts'
-import { parsePeerAddress } from '../../core/open/peer-address.ts'
+import { parsePeerAddress } from '../../core/open/peers/peer-address.ts'
 import { describePool } from '../../core/open/protocol/tracker-methods.ts'
 import { call } from '../../ports/rpc.ts'
 import type { Connection, Transport } from '../../ports/transport.ts'

@@ -6,7 +6,7 @@
 import { networkInterfaces } from 'node:os'
 import { createTlsTransport } from '../../adapters/tls/tls-transport.ts'
 import { parseAddress } from '../../adapters/wire/address.ts'
-import { hintsOfAddress, parsePeerAddress } from '../../core/open/peer-address.ts'
+import { hintsOfAddress, parsePeerAddress } from '../../core/open/peers/peer-address.ts'
 import type { NetworkBook } from '../node/network/network-book.ts'
 import type { TransportMode } from '../node/network/transport-mode.ts'
 import { askTracker } from './ask-tracker.ts'

@@ -3,7 +3,7 @@
  * and shards move between the threads: nothing is copied.
  */
 import { parentPort } from 'node:worker_threads'
-import type { Blob } from '../../core/open/data-shard.ts'
+import type { Blob } from '../../core/open/stripes/data-shard.ts'
 import type { WireError } from '../../core/open/errors.ts'
 import { errorToWire } from '../../core/open/errors.ts'
 import type { CodedShards, DedupSecret, SealedBatch } from '../../client/data-path.ts'

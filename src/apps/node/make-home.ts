@@ -4,7 +4,7 @@
  */
 import { hostname } from 'node:os'
 import { ConflictError, DeniedError, UsageError } from '../../core/open/errors.ts'
-import { TOKEN_FOUNDING, TOKEN_MEMBER, parseJoinToken } from '../../core/open/join-token.ts'
+import { TOKEN_FOUNDING, TOKEN_MEMBER, parseJoinToken } from '../../core/open/peers/join-token.ts'
 import { createDeviceKeys } from '../../core/secret/device-keys.ts'
 import { createKeystore } from '../../core/secret/keystore.ts'
 import type { Protection } from '../../core/secret/keystore.ts'

@@ -1,4 +1,4 @@
-import { MAX_SHARD_BYTES } from '../../core/open/stripe.ts'
+import { MAX_SHARD_BYTES } from '../../core/open/stripes/stripe.ts'
 
 /** As many as are on their way at once where stripes have six shards: 73 MiB. */
 const MAX_KEPT = 18

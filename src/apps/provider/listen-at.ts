@@ -1,5 +1,5 @@
 import { UnreachableError } from '../../core/open/errors.ts'
-import { hostPortOfAddress } from '../../core/open/peer-address.ts'
+import { hostPortOfAddress } from '../../core/open/peers/peer-address.ts'
 import { ANYWHERE } from '../node/network/listen-place.ts'
 import type { Listener, ListenOptions, Transport } from '../../ports/transport.ts'
 

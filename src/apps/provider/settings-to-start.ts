@@ -1,6 +1,6 @@
 import { equalBytes, utf8 } from '../../core/open/bytes.ts'
 import { UsageError } from '../../core/open/errors.ts'
-import { parseJoinToken, TOKEN_PROVIDER } from '../../core/open/join-token.ts'
+import { parseJoinToken, TOKEN_PROVIDER } from '../../core/open/peers/join-token.ts'
 import { inviteHash } from '../../core/open/objects/identity.ts'
 import type { Primitives } from '../../core/open/primitives.ts'
 import { leadsTo } from '../node/network/find-tracker.ts'

@@ -14,7 +14,7 @@ import {
   UsageError,
 } from '../../core/open/errors.ts'
 import { peerId } from '../../core/open/hash.ts'
-import { encodeJoinToken, TOKEN_MEMBER, TOKEN_PROVIDER } from '../../core/open/join-token.ts'
+import { encodeJoinToken, TOKEN_MEMBER, TOKEN_PROVIDER } from '../../core/open/peers/join-token.ts'
 import { genesisCodec, poolIdOf } from '../../core/open/objects/identity.ts'
 import type { ProviderRecord } from '../../core/open/objects/provider-record.ts'
 import { providerRecordCodec } from '../../core/open/objects/provider-record.ts'

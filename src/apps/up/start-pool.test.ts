@@ -10,7 +10,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { runCli, spawnCli } from '../../../test/fixtures/cli-process.ts'
 import { isAlive } from './process-alive.ts'
 import type { RunningProcess } from './run-file.ts'
-import { hostPortOfAddress } from '../../core/open/peer-address.ts'
+import { hostPortOfAddress } from '../../core/open/peers/peer-address.ts'
 
 let root: string
 let dir: string

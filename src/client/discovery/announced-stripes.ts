@@ -4,7 +4,7 @@
  * - nothing that others say keeps an admitted provider from being named: who isn't announced comes later, who disappoints last.
  */
 import { toHex } from '../../core/open/bytes.ts'
-import { MAX_PREFIX_BITS, prefixBits, prefixOf, stripesTopic } from '../../core/open/discovery.ts'
+import { MAX_PREFIX_BITS, prefixBits, prefixOf, stripesTopic } from '../../core/open/peers/discovery.ts'
 import { peerId } from '../../core/open/hash.ts'
 import type { Primitives } from '../../core/open/primitives.ts'
 import { throwIfCancelled } from '../concurrency.ts'

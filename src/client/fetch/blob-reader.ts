@@ -5,7 +5,7 @@
  * - decoded stripes are kept up to `MAX_CACHED_BYTES`, the oldest go first.
  */
 import { toHex } from '../../core/open/bytes.ts'
-import { verifyBlob } from '../../core/open/blob-id.ts'
+import { verifyBlob } from '../../core/open/blobs/blob-id.ts'
 import { freeBytes } from '../../core/open/free-bytes.ts'
 import { AllmendError, CancelledError, NotEnoughShardsError, UntrustedError } from '../../core/open/errors.ts'
 import type { BlobRef } from '../../core/secret/blob.ts'

@@ -2,7 +2,7 @@ import { equalBytes } from '../../core/open/bytes.ts'
 import { UntrustedError } from '../../core/open/errors.ts'
 import type { Primitives } from '../../core/open/primitives.ts'
 import type { StripeView } from '../../core/open/protocol/tracker-methods.ts'
-import { stripeId } from '../../core/open/stripe.ts'
+import { stripeId } from '../../core/open/stripes/stripe.ts'
 
 /**
  * Throws UntrustedError unless the stripe is the one that its id names, could be coded, and its holders hold shards of it; who

@@ -5,7 +5,7 @@ import { openListBlob } from '../../core/secret/manifest.ts'
 import type { Client } from '../client.ts'
 import type { BlobReader } from './blob-reader.ts'
 import { CODEC_STORED } from '../../core/secret/blob.ts'
-import { BLOB_OVERHEAD } from '../../core/open/blob-id.ts'
+import { BLOB_OVERHEAD } from '../../core/open/blobs/blob-id.ts'
 
 /** A chunk and where it stands in the file. */
 export interface PlacedChunk {

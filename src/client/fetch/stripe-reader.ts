@@ -7,7 +7,7 @@
  * from where they are expected first, each verified by its id, and the missing ones computed.
  */
 import { equalBytes } from '../../core/open/bytes.ts'
-import { reconstruct } from '../../core/open/erasure-code.ts'
+import { reconstruct } from '../../core/open/stripes/erasure-code.ts'
 import {
   AllmendError,
   CancelledError,

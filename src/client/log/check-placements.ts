@@ -5,8 +5,8 @@
  */
 import { equalBytes, toHex } from '../../core/open/bytes.ts'
 import { AllmendError, NotFoundError, UntrustedError } from '../../core/open/errors.ts'
-import type { PlacementDraw } from '../../core/open/placement.ts'
-import { PlacementTree, SKIPPED, isDrawn, placementDrawCodec } from '../../core/open/placement.ts'
+import type { PlacementDraw } from '../../core/open/placement/placement.ts'
+import { PlacementTree, SKIPPED, isDrawn, placementDrawCodec } from '../../core/open/placement/placement.ts'
 import type { StripeView } from '../../core/open/protocol/tracker-methods.ts'
 import { MAX_DRAWN_STRIPES, stripeDraws } from '../../core/open/protocol/tracker-methods.ts'
 import type { LedgerReader } from '../../ports/ledger.ts'

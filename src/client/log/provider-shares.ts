@@ -1,5 +1,5 @@
 import { toHex } from '../../core/open/bytes.ts'
-import { RAMP_BYTES, UNIT_BYTES } from '../../core/open/provider-weight.ts'
+import { RAMP_BYTES, UNIT_BYTES } from '../../core/open/placement/provider-weight.ts'
 import type { LedgerProvider, LedgerProviders } from '../../ports/ledger-providers.ts'
 import type { Client } from '../client.ts'
 

@@ -1,4 +1,4 @@
-import { encodeJoinToken, TOKEN_MEMBER } from '../../core/open/join-token.ts'
+import { encodeJoinToken, TOKEN_MEMBER } from '../../core/open/peers/join-token.ts'
 import type { Client } from '../client.ts'
 
 export interface MemberInvite {

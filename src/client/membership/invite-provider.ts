@@ -1,4 +1,4 @@
-import { encodeJoinToken, TOKEN_PROVIDER } from '../../core/open/join-token.ts'
+import { encodeJoinToken, TOKEN_PROVIDER } from '../../core/open/peers/join-token.ts'
 import { inviteHash } from '../../core/open/objects/identity.ts'
 import { providerInviteCodec } from '../../core/open/objects/provider-record.ts'
 import { signObject } from '../../core/open/objects/signed.ts'

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { createChunker, MAX_CHUNK_BYTES, MIN_CHUNK_BYTES } from '../../core/open/chunker.ts'
+import { createChunker, MAX_CHUNK_BYTES, MIN_CHUNK_BYTES } from '../../core/open/blobs/chunker.ts'
 import type { ChunkBatch } from './chunk-batcher.ts'
 import { ChunkBatcher } from './chunk-batcher.ts'
 

@@ -3,8 +3,8 @@
  * - chunks of a file come in order, files in the order of their calls; a chunk never spans files or batches.
  * - bytes are read straight into the batch; only the chunk that a batch's end cuts through is copied, into the next one.
  */
-import type { Chunker } from '../../core/open/chunker.ts'
-import { MAX_CHUNK_BYTES } from '../../core/open/chunker.ts'
+import type { Chunker } from '../../core/open/blobs/chunker.ts'
+import { MAX_CHUNK_BYTES } from '../../core/open/blobs/chunker.ts'
 
 /** Room for at least seven whole chunks: large enough to amortise a call, small enough to overlap stages. */
 const BATCH_BYTES = 8 * MAX_CHUNK_BYTES

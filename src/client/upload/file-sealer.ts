@@ -5,8 +5,8 @@
  * - at most `MAX_BATCHES` batches of plaintext are in memory.
  */
 import { equalBytes, toHex } from '../../core/open/bytes.ts'
-import { createChunker } from '../../core/open/chunker.ts'
-import { encodePublicList, MAX_PUBLIC_LIST_IDS } from '../../core/open/public-list.ts'
+import { createChunker } from '../../core/open/blobs/chunker.ts'
+import { encodePublicList, MAX_PUBLIC_LIST_IDS } from '../../core/open/blobs/public-list.ts'
 import { putLists } from '../../core/open/protocol/tracker-methods.ts'
 import type { BlobRef } from '../../core/secret/blob.ts'
 import { gearTable } from '../../core/secret/dedup-keys.ts'

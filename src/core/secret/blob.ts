@@ -11,8 +11,8 @@ import {
   SEALED_BLOB_TYPE,
   blobId,
   verifyBlob,
-} from '../open/blob-id.ts'
-import { compressible } from '../open/compressible.ts'
+} from '../open/blobs/blob-id.ts'
+import { compressible } from '../open/blobs/compressible.ts'
 import { UntrustedError, UsageError } from '../open/errors.ts'
 import type { Primitives } from '../open/primitives.ts'
 import type { DedupKeys } from './dedup-keys.ts'

@@ -5,7 +5,7 @@
  * - `privateKeys` never gives the same key twice, also for the same bytes.
  */
 import { concatBytes } from '../open/bytes.ts'
-import { BLOB_HEADER_BYTES, SEALED_BLOB_TYPE } from '../open/blob-id.ts'
+import { BLOB_HEADER_BYTES, SEALED_BLOB_TYPE } from '../open/blobs/blob-id.ts'
 import { UsageError } from '../open/errors.ts'
 import { tagged, taggedHash } from '../open/hash.ts'
 import { SUITE, ZERO_ID } from '../open/objects/suite.ts'

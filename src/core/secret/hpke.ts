@@ -4,7 +4,7 @@
  */
 import { AEAD_AES_256_GCM, CipherSuite, KDF_HKDF_SHA256, KEM_DHKEM_X25519_HKDF_SHA256, type Key } from 'hpke'
 import { concatBytes, fromBase64Url, utf8 } from '../open/bytes.ts'
-import { checkEncryptionKey } from '../open/curve-key.ts'
+import { checkEncryptionKey } from '../open/objects/curve-key.ts'
 import { InternalError, UntrustedError } from '../open/errors.ts'
 import type { Primitives } from '../open/primitives.ts'
 

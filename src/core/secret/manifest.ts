@@ -4,7 +4,7 @@
  * - a reader can skip lists for a range, because each one's sum stands in the manifest.
  * - list blobs are sealed like chunks but under random keys, in the domain of zeros: their content never deduplicates.
  */
-import { BLOB_OVERHEAD, MAX_BLOB_BYTES, MAX_BLOB_PLAINTEXT_BYTES } from '../open/blob-id.ts'
+import { BLOB_OVERHEAD, MAX_BLOB_BYTES, MAX_BLOB_PLAINTEXT_BYTES } from '../open/blobs/blob-id.ts'
 import { MalformedError } from '../open/errors.ts'
 import { MAX_MANIFEST_BYTES } from '../open/objects/change.ts'
 import { id } from '../open/objects/suite.ts'

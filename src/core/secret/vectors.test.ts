@@ -9,7 +9,7 @@ import phrase from '../../../vectors/phrase.json' with { type: 'json' }
 import { nodePrimitives as primitives } from '../../adapters/native/node-primitives.ts'
 import { fromHex, toHex } from '../open/bytes.ts'
 import { AllmendError, MalformedError, UntrustedError, UsageError } from '../open/errors.ts'
-import { decodePublicList, encodePublicList } from '../open/public-list.ts'
+import { decodePublicList, encodePublicList } from '../open/blobs/public-list.ts'
 import { codec } from '../open/schema.ts'
 import type { BlobCodec, BlobRef } from './blob.ts'
 import { openBlob, sealBlob } from './blob.ts'

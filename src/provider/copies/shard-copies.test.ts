@@ -7,7 +7,7 @@ import { ProviderPool, seedOf, testShard } from '../../../test/fixtures/provider
 import { MemoryShardStore } from '../../adapters/memory/memory-shard-store.ts'
 import { nodePrimitives } from '../../adapters/native/node-primitives.ts'
 import { toHex } from '../../core/open/bytes.ts'
-import { COPIES_SHARE } from '../../core/open/copies.ts'
+import { COPIES_SHARE } from '../../core/open/stripes/copies.ts'
 import { CapacityError, DeniedError, NotFoundError } from '../../core/open/errors.ts'
 import { TICKET_READ, TICKET_READ_COPY, TICKET_WRITE } from '../../core/open/objects/ticket.ts'
 import { putShard, readShard, statShards } from '../../core/open/protocol/provider-methods.ts'

@@ -6,7 +6,7 @@
  * - nothing of them outlives the process: a new one begins without any.
  */
 import { toHex } from '../../core/open/bytes.ts'
-import { COPIES_SHARE, MAX_COPIES_KEPT } from '../../core/open/copies.ts'
+import { COPIES_SHARE, MAX_COPIES_KEPT } from '../../core/open/stripes/copies.ts'
 import { AllmendError, DamagedShardError, NotFoundError, UsageError } from '../../core/open/errors.ts'
 import { freeBytes } from '../../core/open/free-bytes.ts'
 import type { ShardRange, ShardStore } from '../../ports/shard-store.ts'

@@ -4,7 +4,7 @@
  * - kept is the newest signed report of each provider, in memory only: what gets lost is asked for again.
  */
 import { equalBytes, toHex } from '../../core/open/bytes.ts'
-import { reportMoves, unitsOf, weightFor } from '../../core/open/provider-weight.ts'
+import { reportMoves, unitsOf, weightFor } from '../../core/open/placement/provider-weight.ts'
 import type { SigningDomain } from '../../ports/ledger-chain.ts'
 import type { CapacityReport, LedgerProvider, LedgerProviders } from '../../ports/ledger-providers.ts'
 

@@ -8,8 +8,8 @@
 import { equalBytes, toHex } from '../../core/open/bytes.ts'
 import { AllmendError, CancelledError, ConflictError } from '../../core/open/errors.ts'
 import { providerRecordCodec } from '../../core/open/objects/provider-record.ts'
-import { FULL_SCORE, UNIT_BYTES, hasMoved, weightFor } from '../../core/open/provider-weight.ts'
-import { SLOTS_PER_DOMAIN } from '../../core/open/weight-tree.ts'
+import { FULL_SCORE, UNIT_BYTES, hasMoved, weightFor } from '../../core/open/placement/provider-weight.ts'
+import { SLOTS_PER_DOMAIN } from '../../core/open/placement/weight-tree.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { LedgerReader } from '../../ports/ledger.ts'
 import type {

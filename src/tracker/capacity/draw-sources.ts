@@ -5,8 +5,8 @@
  * - the ledger's weights stay in use while its chain is away: nothing here waits for it.
  */
 import { NotEnoughProvidersError } from '../../core/open/errors.ts'
-import type { PlacementDraw, PlacementRequest } from '../../core/open/placement.ts'
-import { PlacementTree, drawPlacement } from '../../core/open/placement.ts'
+import type { PlacementDraw, PlacementRequest } from '../../core/open/placement/placement.ts'
+import { PlacementTree, drawPlacement } from '../../core/open/placement/placement.ts'
 import type { Primitives } from '../../core/open/primitives.ts'
 import type { BlockRef } from '../../ports/ledger-chain.ts'
 import type { LedgerProviders } from '../../ports/ledger-providers.ts'

@@ -1,5 +1,5 @@
 import { toHex } from '../../core/open/bytes.ts'
-import { unitsOf } from '../../core/open/provider-weight.ts'
+import { unitsOf } from '../../core/open/placement/provider-weight.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { TrackerReader } from '../../ports/tracker-store.ts'
 

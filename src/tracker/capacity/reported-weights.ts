@@ -3,9 +3,15 @@
  * weights and what is left out follow the contract's rules, from the same amounts; only nobody else can look them up.
  */
 import { toHex } from '../../core/open/bytes.ts'
-import { PlacementTree } from '../../core/open/placement.ts'
-import { FULL_SCORE, RAMP_BYTES, reportMoves, unitsOf, weightFor } from '../../core/open/provider-weight.ts'
-import { SLOTS_PER_DOMAIN } from '../../core/open/weight-tree.ts'
+import { PlacementTree } from '../../core/open/placement/placement.ts'
+import {
+  FULL_SCORE,
+  RAMP_BYTES,
+  reportMoves,
+  unitsOf,
+  weightFor,
+} from '../../core/open/placement/provider-weight.ts'
+import { SLOTS_PER_DOMAIN } from '../../core/open/placement/weight-tree.ts'
 
 export interface ReportedProvider {
   readonly id: Uint8Array

@@ -1,5 +1,5 @@
 import { toHex } from '../../core/open/bytes.ts'
-import { COPIES_SHARE } from '../../core/open/copies.ts'
+import { COPIES_SHARE } from '../../core/open/stripes/copies.ts'
 
 /** A provider that might keep a copy. */
 export interface Copier {

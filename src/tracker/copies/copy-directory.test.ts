@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { ManualClock } from '../../../test/fixtures/manual-clock.ts'
 import { seedOf } from '../../../test/fixtures/provider-pool.ts'
-import { MAX_COPIES } from '../../core/open/copies.ts'
+import { MAX_COPIES } from '../../core/open/stripes/copies.ts'
 import { chooseCopier } from './choose-copier.ts'
 import { ASK_INTERVAL_MS, ASK_TIMEOUT_MS, CHECK_INTERVAL_MS, CopyDirectory } from './copy-directory.ts'
 

@@ -7,7 +7,7 @@
  * - it is asked nowhere here how safe data is, and nothing here is asked for that.
  */
 import { toHex } from '../../core/open/bytes.ts'
-import { MAX_COPIES, MAX_COPIES_KEPT } from '../../core/open/copies.ts'
+import { MAX_COPIES, MAX_COPIES_KEPT } from '../../core/open/stripes/copies.ts'
 import type { Signed } from '../../core/open/objects/signed.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { Presence } from '../providers/presence.ts'

@@ -1,12 +1,12 @@
 import { equalBytes, toBase64Url } from '../../core/open/bytes.ts'
 import { MalformedError, UsageError } from '../../core/open/errors.ts'
-import type { PeerAddress } from '../../core/open/peer-address.ts'
+import type { PeerAddress } from '../../core/open/peers/peer-address.ts'
 import {
   formatPeerAddress,
   hintsOfAddress,
   keyOfAddress,
   parsePeerAddress,
-} from '../../core/open/peer-address.ts'
+} from '../../core/open/peers/peer-address.ts'
 
 /** Hosts that mean "every interface" and tell a dialler nothing. */
 const UNSPECIFIED = new Set(['0.0.0.0', '[::]', '*'])

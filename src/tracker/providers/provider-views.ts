@@ -1,4 +1,4 @@
-import { parsePeerAddress } from '../../core/open/peer-address.ts'
+import { parsePeerAddress } from '../../core/open/peers/peer-address.ts'
 import type { ProviderView } from '../../core/open/protocol/tracker-methods.ts'
 import type { ProviderRow } from '../../ports/tracker-store-providers.ts'
 import type { TrackerState } from '../tracker-state.ts'

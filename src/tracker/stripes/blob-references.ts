@@ -5,7 +5,7 @@
 import { toHex } from '../../core/open/bytes.ts'
 import { CapacityError, NotFoundError } from '../../core/open/errors.ts'
 import type { Refs } from '../../core/open/objects/change.ts'
-import { decodePublicList } from '../../core/open/public-list.ts'
+import { decodePublicList } from '../../core/open/blobs/public-list.ts'
 import type { TrackerWriter } from '../../ports/tracker-store.ts'
 import { equalBytes } from '../../core/open/bytes.ts'
 

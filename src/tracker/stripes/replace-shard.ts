@@ -1,6 +1,6 @@
 import { toHex } from '../../core/open/bytes.ts'
 import { MalformedError } from '../../core/open/errors.ts'
-import { placementDrawCodec } from '../../core/open/placement.ts'
+import { placementDrawCodec } from '../../core/open/placement/placement.ts'
 import type { PlacementAnswer } from '../../core/open/protocol/tracker-methods.ts'
 import type { Context } from '../../ports/rpc.ts'
 import type { TrackerReader } from '../../ports/tracker-store.ts'

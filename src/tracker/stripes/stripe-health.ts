@@ -1,6 +1,6 @@
 import { toHex } from '../../core/open/bytes.ts'
-import type { Scheme } from '../../core/open/stripe.ts'
-import { happyThreshold } from '../../core/open/stripe.ts'
+import type { Scheme } from '../../core/open/stripes/stripe.ts'
+import { happyThreshold } from '../../core/open/stripes/stripe.ts'
 import type { StripeReader, StripeRow } from '../../ports/tracker-store-stripes.ts'
 import { HOLDER_STORED } from '../../ports/tracker-store-stripes.ts'
 import type { Presence } from '../providers/presence.ts'

@@ -26,9 +26,9 @@ import {
   TICKET_WRITE_PARITY,
   ticketCodec,
 } from '../../core/open/objects/ticket.ts'
-import { SKIPPED, placementDrawCodec } from '../../core/open/placement.ts'
+import { SKIPPED, placementDrawCodec } from '../../core/open/placement/placement.ts'
 import * as methods from '../../core/open/protocol/tracker-methods.ts'
-import { encodePublicList } from '../../core/open/public-list.ts'
+import { encodePublicList } from '../../core/open/blobs/public-list.ts'
 import { LEASE_GRACE_MS } from './expire-leases.ts'
 
 const LEASE_MS = 3_600_000

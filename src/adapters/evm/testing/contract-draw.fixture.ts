@@ -8,9 +8,9 @@ import {
   stringToHex,
   toHex as viemHex,
 } from 'viem'
-import type { DrawRequest } from '../../../core/open/balancer.ts'
+import type { DrawRequest } from '../../../core/open/placement/balancer.ts'
 import { toHex } from '../../../core/open/bytes.ts'
-import { SLOTS_PER_DOMAIN, type WeightTree } from '../../../core/open/weight-tree.ts'
+import { SLOTS_PER_DOMAIN, type WeightTree } from '../../../core/open/placement/weight-tree.ts'
 import { abi, deployedBytecode } from '../generated/balancer.ts'
 import type { JsonRpc } from '../json-rpc.ts'
 import { RpcRefusal } from '../json-rpc.ts'

@@ -1,7 +1,7 @@
 /** Draws that follow from a number alone, for comparing implementations. */
 import { nodePrimitives } from '../../native/node-primitives.ts'
-import type { DrawRequest } from '../../../core/open/balancer.ts'
-import { SLOTS_PER_DOMAIN, WeightTree } from '../../../core/open/weight-tree.ts'
+import type { DrawRequest } from '../../../core/open/placement/balancer.ts'
+import { SLOTS_PER_DOMAIN, WeightTree } from '../../../core/open/placement/weight-tree.ts'
 
 type Next = (below: number) => number
 

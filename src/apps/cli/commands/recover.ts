@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { UsageError } from '../../../core/open/errors.ts'
-import { parseJoinToken } from '../../../core/open/join-token.ts'
+import { parseJoinToken } from '../../../core/open/peers/join-token.ts'
 import { fromHex } from '../../../core/open/bytes.ts'
 import { findTracker } from '../../node/network/find-tracker.ts'
 import { recoverHome } from '../../node/make-home.ts'

@@ -7,16 +7,16 @@ import { randomBytes } from 'node:crypto'
 import { nodePrimitives } from '../../../adapters/native/node-primitives.ts'
 import { sha256PeerId } from '../../../adapters/wire/peer-id.ts'
 import { equalBytes, toBase64Url } from '../../../core/open/bytes.ts'
-import { nodesTopic } from '../../../core/open/discovery.ts'
+import { nodesTopic } from '../../../core/open/peers/discovery.ts'
 import { UnreachableError } from '../../../core/open/errors.ts'
-import { TOKEN_FOUNDING, encodeJoinToken, parseJoinToken } from '../../../core/open/join-token.ts'
-import type { PeerAddress } from '../../../core/open/peer-address.ts'
+import { TOKEN_FOUNDING, encodeJoinToken, parseJoinToken } from '../../../core/open/peers/join-token.ts'
+import type { PeerAddress } from '../../../core/open/peers/peer-address.ts'
 import {
   formatPeerAddress,
   hintsOfAddress,
   keyOfAddress,
   parsePeerAddress,
-} from '../../../core/open/peer-address.ts'
+} from '../../../core/open/peers/peer-address.ts'
 import { Lan } from './lan.ts'
 import { isLoopback } from './own-host.ts'
 import type { TransportMode } from './transport-mode.ts'

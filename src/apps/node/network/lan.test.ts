@@ -1,7 +1,7 @@
 import { afterEach, expect, test } from 'vitest'
 import { freeUdpPort } from '../../../adapters/udp/free-udp-port.ts'
 import { sha256PeerId } from '../../../adapters/wire/peer-id.ts'
-import { keyOfAddress, parsePeerAddress } from '../../../core/open/peer-address.ts'
+import { keyOfAddress, parsePeerAddress } from '../../../core/open/peers/peer-address.ts'
 import { Lan } from './lan.ts'
 
 const pool = new Uint8Array(32).fill(6)

@@ -9,7 +9,11 @@ import { formatAddress, parseAddress } from '../../../adapters/wire/address.ts'
 import { systemClock } from '../../../adapters/wire/clock.ts'
 import { sha256PeerId } from '../../../adapters/wire/peer-id.ts'
 import { equalBytes } from '../../../core/open/bytes.ts'
-import { formatPeerAddress, hostPortOfAddress, parsePeerAddress } from '../../../core/open/peer-address.ts'
+import {
+  formatPeerAddress,
+  hostPortOfAddress,
+  parsePeerAddress,
+} from '../../../core/open/peers/peer-address.ts'
 import { isLoopback } from './own-host.ts'
 
 /** How long the first search waits for an answer, ms: in a LAN they come at once. */

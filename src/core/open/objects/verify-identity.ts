@@ -6,7 +6,7 @@
  * Time is the caller's: `checkCertificateLife`.
  */
 import { equalBytes } from '../bytes.ts'
-import { checkEncryptionKey, checkSigningKey } from '../curve-key.ts'
+import { checkEncryptionKey, checkSigningKey } from './curve-key.ts'
 import { DeniedError, MalformedError, UntrustedError } from '../errors.ts'
 import { signedBytes } from '../hash.ts'
 import type { Primitives } from '../primitives.ts'

@@ -4,7 +4,7 @@ import { signedOfflineTicketField } from '../objects/offline-ticket.ts'
 import { signedTicketField } from '../objects/ticket.ts'
 import { id } from '../objects/suite.ts'
 import { array, bool, optional, struct, tuple, uint } from '../schema.ts'
-import { MAX_SHARD_BYTES, MAX_STRIPE_SHARDS } from '../stripe.ts'
+import { MAX_SHARD_BYTES, MAX_STRIPE_SHARDS } from '../stripes/stripe.ts'
 import { method } from './method.ts'
 
 /** Shards asked about at once. */

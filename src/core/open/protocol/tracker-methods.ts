@@ -2,7 +2,7 @@
  * What a tracker answers. The caller is known by its channel's net key: a device of a member, a provider, or nobody yet.
  * Every method that changes something is idempotent: the same request twice has one effect and the same answer.
  */
-import { MAX_COPIES, MAX_COPIES_KEPT, MAX_HOT_REPORTED } from '../copies.ts'
+import { MAX_COPIES, MAX_COPIES_KEPT, MAX_HOT_REPORTED } from '../stripes/copies.ts'
 import { MAX_CHANGES } from '../objects/operation.ts'
 import { signedOperationField } from '../objects/operation.ts'
 import { MAX_CHANGE_BYTES } from '../objects/change.ts'
@@ -14,9 +14,9 @@ import { deviceId, id, nodeId, publicKey } from '../objects/suite.ts'
 import { signedTicketField } from '../objects/ticket.ts'
 import type { ValueOf } from '../schema.ts'
 import { array, bool, bytes, bytesUpTo, oneOf, optional, struct, text, tuple, uint } from '../schema.ts'
-import { MAX_PLACEMENT_DRAW_BYTES } from '../placement.ts'
-import { MAX_SHARD_BYTES, MAX_STRIPE_SHARDS, stripeField } from '../stripe.ts'
-import { MAX_WEIGHT } from '../weight-tree.ts'
+import { MAX_PLACEMENT_DRAW_BYTES } from '../placement/placement.ts'
+import { MAX_SHARD_BYTES, MAX_STRIPE_SHARDS, stripeField } from '../stripes/stripe.ts'
+import { MAX_WEIGHT } from '../placement/weight-tree.ts'
 import { method } from './method.ts'
 
 /** Public lists handed over at once: 4 of 1 MiB fit one message; a longer job sends several. */

@@ -2,7 +2,7 @@
 import { equalBytes } from '../../bytes.ts'
 import { ConflictError, DeniedError } from '../../errors.ts'
 import { peerId } from '../../hash.ts'
-import { checkSigningKey } from '../../curve-key.ts'
+import { checkSigningKey } from '../../objects/curve-key.ts'
 import { genesisCodec } from '../../objects/identity.ts'
 import { providerInviteCodec, providerRecordCodec } from '../../objects/provider-record.ts'
 import type { Signed } from '../../objects/signed.ts'
