@@ -6,7 +6,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { nodePrimitives } from '../../src/adapters/native/node-primitives.ts'
 import { exitCodeOf } from '../../src/apps/cli/exit-codes.ts'
 import type { Client } from '../../src/client/client.ts'
-import { makeFolder } from '../../src/client/make-folder.ts'
+import { makeFolder } from '../../src/client/operations/make-folder.ts'
 import { equalBytes, toHex } from '../../src/core/open/bytes.ts'
 import { UntrustedError } from '../../src/core/open/errors.ts'
 import { ENTRY_KIND, entryCodec, entryHash, headsCodec } from '../../src/core/open/log/entry.ts'

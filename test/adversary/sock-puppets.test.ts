@@ -5,9 +5,9 @@
 import * as path from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { nodePrimitives as p } from '../../src/adapters/native/node-primitives.ts'
-import { acceptWitnesses } from '../../src/client/log/accept-witnesses.ts'
-import { voteFor, waitingOperators, witnessReport } from '../../src/client/log/witness-report.ts'
-import { witnessPrefixes, witnessesOf } from '../../src/client/log/witness-set.ts'
+import { acceptWitnesses } from '../../src/client/log/witnesses/accept-witnesses.ts'
+import { voteFor, waitingOperators, witnessReport } from '../../src/client/log/witnesses/witness-report.ts'
+import { witnessPrefixes, witnessesOf } from '../../src/client/log/witnesses/witness-set.ts'
 import { openSqliteLogStore } from '../../src/adapters/sqlite/sqlite-log-store.ts'
 import { toHex } from '../../src/core/open/bytes.ts'
 import {

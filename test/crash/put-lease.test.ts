@@ -1,8 +1,8 @@
 /** What a put that was killed left with providers is freed after its lease, and nothing else is. */
 import * as fs from 'node:fs'
 import { expect, it } from 'vitest'
-import type { CheckResult } from '../../src/client/check.ts'
-import type { PutResult } from '../../src/client/put.ts'
+import type { CheckResult } from '../../src/client/operations/check.ts'
+import type { PutResult } from '../../src/client/operations/put.ts'
 import { ProcessPool, until } from '../fixtures/process-pool.ts'
 import { seededRandom } from '../fixtures/seeded-random.ts'
 import { startPut } from '../fixtures/start-put.ts'

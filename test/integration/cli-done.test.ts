@@ -1,6 +1,6 @@
 /** The whole promise at once: a large mixed tree goes in, two providers are killed with -9, the tree comes out identical. */
 import { expect, test } from 'vitest'
-import type { PutResult } from '../../src/client/put.ts'
+import type { PutResult } from '../../src/client/operations/put.ts'
 import { differences, makeMixedTree, recordTree, sizeOf } from '../fixtures/mixed-tree.ts'
 import { ProcessPool } from '../fixtures/process-pool.ts'
 import { seededRandom } from '../fixtures/seeded-random.ts'

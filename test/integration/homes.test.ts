@@ -5,7 +5,7 @@
 import { once } from 'node:events'
 import * as fs from 'node:fs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import type { PutResult } from '../../src/client/put.ts'
+import type { PutResult } from '../../src/client/operations/put.ts'
 import { until } from '../fixtures/process-pool.ts'
 import { randomFrom } from '../fixtures/seeded-random.ts'
 import { HomePool } from '../network/home-pool.ts'

@@ -1,7 +1,7 @@
 /** A pool of real processes over each transport: what is put comes back after two providers were killed with -9. */
 import { once } from 'node:events'
 import { afterEach, describe, expect, test } from 'vitest'
-import type { PutResult } from '../../src/client/put.ts'
+import type { PutResult } from '../../src/client/operations/put.ts'
 import { differences, makeMixedTree, recordTree } from '../fixtures/mixed-tree.ts'
 import { ProcessPool, until } from '../fixtures/process-pool.ts'
 import { randomFrom } from '../fixtures/seeded-random.ts'

@@ -1,5 +1,5 @@
 import type { Client } from '../../client/client.ts'
-import { ledgerReport } from '../../client/log/ledger-status.ts'
+import { ledgerReport } from '../../client/log/ledger/ledger-status.ts'
 import { NotFoundError } from '../../core/open/errors.ts'
 import type { PinnedChain } from '../../ports/pin-store.ts'
 

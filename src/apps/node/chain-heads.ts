@@ -1,6 +1,6 @@
 import { equalBytes } from '../../core/open/bytes.ts'
 import { UntrustedError } from '../../core/open/errors.ts'
-import type { AnchoredSize } from '../../client/log/audit-log.ts'
+import type { AnchoredSize } from '../../client/log/audit/audit-log.ts'
 import type { EvmLedger } from '../../adapters/evm/evm-ledger.ts'
 import { nodeClock } from '../../adapters/native/node-clock.ts'
 import { nodePrimitives } from '../../adapters/native/node-primitives.ts'

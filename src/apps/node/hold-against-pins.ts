@@ -2,7 +2,7 @@ import { equalBytes } from '../../core/open/bytes.ts'
 import { ForkedError, UntrustedError } from '../../core/open/errors.ts'
 import { openCheckpoint } from '../../core/open/log/checkpoint.ts'
 import { forkProofCodec, forkProofFrom } from '../../core/open/log/fork-proof.ts'
-import type { LogAudit } from '../../client/log/audit-log.ts'
+import type { LogAudit } from '../../client/log/audit/audit-log.ts'
 import { nodePrimitives } from '../../adapters/native/node-primitives.ts'
 import type { Pins, PinStore } from '../../ports/pin-store.ts'
 

@@ -14,7 +14,7 @@ import {
   InternalError,
   NotFoundError,
 } from '../../core/open/errors.ts'
-import { bindLedger } from '../../client/log/ledger-binding.ts'
+import { bindLedger } from '../../client/log/ledger/ledger-binding.ts'
 import { nodeFiles } from '../../adapters/disk/disk-files.ts'
 import { readFolderFormat, writeFolderFormat } from '../../adapters/disk/folder-format.ts'
 import type { Logger } from '../../ports/logger.ts'

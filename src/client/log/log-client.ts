@@ -36,7 +36,7 @@ import { meetCheckpoint } from './meet-checkpoint.ts'
 import { SeenVersions } from './seen-versions.ts'
 import { ServedHeads } from './served-heads.ts'
 import { viewNotice } from './view-notice.ts'
-import { witnessPrefixes, witnessesOf } from './witness-set.ts'
+import { witnessPrefixes, witnessesOf } from './witnesses/witness-set.ts'
 
 /** A view is asked for anew after this, ms. */
 export const VIEW_MS = 5_000

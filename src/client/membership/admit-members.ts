@@ -6,7 +6,7 @@ import { SUITE } from '../../core/open/objects/suite.ts'
 import { verifyMemberRecord } from '../../core/open/objects/verify-identity.ts'
 import { admitMember, pendingMembers } from '../../core/open/protocol/tracker-methods.ts'
 import type { Client } from '../client.ts'
-import { ledgerName } from '../log/member-name.ts'
+import { ledgerName } from '../log/ledger/member-name.ts'
 import { inviteMac } from './new-member.ts'
 
 /** Invites asked about at once. */

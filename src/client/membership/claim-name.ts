@@ -3,7 +3,7 @@ import { claimName as claimNameMethod } from '../../core/open/protocol/log-metho
 import type { LedgerBinding, SigningDomain } from '../../ports/ledger-chain.ts'
 import type { NameSigner } from '../../ports/ledger-names.ts'
 import type { Client } from '../client.ts'
-import { boundLedger, trackerLedger } from '../log/ledger-binding.ts'
+import { boundLedger, trackerLedger } from '../log/ledger/ledger-binding.ts'
 
 export interface ClaimParameters {
   /** 32 bytes, `memberEvmKey` of the phrase: neither sent nor kept. */

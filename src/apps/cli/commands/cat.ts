@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import type { Command } from 'commander'
-import { cat } from '../../../client/cat.ts'
+import { cat } from '../../../client/operations/cat.ts'
 import type { RunCommand } from '../context.ts'
 import type { ProviderWaitOptions } from '../provider-wait.ts'
 import { addProviderWait, providerWait } from '../provider-wait.ts'

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
-import type { CheckResult } from '../../../client/check.ts'
-import { check } from '../../../client/check.ts'
+import type { CheckResult } from '../../../client/operations/check.ts'
+import { check } from '../../../client/operations/check.ts'
 import { formatBytes } from '../byte-size.ts'
 import { count } from '../count.ts'
 import type { RunCommand } from '../context.ts'

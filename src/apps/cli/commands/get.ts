@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
-import type { GetProgress } from '../../../client/get.ts'
-import { get } from '../../../client/get.ts'
+import type { GetProgress } from '../../../client/operations/get.ts'
+import { get } from '../../../client/operations/get.ts'
 import { asOf } from '../as-of.ts'
 import { formatBytes } from '../byte-size.ts'
 import { count } from '../count.ts'

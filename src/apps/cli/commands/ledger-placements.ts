@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
-import type { PlacementCheck, PlacementState } from '../../../client/log/check-placements.ts'
-import { checkPlacements } from '../../../client/log/check-placements.ts'
+import type { PlacementCheck, PlacementState } from '../../../client/log/ledger/check-placements.ts'
+import { checkPlacements } from '../../../client/log/ledger/check-placements.ts'
 import { askChain } from '../ask-chain.ts'
 import type { ChainUrlOption } from '../chain-options.ts'
 import { ASK_CHAIN_URL, namedChainUrl } from '../chain-options.ts'

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
-import { list } from '../../../client/list.ts'
-import type { RemoteEntry } from '../../../client/remote-entry.ts'
+import { list } from '../../../client/operations/list.ts'
+import type { RemoteEntry } from '../../../client/operations/remote-entry.ts'
 import { asOf } from '../as-of.ts'
 import type { Output } from '../output.ts'
 import type { RunCommand } from '../context.ts'

@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { admitMembers } from '../../../client/membership/admit-members.ts'
 import { inviteMember } from '../../../client/membership/invite-member.ts'
-import { memberNamed } from '../../../client/log/member-name.ts'
+import { memberNamed } from '../../../client/log/ledger/member-name.ts'
 import { equalBytes, toHex } from '../../../core/open/bytes.ts'
 import { HomeFolder } from '../../node/home-folder.ts'
 import { memberName } from '../../node/member-name.ts'

@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { makeFolder } from '../../../client/make-folder.ts'
+import { makeFolder } from '../../../client/operations/make-folder.ts'
 import type { RunCommand } from '../context.ts'
 
 export function registerMkdir(program: Command, run: RunCommand): void {

@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { move } from '../../../client/move.ts'
+import { move } from '../../../client/operations/move.ts'
 import type { RunCommand } from '../context.ts'
 
 export function registerMv(program: Command, run: RunCommand): void {

@@ -1,6 +1,10 @@
 import type { Command } from 'commander'
-import type { LedgerAmounts, ProviderShare, ReportedAmounts } from '../../../client/log/provider-shares.ts'
-import { providerShares } from '../../../client/log/provider-shares.ts'
+import type {
+  LedgerAmounts,
+  ProviderShare,
+  ReportedAmounts,
+} from '../../../client/log/ledger/provider-shares.ts'
+import { providerShares } from '../../../client/log/ledger/provider-shares.ts'
 import { formatAge } from '../age.ts'
 import { aligned } from '../aligned.ts'
 import { askChain } from '../ask-chain.ts'

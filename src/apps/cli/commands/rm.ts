@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { remove } from '../../../client/remove.ts'
+import { remove } from '../../../client/operations/remove.ts'
 import type { RunCommand } from '../context.ts'
 
 export function registerRm(program: Command, run: RunCommand): void {

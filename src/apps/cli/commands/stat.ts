@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { toHex } from '../../../core/open/bytes.ts'
-import { stat } from '../../../client/stat.ts'
+import { stat } from '../../../client/operations/stat.ts'
 import { asOf } from '../as-of.ts'
 import { formatBytes } from '../byte-size.ts'
 import type { RunCommand } from '../context.ts'

@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { toHex } from '../../../core/open/bytes.ts'
 import { poolIdOf } from '../../../core/open/objects/identity.ts'
-import { nameOnLedger } from '../../../client/log/name-on-ledger.ts'
+import { nameOnLedger } from '../../../client/log/ledger/name-on-ledger.ts'
 import { NodePinStore } from '../../../adapters/files/node-pin-store.ts'
 import { nodeClock } from '../../../adapters/native/node-clock.ts'
 import { nodePrimitives } from '../../../adapters/native/node-primitives.ts'
