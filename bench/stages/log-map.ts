@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { nodePrimitives as p } from '../../src/adapters/native/node-primitives.ts'
 import { openSqliteLogStore } from '../../src/adapters/sqlite/sqlite-log-store.ts'
-import { pageOfPrefix, pointRange, proveMap } from '../../src/core/open/log/map-proof.ts'
-import { MapTree } from '../../src/core/open/log/map-tree.ts'
-import { verifyMapPoint, verifyMapProof } from '../../src/core/open/log/verify-map-proof.ts'
+import { pageOfPrefix, pointRange, proveMap } from '../../src/core/open/log/map/map-proof.ts'
+import { MapTree } from '../../src/core/open/log/map/map-tree.ts'
+import { verifyMapPoint, verifyMapProof } from '../../src/core/open/log/map/verify-map-proof.ts'
 import { rate } from './log-tree.ts'
 
 export interface LogMapRates {

@@ -5,7 +5,7 @@
  * - what `requireForwards` refuses is never stored; a damaged file is an UntrustedError, never an empty start.
  * - evidence is on disk when `saveEvidence` returns, under a name of its own; nothing ever replaces it.
  */
-import type { Witness } from '../core/open/log/cosignature.ts'
+import type { Witness } from '../core/open/log/heads/cosignature.ts'
 import { equalBytes, toHex } from '../core/open/bytes.ts'
 import { UntrustedError } from '../core/open/errors.ts'
 import { MAX_CHANGES } from '../core/open/objects/operation.ts'

@@ -8,7 +8,7 @@ import { TrackerPool, contents, create, idOf, testStripe } from '../../test/fixt
 import { AllmendError, InternalError } from '../core/open/errors.ts'
 import { changeCodec } from '../core/open/objects/change.ts'
 import type { Method } from '../core/open/protocol/method.ts'
-import { mapChild, mapRecord } from '../core/open/log/map-key.ts'
+import { mapChild, mapRecord } from '../core/open/log/map/map-key.ts'
 import * as logMethods from '../core/open/protocol/log-methods.ts'
 import * as methods from '../core/open/protocol/tracker-methods.ts'
 import { encodeCbor } from '../core/open/schema.ts'

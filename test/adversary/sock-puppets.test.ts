@@ -21,7 +21,7 @@ import {
 } from '../../src/core/open/errors.ts'
 import type { LogEntry } from '../../src/core/open/log/entry.ts'
 import { ENTRY_KIND } from '../../src/core/open/log/entry.ts'
-import { quorumOf } from '../../src/core/open/log/quorum.ts'
+import { quorumOf } from '../../src/core/open/log/heads/quorum.ts'
 import { inviteHash } from '../../src/core/open/objects/identity.ts'
 import type { Signed } from '../../src/core/open/objects/signed.ts'
 import { signObject } from '../../src/core/open/objects/signed.ts'

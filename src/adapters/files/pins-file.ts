@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import { equalBytes } from '../../core/open/bytes.ts'
 import { MalformedError, UntrustedError } from '../../core/open/errors.ts'
-import { MAX_NOTE_BYTES } from '../../core/open/log/note.ts'
+import { MAX_NOTE_BYTES } from '../../core/open/log/heads/note.ts'
 import { NODE_ID_BYTES, id } from '../../core/open/objects/suite.ts'
 import { array, bool, bytes, codec, bytesUpTo, optional, struct, text, uint } from '../../core/open/schema.ts'
 import type { Pins, SeenVersion } from '../../ports/pin-store.ts'

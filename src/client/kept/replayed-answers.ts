@@ -7,7 +7,7 @@
  */
 import { equalBytes, toHex } from '../../core/open/bytes.ts'
 import { UntrustedError } from '../../core/open/errors.ts'
-import { verifyHead } from '../../core/open/log/verify-head.ts'
+import { verifyHead } from '../../core/open/log/heads/verify-head.ts'
 import { promiseCodec } from '../../core/open/log/promise.ts'
 import { openSigned } from '../../core/open/objects/signed.ts'
 import type { Method } from '../../core/open/protocol/method.ts'

@@ -5,8 +5,8 @@
  */
 import { concatBytes, utf8 } from '../../core/open/bytes.ts'
 import { MAX_ENTRY_BYTES } from '../../core/open/log/entry.ts'
-import { MAX_MAP_PROOF_BYTES, MAX_PROOF_LEAVES } from '../../core/open/log/map-proof.ts'
-import { MAX_NOTE_BYTES } from '../../core/open/log/note.ts'
+import { MAX_MAP_PROOF_BYTES, MAX_PROOF_LEAVES } from '../../core/open/log/map/map-proof.ts'
+import { MAX_NOTE_BYTES } from '../../core/open/log/heads/note.ts'
 import { id } from '../../core/open/objects/suite.ts'
 import type { Primitives } from '../../core/open/primitives.ts'
 import { MAX_MAP_PREFIXES } from '../../core/open/protocol/log-methods.ts'

@@ -1,8 +1,8 @@
 /** What follows when the tracker was caught: evidence on disk first, then the error; a proven fork is pinned between the two. */
 import type { ErrorFacts } from '../../core/open/errors.ts'
 import { AllmendError, ForkedError, UntrustedError } from '../../core/open/errors.ts'
-import type { ForkProof } from '../../core/open/log/fork-proof.ts'
-import { forkProofCodec } from '../../core/open/log/fork-proof.ts'
+import type { ForkProof } from '../../core/open/log/heads/fork-proof.ts'
+import { forkProofCodec } from '../../core/open/log/heads/fork-proof.ts'
 import { reportFork } from '../../core/open/protocol/log-methods.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { PinStore } from '../../ports/pin-store.ts'

@@ -1,5 +1,5 @@
 import { AllmendError } from '../../core/open/errors.ts'
-import { isSignedHead } from '../../core/open/log/checkpoint.ts'
+import { isSignedHead } from '../../core/open/log/heads/checkpoint.ts'
 import type { Head } from '../../core/open/objects/operation.ts'
 import type { LogClient } from './log-client.ts'
 

@@ -1,6 +1,6 @@
 import { AllmendError } from '../../core/open/errors.ts'
-import type { ForkProof } from '../../core/open/log/fork-proof.ts'
-import { forkProofCodec, verifyForkProof } from '../../core/open/log/fork-proof.ts'
+import type { ForkProof } from '../../core/open/log/heads/fork-proof.ts'
+import { forkProofCodec, verifyForkProof } from '../../core/open/log/heads/fork-proof.ts'
 import { forkProofs } from '../../core/open/protocol/log-methods.ts'
 import type { LogClient } from './log-client.ts'
 

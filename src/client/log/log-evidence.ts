@@ -1,8 +1,8 @@
 /** What a client keeps when the tracker was caught: enough for a stranger with the pool's genesis to check it again. */
-import { MAX_MAP_PROOF_BYTES, MAX_PROOF_LEAVES } from '../../core/open/log/map-proof.ts'
+import { MAX_MAP_PROOF_BYTES, MAX_PROOF_LEAVES } from '../../core/open/log/map/map-proof.ts'
 import { MAX_ENTRY_BYTES } from '../../core/open/log/entry.ts'
-import { MAX_FORK_PROOF_BYTES } from '../../core/open/log/fork-proof.ts'
-import { MAX_NOTE_BYTES } from '../../core/open/log/note.ts'
+import { MAX_FORK_PROOF_BYTES } from '../../core/open/log/heads/fork-proof.ts'
+import { MAX_NOTE_BYTES } from '../../core/open/log/heads/note.ts'
 import { MAX_STRUCTURE_BYTES } from '../../core/open/protocol/method.ts'
 import { id, signature } from '../../core/open/objects/suite.ts'
 import type { ValueOf } from '../../core/open/schema.ts'

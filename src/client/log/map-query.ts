@@ -1,12 +1,12 @@
-/** Questions about the map as they are sent and as their answers are verified (src/core/open/log/map-proof.ts). */
+/** Questions about the map as they are sent and as their answers are verified (src/core/open/log/map/map-proof.ts). */
 import { compareBytes, equalBytes, toHex } from '../../core/open/bytes.ts'
 import { UntrustedError } from '../../core/open/errors.ts'
 import type { LogEntry } from '../../core/open/log/entry.ts'
 import { entryCodec, entryHash } from '../../core/open/log/entry.ts'
-import { MAP_PREFIX_BYTES } from '../../core/open/log/map-key.ts'
-import type { MapRange } from '../../core/open/log/map-proof.ts'
-import { pointRange, prefixRange } from '../../core/open/log/map-proof.ts'
-import { verifyMapProof } from '../../core/open/log/verify-map-proof.ts'
+import { MAP_PREFIX_BYTES } from '../../core/open/log/map/map-key.ts'
+import type { MapRange } from '../../core/open/log/map/map-proof.ts'
+import { pointRange, prefixRange } from '../../core/open/log/map/map-proof.ts'
+import { verifyMapProof } from '../../core/open/log/map/verify-map-proof.ts'
 import type { Primitives } from '../../core/open/primitives.ts'
 import { MAX_MAP_POINTS, MAX_MAP_PREFIXES } from '../../core/open/protocol/log-methods.ts'
 

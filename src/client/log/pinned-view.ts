@@ -1,6 +1,6 @@
-import type { LogIdentity } from '../../core/open/log/checkpoint.ts'
-import { encodeCheckpoint, openCheckpoint } from '../../core/open/log/checkpoint.ts'
-import type { LogView } from '../../core/open/log/verify-head.ts'
+import type { LogIdentity } from '../../core/open/log/heads/checkpoint.ts'
+import { encodeCheckpoint, openCheckpoint } from '../../core/open/log/heads/checkpoint.ts'
+import type { LogView } from '../../core/open/log/heads/verify-head.ts'
 import type { Primitives } from '../../core/open/primitives.ts'
 import type { PinnedHead } from '../../ports/pin-store.ts'
 

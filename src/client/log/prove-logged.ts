@@ -1,5 +1,5 @@
 import { UntrustedError } from '../../core/open/errors.ts'
-import { encodeCheckpoint } from '../../core/open/log/checkpoint.ts'
+import { encodeCheckpoint } from '../../core/open/log/heads/checkpoint.ts'
 import { entryCodec, entryHash, touchedRoot } from '../../core/open/log/entry.ts'
 import { equalBytes } from '../../core/open/bytes.ts'
 import { verifyMerklePath } from '../../core/open/merkle.ts'

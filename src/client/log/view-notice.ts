@@ -1,4 +1,4 @@
-import type { Freshness } from '../../core/open/log/quorum.ts'
+import type { Freshness } from '../../core/open/log/heads/quorum.ts'
 
 /** What people should know about a witnessed view that was read, if anything. `confirmed`: when its quorum was complete, Unix seconds. */
 export function viewNotice(state: Freshness, confirmed: number, isLagging: boolean): string | undefined {

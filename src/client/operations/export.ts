@@ -8,8 +8,8 @@
  */
 import { AllmendError, NotFoundError, UntrustedError } from '../../core/open/errors.ts'
 import { toHex, utf8 } from '../../core/open/bytes.ts'
-import type { Checkpoint } from '../../core/open/log/checkpoint.ts'
-import { encodeCheckpoint, openCheckpoint } from '../../core/open/log/checkpoint.ts'
+import type { Checkpoint } from '../../core/open/log/heads/checkpoint.ts'
+import { encodeCheckpoint, openCheckpoint } from '../../core/open/log/heads/checkpoint.ts'
 import type { Metadata } from '../../core/secret/metadata.ts'
 import type { TargetFolder } from '../../ports/local-files.ts'
 import type { Client } from '../client.ts'

@@ -1,9 +1,9 @@
 /** Answers of the tracker about spaces and folders, each held against the map: complete, and nothing older than the newest. */
 import { equalBytes, toHex } from '../../core/open/bytes.ts'
 import { UntrustedError } from '../../core/open/errors.ts'
-import { encodeCheckpoint } from '../../core/open/log/checkpoint.ts'
+import { encodeCheckpoint } from '../../core/open/log/heads/checkpoint.ts'
 import { ENTRY_KIND } from '../../core/open/log/entry.ts'
-import { mapChild, mapChildren, mapSpaces } from '../../core/open/log/map-key.ts'
+import { mapChild, mapChildren, mapSpaces } from '../../core/open/log/map/map-key.ts'
 import { operationCodec, spaceIdOf } from '../../core/open/objects/operation.ts'
 import { NODE_ID_BYTES, ZERO_ID } from '../../core/open/objects/suite.ts'
 import type {

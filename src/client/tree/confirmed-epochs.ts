@@ -1,6 +1,6 @@
 import { equalBytes, toHex } from '../../core/open/bytes.ts'
-import { encodeCheckpoint } from '../../core/open/log/checkpoint.ts'
-import { mapSpace } from '../../core/open/log/map-key.ts'
+import { encodeCheckpoint } from '../../core/open/log/heads/checkpoint.ts'
+import { mapSpace } from '../../core/open/log/map/map-key.ts'
 import { FIRST_EPOCH } from '../../core/open/objects/operation.ts'
 import type { SpaceView } from '../../core/open/protocol/tracker-methods.ts'
 import { MAX_PINNED } from '../../ports/pin-store.ts'

@@ -3,9 +3,9 @@
  * It ends when its signal aborts, and for good once the log is proven to be forked; what it refuses it tells, and asks again later.
  */
 import { ConflictError, UntrustedError } from '../../core/open/errors.ts'
-import type { Checkpoint } from '../../core/open/log/checkpoint.ts'
+import type { Checkpoint } from '../../core/open/log/heads/checkpoint.ts'
 import { ENTRY_KIND, entryCodec } from '../../core/open/log/entry.ts'
-import type { ServedEntry } from '../../core/open/log/witness-checkpoint.ts'
+import type { ServedEntry } from '../../core/open/log/heads/witness-checkpoint.ts'
 import {
   MAX_ENTRIES,
   cosignCheckpoint,

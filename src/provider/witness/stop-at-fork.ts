@@ -5,8 +5,8 @@
  * - the proof is durable before anybody hears of it; a witness that has one never signs again, whatever is started anew.
  */
 import { AllmendError, ForkedError } from '../../core/open/errors.ts'
-import type { Checkpoint } from '../../core/open/log/checkpoint.ts'
-import { headCheckpoint } from '../../core/open/log/fork-proof.ts'
+import type { Checkpoint } from '../../core/open/log/heads/checkpoint.ts'
+import { headCheckpoint } from '../../core/open/log/heads/fork-proof.ts'
 import { logConsistency, reportFork } from '../../core/open/protocol/log-methods.ts'
 import { call } from '../../ports/rpc.ts'
 import type { Connection } from '../../ports/transport.ts'

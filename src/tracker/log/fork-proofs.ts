@@ -4,7 +4,7 @@
  */
 import { equalBytes } from '../../core/open/bytes.ts'
 import { AllmendError } from '../../core/open/errors.ts'
-import { forkProofCodec } from '../../core/open/log/fork-proof.ts'
+import { forkProofCodec } from '../../core/open/log/heads/fork-proof.ts'
 
 /** Kept of each sort; 136 KiB each. */
 export const MAX_FORK_PROOFS = 8

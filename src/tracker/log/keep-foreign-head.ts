@@ -1,4 +1,4 @@
-import { forkProofCodec, forkProofFrom, headCheckpoint } from '../../core/open/log/fork-proof.ts'
+import { forkProofCodec, forkProofFrom, headCheckpoint } from '../../core/open/log/heads/fork-proof.ts'
 import type { Operation } from '../../core/open/objects/operation.ts'
 import type { TrackerState } from '../tracker-state.ts'
 

@@ -1,6 +1,6 @@
 import { equalBytes } from '../../core/open/bytes.ts'
 import { ENTRY_KIND } from '../../core/open/log/entry.ts'
-import { POLICY, mapPolicy } from '../../core/open/log/map-key.ts'
+import { POLICY, mapPolicy } from '../../core/open/log/map/map-key.ts'
 import type { WitnessView } from '../../core/open/protocol/log-methods.ts'
 import type { Context } from '../../ports/rpc.ts'
 import { requireInsider } from '../callers.ts'

@@ -1,4 +1,4 @@
-import type { ServedHead } from '../../core/open/log/verify-head.ts'
+import type { ServedHead } from '../../core/open/log/heads/verify-head.ts'
 import type { Context } from '../../ports/rpc.ts'
 import { requireInsider } from '../callers.ts'
 import type { TrackerState } from '../tracker-state.ts'

@@ -1,5 +1,5 @@
 import { NotFoundError } from '../../core/open/errors.ts'
-import { forkProofCodec, verifyForkProof } from '../../core/open/log/fork-proof.ts'
+import { forkProofCodec, verifyForkProof } from '../../core/open/log/heads/fork-proof.ts'
 import type { Context } from '../../ports/rpc.ts'
 import { requireInsider } from '../callers.ts'
 import type { TrackerState } from '../tracker-state.ts'

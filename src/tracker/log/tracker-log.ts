@@ -9,21 +9,21 @@
  */
 import { equalBytes } from '../../core/open/bytes.ts'
 import { FolderError } from '../../core/open/errors.ts'
-import type { Checkpoint, LogIdentity } from '../../core/open/log/checkpoint.ts'
+import type { Checkpoint, LogIdentity } from '../../core/open/log/heads/checkpoint.ts'
 import {
   encodeCheckpoint,
   logIdentity,
   openCheckpoint,
   signCheckpoint,
   withSignatures,
-} from '../../core/open/log/checkpoint.ts'
-import { verifyCosignatures } from '../../core/open/log/cosignature.ts'
+} from '../../core/open/log/heads/checkpoint.ts'
+import { verifyCosignatures } from '../../core/open/log/heads/cosignature.ts'
 import type { Anchor } from '../../core/open/log/entry.ts'
 import { ENTRY_KIND, entryCodec } from '../../core/open/log/entry.ts'
 import { LogSession } from '../../core/open/log/log-session.ts'
-import type { MapView } from '../../core/open/log/map-view.ts'
-import type { NoteSignature } from '../../core/open/log/note.ts'
-import { hasQuorum, operatorTimes, quorumOf } from '../../core/open/log/quorum.ts'
+import type { MapView } from '../../core/open/log/map/map-view.ts'
+import type { NoteSignature } from '../../core/open/log/heads/note.ts'
+import { hasQuorum, operatorTimes, quorumOf } from '../../core/open/log/heads/quorum.ts'
 import { genesisCodec } from '../../core/open/objects/identity.ts'
 import type { Primitives } from '../../core/open/primitives.ts'
 import type { Clock } from '../../ports/clock.ts'

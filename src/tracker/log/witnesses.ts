@@ -1,12 +1,12 @@
 /**
  * Who witnesses this log: each provider whose newest record names a cosigning key, for the operator that its invite names, where the
- * first admins let that operator witness (core/open/log/witness-rule.ts). The operator of the log itself is the pool's founder,
+ * first admins let that operator witness (core/open/log/heads/witness-rule.ts). The operator of the log itself is the pool's founder,
  * whose own providers don't count.
  */
 import { FolderError } from '../../core/open/errors.ts'
-import type { Witness } from '../../core/open/log/cosignature.ts'
+import type { Witness } from '../../core/open/log/heads/cosignature.ts'
 import { keyedRows } from '../../core/open/log/replay/rows.ts'
-import { isCounted, witnessStanding } from '../../core/open/log/witness-rule.ts'
+import { isCounted, witnessStanding } from '../../core/open/log/heads/witness-rule.ts'
 import { genesisCodec } from '../../core/open/objects/identity.ts'
 import { providerInviteCodec, providerRecordCodec } from '../../core/open/objects/provider-record.ts'
 import { ZERO_ID } from '../../core/open/objects/suite.ts'

@@ -1,6 +1,6 @@
 import { toHex } from '../../../core/open/bytes.ts'
 import type { LogStorageWriter, SavedLog } from '../../../core/open/log/log-storage.ts'
-import type { MapPageWrite } from '../../../core/open/log/map-tree.ts'
+import type { MapPageWrite } from '../../../core/open/log/map/map-tree.ts'
 import type { RowWrite } from '../../../core/open/log/replay/rows.ts'
 import type { Tile } from '../../../core/open/log/tile.ts'
 

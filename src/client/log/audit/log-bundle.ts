@@ -6,7 +6,7 @@
 import { concatBytes, equalBytes, utf8 } from '../../../core/open/bytes.ts'
 import { UntrustedError } from '../../../core/open/errors.ts'
 import { MAX_ENTRY_BYTES, entryHash } from '../../../core/open/log/entry.ts'
-import { MAX_NOTE_BYTES } from '../../../core/open/log/note.ts'
+import { MAX_NOTE_BYTES } from '../../../core/open/log/heads/note.ts'
 import { MAX_CHANGE_BYTES } from '../../../core/open/objects/change.ts'
 import { MAX_CHANGES, MAX_OPERATION_BYTES } from '../../../core/open/objects/operation.ts'
 import { id } from '../../../core/open/objects/suite.ts'

@@ -4,7 +4,7 @@
  */
 import { equalBytes, toHex } from '../../../core/open/bytes.ts'
 import { AllmendError, UntrustedError } from '../../../core/open/errors.ts'
-import { encodeCheckpoint } from '../../../core/open/log/checkpoint.ts'
+import { encodeCheckpoint } from '../../../core/open/log/heads/checkpoint.ts'
 import type { LogEntry } from '../../../core/open/log/entry.ts'
 import { ENTRY_KIND, entryCodec, entryHash } from '../../../core/open/log/entry.ts'
 import { LogTree } from '../../../core/open/log/log-tree.ts'

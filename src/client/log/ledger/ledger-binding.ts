@@ -2,7 +2,7 @@
 import { equalBytes } from '../../../core/open/bytes.ts'
 import { DeniedError, NotFoundError, UntrustedError } from '../../../core/open/errors.ts'
 import { ENTRY_KIND } from '../../../core/open/log/entry.ts'
-import { POLICY, mapMember, mapPolicy } from '../../../core/open/log/map-key.ts'
+import { POLICY, mapMember, mapPolicy } from '../../../core/open/log/map/map-key.ts'
 import { certificateCodec, genesisCodec } from '../../../core/open/objects/identity.ts'
 import { ledgerBindingCodec } from '../../../core/open/objects/ledger-binding.ts'
 import { openSigned, signObject } from '../../../core/open/objects/signed.ts'

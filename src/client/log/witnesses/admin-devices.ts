@@ -3,8 +3,8 @@ import { toHex } from '../../../core/open/bytes.ts'
 import { UntrustedError } from '../../../core/open/errors.ts'
 import type { LogEntry } from '../../../core/open/log/entry.ts'
 import { ENTRY_KIND } from '../../../core/open/log/entry.ts'
-import { mapMember } from '../../../core/open/log/map-key.ts'
-import { isAdmin } from '../../../core/open/log/witness-rule.ts'
+import { mapMember } from '../../../core/open/log/map/map-key.ts'
+import { isAdmin } from '../../../core/open/log/heads/witness-rule.ts'
 import type { Certificate, SignedCertificate } from '../../../core/open/objects/identity.ts'
 import {
   certificateCodec,

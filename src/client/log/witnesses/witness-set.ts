@@ -1,6 +1,6 @@
 /**
  * Who witnesses: every provider whose newest record names a witness key, for the operator of the invite that let it in, where the first
- * admins let that operator witness (core/open/log/witness-rule.ts). Invariants:
+ * admins let that operator witness (core/open/log/heads/witness-rule.ts). Invariants:
  * - providers, invites and votes are proven complete by the map, so nobody is left out to lower the quorum; and the map is one that
  *   the witnesses known so far have signed, so the set changes only with their consent.
  * - an admin's invite or vote counts by his device's signature, checked from the genesis on: neither the tracker nor the
@@ -9,11 +9,11 @@
 import { equalBytes, toHex } from '../../../core/open/bytes.ts'
 import { UntrustedError } from '../../../core/open/errors.ts'
 import { peerId } from '../../../core/open/hash.ts'
-import type { Witness } from '../../../core/open/log/cosignature.ts'
+import type { Witness } from '../../../core/open/log/heads/cosignature.ts'
 import { ENTRY_KIND } from '../../../core/open/log/entry.ts'
-import { POLICY, mapPolicies, mapPolicy } from '../../../core/open/log/map-key.ts'
-import type { Vote, WitnessStanding } from '../../../core/open/log/witness-rule.ts'
-import { isAdmin, isCounted, witnessStanding } from '../../../core/open/log/witness-rule.ts'
+import { POLICY, mapPolicies, mapPolicy } from '../../../core/open/log/map/map-key.ts'
+import type { Vote, WitnessStanding } from '../../../core/open/log/heads/witness-rule.ts'
+import { isAdmin, isCounted, witnessStanding } from '../../../core/open/log/heads/witness-rule.ts'
 import { providerInviteCodec, providerRecordCodec } from '../../../core/open/objects/provider-record.ts'
 import { witnessVoteCodec } from '../../../core/open/objects/witness-vote.ts'
 import type { Primitives } from '../../../core/open/primitives.ts'

@@ -30,11 +30,11 @@ import type { Change } from '../objects/change.ts'
 import { changeCodec } from '../objects/change.ts'
 import type { Operation } from '../objects/operation.ts'
 import { ZERO_ID } from '../objects/suite.ts'
-import { signCheckpoint } from './checkpoint.ts'
+import { signCheckpoint } from './heads/checkpoint.ts'
 import type { EntryKind } from './entry.ts'
 import { ENTRY_KIND, entryCodec, entryHash, headsCodec, touchedRoot, touchesCodec } from './entry.ts'
-import { mapChild, mapChildren, mapName, mapNode, mapRecord } from './map-key.ts'
-import { pageOfPrefix } from './map-proof.ts'
+import { mapChild, mapChildren, mapName, mapNode, mapRecord } from './map/map-key.ts'
+import { pageOfPrefix } from './map/map-proof.ts'
 
 let pool: TrackerPool
 let twin: LogTwin

@@ -1,6 +1,6 @@
 /** What log and map need of a store; whoever brings one runs it in transactions (see the port). */
-import type { MapPageWrite } from './map-tree.ts'
-import type { MapPageReader } from './map-view.ts'
+import type { MapPageWrite } from './map/map-tree.ts'
+import type { MapPageReader } from './map/map-view.ts'
 import type { RowWrite } from './replay/rows.ts'
 import type { Tile, TileReader } from './tile.ts'
 

@@ -7,7 +7,7 @@ import { genesisCodec } from '../../objects/identity.ts'
 import { providerInviteCodec, providerRecordCodec } from '../../objects/provider-record.ts'
 import type { Signed } from '../../objects/signed.ts'
 import { openSigned } from '../../objects/signed.ts'
-import { POLICY, mapPolicy } from '../map-key.ts'
+import { POLICY, mapPolicy } from '../map/map-key.ts'
 import type { Replay } from './replay-entry.ts'
 import { deviceAt } from './replay-members.ts'
 

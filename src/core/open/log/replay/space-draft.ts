@@ -6,7 +6,7 @@
 import { concatBytes, equalBytes, nameOf } from '../../bytes.ts'
 import { CapacityError, ConflictError, NotFoundError } from '../../errors.ts'
 import type { Primitives } from '../../primitives.ts'
-import { mapChildren, mapNodes, placeOfNode } from '../map-key.ts'
+import { mapChildren, mapNodes, placeOfNode } from '../map/map-key.ts'
 import type { RowDraft } from './row-draft.ts'
 import type { GrantState, NodeState } from './rows.ts'
 

@@ -1,5 +1,5 @@
 /** The map's nodes in memory. They never change but for hashes made late and references loaded in place. */
-import type { HashFunction } from '../merkle.ts'
+import type { HashFunction } from '../../merkle.ts'
 import { mapLeafHash, mapNodeHash } from './map-hash.ts'
 
 export const LEAF = 1

@@ -1,11 +1,11 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { randomFrom } from '../../../../test/fixtures/seeded-random.ts'
-import { nodePrimitives as p } from '../../../adapters/native/node-primitives.ts'
-import { compareBytes, concatBytes, toHex, utf8 } from '../bytes.ts'
-import { decoderConformance } from '../decoder.conformance.ts'
-import { AllmendError, MalformedError, UntrustedError } from '../errors.ts'
-import { leafHash, merkleRoot } from '../merkle.ts'
+import { randomFrom } from '../../../../../test/fixtures/seeded-random.ts'
+import { nodePrimitives as p } from '../../../../adapters/native/node-primitives.ts'
+import { compareBytes, concatBytes, toHex, utf8 } from '../../bytes.ts'
+import { decoderConformance } from '../../decoder.conformance.ts'
+import { AllmendError, MalformedError, UntrustedError } from '../../errors.ts'
+import { leafHash, merkleRoot } from '../../merkle.ts'
 import { fromBase64, toBase64 } from './base64.ts'
 import type { LogIdentity } from './checkpoint.ts'
 import {
@@ -19,8 +19,8 @@ import {
 } from './checkpoint.ts'
 import type { Witness } from './cosignature.ts'
 import { cosign, verifyCosignatures, witnessName } from './cosignature.ts'
-import { decodeEntryBundle, encodeEntryBundle } from './entry-bundle.ts'
-import type { Touch } from './entry.ts'
+import { decodeEntryBundle, encodeEntryBundle } from '../entry-bundle.ts'
+import type { Touch } from '../entry.ts'
 import {
   ENTRY_KIND,
   encodeTouches,
@@ -29,8 +29,8 @@ import {
   touchCodec,
   touchedRoot,
   touchesCodec,
-} from './entry.ts'
-import { nodeStateCodec } from './replay/node-state.ts'
+} from '../entry.ts'
+import { nodeStateCodec } from '../replay/node-state.ts'
 import { NOTE_ED25519, decodeNote, encodeNote, noteKeyId } from './note.ts'
 import { freshness, operatorTimes, quorumOf, quorumTime } from './quorum.ts'
 

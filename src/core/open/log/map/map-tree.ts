@@ -6,9 +6,9 @@
  *   Or several saves may go by in one transaction that reads what it wrote: `restore` undoes them with it.
  * - a page that isn't the one its reference names is damage (FolderError), never served.
  */
-import { equalBytes, nameOf, toHex } from '../bytes.ts'
-import { FolderError } from '../errors.ts'
-import type { HashFunction } from '../merkle.ts'
+import { equalBytes, nameOf, toHex } from '../../bytes.ts'
+import { FolderError } from '../../errors.ts'
+import type { HashFunction } from '../../merkle.ts'
 import { EMPTY_MAP_ROOT, bitAt, sharedBits } from './map-hash.ts'
 import type { MapBranch, MapLeaf, MapNode, MapReference } from './map-node.ts'
 import { BRANCH, LEAF, REFERENCE, hashOf, pathOf } from './map-node.ts'

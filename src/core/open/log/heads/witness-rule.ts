@@ -3,7 +3,7 @@
  * admit sock puppets until they outvote everybody else. So it takes the first admins: the invite is one of theirs, or more than
  * half of them approve of the operator. More than half take it back, whoever invited.
  */
-import { equalBytes } from '../bytes.ts'
+import { equalBytes } from '../../bytes.ts'
 
 /** An admin's newest vote on one operator. */
 export interface Vote {

@@ -6,8 +6,8 @@
  * A node: 1 + key (32) + value (32) + index (6), a leaf; 2 + depth (1) + hash (32) + left + right, a branch of this page;
  * 3 + depth (1) + hash (32) + the bytes that hold depth bits of the prefix, a reference. The empty map's top has no bytes.
  */
-import { FolderError } from '../errors.ts'
-import type { HashFunction } from '../merkle.ts'
+import { FolderError } from '../../errors.ts'
+import type { HashFunction } from '../../merkle.ts'
 import { MAP_HASH_BYTES, bitAt } from './map-hash.ts'
 import { MAP_KEY_BYTES } from './map-key.ts'
 import type { MapBranch, MapLeaf, MapNode, MapReference } from './map-node.ts'

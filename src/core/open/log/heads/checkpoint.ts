@@ -4,15 +4,15 @@
  * - the origin is `allmend/` + hex of the genesis' nonce, so a checkpoint is of one pool's log only.
  * - the log's own signature stands first and is verified over the text as received, before anything else is believed.
  */
-import { toHex, utf8 } from '../bytes.ts'
-import { MalformedError, UntrustedError } from '../errors.ts'
-import type { Genesis } from '../objects/identity.ts'
-import type { Primitives } from '../primitives.ts'
+import { toHex, utf8 } from '../../bytes.ts'
+import { MalformedError, UntrustedError } from '../../errors.ts'
+import type { Genesis } from '../../objects/identity.ts'
+import type { Primitives } from '../../primitives.ts'
 import { fromBase64, toBase64 } from './base64.ts'
 import type { Note, NoteSignature } from './note.ts'
 import { NOTE_ED25519, decodeNote, encodeNote, isBy, noteKeyId } from './note.ts'
-import { HASH_BYTES } from './tile.ts'
-import type { TreeHead } from './verify-consistency.ts'
+import { HASH_BYTES } from '../tile.ts'
+import type { TreeHead } from '../verify-consistency.ts'
 
 /** Whose log it is: both stand in the genesis. */
 export interface LogIdentity {

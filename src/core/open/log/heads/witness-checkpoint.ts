@@ -1,10 +1,10 @@
-import { equalBytes } from '../bytes.ts'
-import { ForkedError, UntrustedError } from '../errors.ts'
-import type { Primitives } from '../primitives.ts'
+import { equalBytes } from '../../bytes.ts'
+import { ForkedError, UntrustedError } from '../../errors.ts'
+import type { Primitives } from '../../primitives.ts'
 import type { LogIdentity } from './checkpoint.ts'
 import { openCheckpoint } from './checkpoint.ts'
 import { cosign } from './cosignature.ts'
-import type { LogSession } from './log-session.ts'
+import type { LogSession } from '../log-session.ts'
 import type { NoteSignature } from './note.ts'
 
 /** How far the time of a head may be from a witness's clock, seconds. */

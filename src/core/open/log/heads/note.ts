@@ -4,9 +4,9 @@
  * - one note has one encoding: base64 is canonical, nothing stands between or behind the lines.
  * - signatures of keys that the reader doesn't know are passed over; one by a known key that is wrong refuses the note.
  */
-import { compareBytes, concatBytes, fromUtf8, utf8 } from '../bytes.ts'
-import { MalformedError } from '../errors.ts'
-import type { Primitives } from '../primitives.ts'
+import { compareBytes, concatBytes, fromUtf8, utf8 } from '../../bytes.ts'
+import { MalformedError } from '../../errors.ts'
+import type { Primitives } from '../../primitives.ts'
 import { fromBase64, toBase64 } from './base64.ts'
 
 /** One log key and the witnesses of a pool; others may pass their own along. */

@@ -3,7 +3,7 @@
  * map's root is zeros. A node stands only where both sides hold leaves; depth (a byte) is how many bits all keys below share,
  * prefix those bits, zero-padded to 32 bytes. So the shape follows from the keys alone.
  */
-import type { HashFunction } from '../merkle.ts'
+import type { HashFunction } from '../../merkle.ts'
 import { MAP_KEY_BYTES } from './map-key.ts'
 
 export const MAP_HASH_BYTES = 32

@@ -3,7 +3,7 @@
  * f = ⌊(w-1)/3⌋ may lie, and ⌊(w+f)/2⌋+1 are a quorum: any two quorums share an honest operator. With fewer than three
  * operators nothing can be outvoted: heads signed by the log alone stand in, and it is shown.
  */
-import { toHex } from '../bytes.ts'
+import { toHex } from '../../bytes.ts'
 import type { Cosignature, Witness } from './cosignature.ts'
 
 export const MIN_OPERATORS = 3

@@ -3,20 +3,20 @@
  * smaller head that contradicts it, and a proof that gives the checkpoint's tree another root at the smaller size. The
  * smaller head is log-signed too, or stands on the ledger, which the reader then asks by itself.
  */
-import { equalBytes } from '../bytes.ts'
-import { MalformedError, UntrustedError } from '../errors.ts'
-import type { Primitives } from '../primitives.ts'
-import type { ValueOf } from '../schema.ts'
-import { array, bytesUpTo, codec, oneOf, optional, struct } from '../schema.ts'
-import type { Head } from '../objects/operation.ts'
-import { id } from '../objects/suite.ts'
+import { equalBytes } from '../../bytes.ts'
+import { MalformedError, UntrustedError } from '../../errors.ts'
+import type { Primitives } from '../../primitives.ts'
+import type { ValueOf } from '../../schema.ts'
+import { array, bytesUpTo, codec, oneOf, optional, struct } from '../../schema.ts'
+import type { Head } from '../../objects/operation.ts'
+import { id } from '../../objects/suite.ts'
 import type { Checkpoint, LogIdentity } from './checkpoint.ts'
 import { checkpointText, encodeCheckpoint, openCheckpoint } from './checkpoint.ts'
-import type { Anchor } from './entry.ts'
-import { anchorField } from './entry.ts'
+import type { Anchor } from '../entry.ts'
+import { anchorField } from '../entry.ts'
 import { MAX_NOTE_BYTES } from './note.ts'
-import type { TreeHead } from './verify-consistency.ts'
-import { MAX_CONSISTENCY_HASHES, foldConsistency, verifyConsistency } from './verify-consistency.ts'
+import type { TreeHead } from '../verify-consistency.ts'
+import { MAX_CONSISTENCY_HASHES, foldConsistency, verifyConsistency } from '../verify-consistency.ts'
 
 export const forkProofField = struct({
   v: [0, oneOf([1])],

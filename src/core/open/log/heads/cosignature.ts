@@ -3,9 +3,9 @@
  * that it had seen and consistent with all before; a witness of ours says besides that the map follows from the log.
  * The key is the witness's own and signs nothing else.
  */
-import { toHex, utf8 } from '../bytes.ts'
-import { UntrustedError } from '../errors.ts'
-import type { Primitives } from '../primitives.ts'
+import { toHex, utf8 } from '../../bytes.ts'
+import { UntrustedError } from '../../errors.ts'
+import type { Primitives } from '../../primitives.ts'
 import type { Checkpoint } from './checkpoint.ts'
 import type { NoteSignature } from './note.ts'
 import { NOTE_COSIGNATURE, isBy, noteKeyId } from './note.ts'

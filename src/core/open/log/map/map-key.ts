@@ -2,10 +2,10 @@
  * Keys of the map (SECURITY.md section 6): 32 bytes, the first half names a list, the second a place in it. With
  * p(t, a..) = H(t, CBOR([a..])), its first 16 bytes, both halves take the kind's letter as t. A prefix lists completely.
  */
-import { concatBytes } from '../bytes.ts'
-import { taggedHash } from '../hash.ts'
-import type { Primitives } from '../primitives.ts'
-import { encodeCbor } from '../schema.ts'
+import { concatBytes } from '../../bytes.ts'
+import { taggedHash } from '../../hash.ts'
+import type { Primitives } from '../../primitives.ts'
+import { encodeCbor } from '../../schema.ts'
 
 export const MAP_KEY_BYTES = 32
 export const MAP_PREFIX_BYTES = 16

@@ -3,21 +3,21 @@
  * signed, a quorum of operators cosigned, that continues the pinned one, and whose last leaf is a `heads` entry: so the map root
  * is proven with it. A head that contradicts the pin gives evidence; nothing is ever taken back.
  */
-import { equalBytes } from '../bytes.ts'
-import { UntrustedError } from '../errors.ts'
-import { leafHash, verifyMerklePath } from '../merkle.ts'
-import type { Primitives } from '../primitives.ts'
+import { equalBytes } from '../../bytes.ts'
+import { UntrustedError } from '../../errors.ts'
+import { leafHash, verifyMerklePath } from '../../merkle.ts'
+import type { Primitives } from '../../primitives.ts'
 import type { Checkpoint, LogIdentity } from './checkpoint.ts'
 import { openCheckpoint } from './checkpoint.ts'
 import type { Witness } from './cosignature.ts'
 import { verifyCosignatures } from './cosignature.ts'
-import type { Anchor } from './entry.ts'
-import { ENTRY_KIND, entryCodec, headsCodec } from './entry.ts'
+import type { Anchor } from '../entry.ts'
+import { ENTRY_KIND, entryCodec, headsCodec } from '../entry.ts'
 import type { ForkProof } from './fork-proof.ts'
 import { forkProofFrom } from './fork-proof.ts'
 import type { QuorumTime } from './quorum.ts'
 import { hasQuorum, operatorTimes, quorumOf, quorumTime } from './quorum.ts'
-import { verifyConsistency } from './verify-consistency.ts'
+import { verifyConsistency } from '../verify-consistency.ts'
 
 type Verifier = Pick<Primitives, 'sha256' | 'ed25519Verify'>
 

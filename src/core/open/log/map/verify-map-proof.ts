@@ -3,9 +3,9 @@
  * given as a bare hash can hold keys of its side of the branch alone; it is refused where a range reaches these. All other
  * parts are there leaf by leaf. One map and ranges have one proof: anything that could be shorter or longer is refused.
  */
-import { compareBytes, equalBytes } from '../bytes.ts'
-import { MalformedError, UntrustedError } from '../errors.ts'
-import type { HashFunction } from '../merkle.ts'
+import { compareBytes, equalBytes } from '../../bytes.ts'
+import { MalformedError, UntrustedError } from '../../errors.ts'
+import type { HashFunction } from '../../merkle.ts'
 import { EMPTY_MAP_ROOT, MAP_HASH_BYTES, bitAt, mapLeafHash, mapNodeHash, sharedBits } from './map-hash.ts'
 import { MAP_KEY_BYTES } from './map-key.ts'
 import type { MapRange } from './map-proof.ts'

@@ -7,9 +7,9 @@
  * a part in the order of their keys, whose shape follows from them; 3, the empty map. Each part is given in the shortest of
  * these forms that decides the ranges, so one map and ranges have one proof.
  */
-import { compareBytes } from '../bytes.ts'
-import { CapacityError, UsageError } from '../errors.ts'
-import type { HashFunction } from '../merkle.ts'
+import { compareBytes } from '../../bytes.ts'
+import { CapacityError, UsageError } from '../../errors.ts'
+import type { HashFunction } from '../../merkle.ts'
 import { MAP_KEY_BYTES, MAP_PREFIX_BYTES } from './map-key.ts'
 import type { MapBranch, MapLeaf, MapNode, MapNodes, MapReference } from './map-node.ts'
 import { LEAF, hashOf } from './map-node.ts'
