@@ -4,7 +4,7 @@ import { flushCompileCache } from 'node:module'
 import { CommanderError } from 'commander'
 import { UsageError } from '../../core/open/errors.ts'
 import { EXIT, exitCodeOf } from './exit-codes.ts'
-import { createOutput, flushOutput } from './output.ts'
+import { createOutput, flushOutput } from './text/output.ts'
 import { createProgram } from './program.ts'
 import { stopSignals } from './stop-signals.ts'
 

@@ -1,4 +1,4 @@
-import type { Output } from './output.ts'
+import type { Output } from './text/output.ts'
 
 /** In the line of news that a tracker prints for its supervisor: why nothing is anchored; empty when that is over. */
 export const LEDGER_PROBLEM = 'ledgerProblem'

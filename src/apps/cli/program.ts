@@ -1,8 +1,8 @@
 import { Command } from 'commander'
 import type { CommandContext, RunCommand } from './context.ts'
 import { commandContext } from './context.ts'
-import { addLimitOptions } from './limit-options.ts'
-import { wholeNumber } from './whole-number.ts'
+import { addLimitOptions } from './options/limit-options.ts'
+import { wholeNumber } from './options/whole-number.ts'
 
 type Register = (program: Command, run: RunCommand) => void
 

@@ -5,7 +5,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { PROVIDER_HEAP_GROWTH, ROLE_HEAP_GROWTH, collectLess } from '../node/collect-less.ts'
 import type { CommandContext } from './context.ts'
-import type { Output } from './output.ts'
+import type { Output } from './text/output.ts'
 import { aborted } from '../../ports/aborted.ts'
 
 /** Set by the supervisor in its children's environment. */

@@ -8,7 +8,7 @@ import { TOKEN_PROVIDER, encodeJoinToken } from '../../core/open/peers/join-toke
 import { inviteProvider } from '../../client/membership/invite-provider.ts'
 import { nodePrimitives } from '../../adapters/native/node-primitives.ts'
 import { nodeRandom } from '../../adapters/native/node-random.ts'
-import { limitArgs } from '../cli/limit-options.ts'
+import { limitArgs } from '../cli/options/limit-options.ts'
 import type { HomeConfig } from '../node/home-config.ts'
 import { readIfThere, writePrivateFile } from '../node/private-file.ts'
 import type { ProviderSettings } from '../provider/provider-settings.ts'

@@ -2,9 +2,9 @@ import { once } from 'node:events'
 import type { Command } from 'commander'
 import { cat } from '../../../client/operations/cat.ts'
 import type { RunCommand } from '../context.ts'
-import type { ProviderWaitOptions } from '../provider-wait.ts'
-import { addProviderWait, providerWait } from '../provider-wait.ts'
-import { wholeNumber } from '../whole-number.ts'
+import type { ProviderWaitOptions } from '../options/provider-wait.ts'
+import { addProviderWait, providerWait } from '../options/provider-wait.ts'
+import { wholeNumber } from '../options/whole-number.ts'
 
 interface Options extends ProviderWaitOptions {
   readonly offset?: number

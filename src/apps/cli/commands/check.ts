@@ -1,12 +1,12 @@
 import type { Command } from 'commander'
 import type { CheckResult } from '../../../client/operations/check.ts'
 import { check } from '../../../client/operations/check.ts'
-import { formatBytes } from '../byte-size.ts'
-import { count } from '../count.ts'
+import { formatBytes } from '../text/byte-size.ts'
+import { count } from '../text/count.ts'
 import type { RunCommand } from '../context.ts'
 import { EXIT } from '../exit-codes.ts'
-import { printable } from '../printable.ts'
-import { createProgressBar } from '../progress-bar.ts'
+import { printable } from '../text/printable.ts'
+import { createProgressBar } from '../text/progress-bar.ts'
 
 /** Files named in text. */
 const MAX_NAMES = 50

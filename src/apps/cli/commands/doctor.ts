@@ -6,8 +6,8 @@ import { HomeFolder } from '../../node/home-folder.ts'
 import { NetworkBook } from '../../node/network/network-book.ts'
 import type { RunCommand } from '../context.ts'
 import { EXIT } from '../exit-codes.ts'
-import { printable } from '../printable.ts'
-import { showWaiting } from '../waiting.ts'
+import { printable } from '../text/printable.ts'
+import { showWaiting } from '../text/waiting.ts'
 
 const SIGNS: Readonly<Record<Finding['result'], string>> = {
   ok: 'ok     ',

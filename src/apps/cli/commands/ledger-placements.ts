@@ -2,11 +2,11 @@ import type { Command } from 'commander'
 import type { PlacementCheck, PlacementState } from '../../../client/log/ledger/check-placements.ts'
 import { checkPlacements } from '../../../client/log/ledger/check-placements.ts'
 import { askChain } from '../ask-chain.ts'
-import type { ChainUrlOption } from '../chain-options.ts'
-import { ASK_CHAIN_URL, namedChainUrl } from '../chain-options.ts'
-import { count } from '../count.ts'
+import type { ChainUrlOption } from '../options/chain-options.ts'
+import { ASK_CHAIN_URL, namedChainUrl } from '../options/chain-options.ts'
+import { count } from '../text/count.ts'
 import type { RunCommand } from '../context.ts'
-import { countingNumber } from '../whole-number.ts'
+import { countingNumber } from '../options/whole-number.ts'
 
 const DEFAULT_SAMPLE = 100
 

@@ -3,8 +3,8 @@ import { HomeFolder } from '../../node/home-folder.ts'
 import type { LineSettings } from '../../node/network/line-settings.ts'
 import { lineOf, readLineSettings, rememberLineSettings } from '../../node/network/line-settings.ts'
 import type { RunCommand } from '../context.ts'
-import { namesLimit } from '../limit-options.ts'
-import { limitsPlain, limitText } from '../limit-text.ts'
+import { namesLimit } from '../options/limit-options.ts'
+import { limitsPlain, limitText } from '../text/limit-text.ts'
 
 export function registerLimits(program: Command, run: RunCommand): void {
   program

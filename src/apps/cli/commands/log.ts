@@ -18,12 +18,12 @@ import { HomeFolder } from '../../node/home-folder.ts'
 import { holdAgainstPins } from '../../node/hold-against-pins.ts'
 import type { CommandContext, RunCommand } from '../context.ts'
 import { askChain } from '../ask-chain.ts'
-import { formatBytes } from '../byte-size.ts'
-import { count } from '../count.ts'
-import type { ChainUrlOption } from '../chain-options.ts'
-import { ASK_CHAIN_URL, namedChainUrl } from '../chain-options.ts'
-import { printable } from '../printable.ts'
-import { verdictLines } from '../verdict-lines.ts'
+import { formatBytes } from '../text/byte-size.ts'
+import { count } from '../text/count.ts'
+import type { ChainUrlOption } from '../options/chain-options.ts'
+import { ASK_CHAIN_URL, namedChainUrl } from '../options/chain-options.ts'
+import { printable } from '../text/printable.ts'
+import { verdictLines } from '../text/verdict-lines.ts'
 
 export function registerLog(program: Command, run: RunCommand): void {
   const log = program

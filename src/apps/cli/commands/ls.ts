@@ -1,10 +1,10 @@
 import type { Command } from 'commander'
 import { list } from '../../../client/operations/list.ts'
 import type { RemoteEntry } from '../../../client/operations/remote-entry.ts'
-import { asOf } from '../as-of.ts'
-import type { Output } from '../output.ts'
+import { asOf } from '../text/as-of.ts'
+import type { Output } from '../text/output.ts'
 import type { RunCommand } from '../context.ts'
-import { entryDocument, entryTime, modeText } from '../remote-entry-text.ts'
+import { entryDocument, entryTime, modeText } from '../text/remote-entry-text.ts'
 
 /** Sizes up to a petabyte stand in line. */
 const SIZE_WIDTH = 15

@@ -5,10 +5,10 @@ import { memberNamed } from '../../../client/log/ledger/member-name.ts'
 import { equalBytes, toHex } from '../../../core/open/bytes.ts'
 import { HomeFolder } from '../../node/home-folder.ts'
 import { memberName } from '../../node/member-name.ts'
-import type { ChainUrlOption } from '../chain-options.ts'
-import { ASK_CHAIN_URL } from '../chain-options.ts'
+import type { ChainUrlOption } from '../options/chain-options.ts'
+import { ASK_CHAIN_URL } from '../options/chain-options.ts'
 import type { RunCommand } from '../context.ts'
-import { nameStateText } from '../name-state-text.ts'
+import { nameStateText } from '../text/name-state-text.ts'
 
 export function registerMember(program: Command, run: RunCommand): void {
   const member = program.command('member').summary('invite and admit people')

@@ -5,11 +5,11 @@ import { exchangeNetwork, NAT_UNKNOWN, NODE_TRACKER } from '../../../core/open/p
 import type { Client } from '../../../client/client.ts'
 import { orderedAhead } from '../../../client/concurrency.ts'
 import type { RunCommand } from '../context.ts'
-import { count } from '../count.ts'
+import { count } from '../text/count.ts'
 import { measurePeer } from '../measure-peer.ts'
-import type { PeerDocument } from '../peer-lines.ts'
-import { NATS, ROLES, peerLines } from '../peer-lines.ts'
-import { showWaiting } from '../waiting.ts'
+import type { PeerDocument } from '../text/peer-lines.ts'
+import { NATS, ROLES, peerLines } from '../text/peer-lines.ts'
+import { showWaiting } from '../text/waiting.ts'
 
 /** Peers that are dialled at once. */
 const AT_ONCE = 16

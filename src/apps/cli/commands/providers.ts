@@ -5,14 +5,14 @@ import type {
   ReportedAmounts,
 } from '../../../client/log/ledger/provider-shares.ts'
 import { providerShares } from '../../../client/log/ledger/provider-shares.ts'
-import { formatAge } from '../age.ts'
-import { aligned } from '../aligned.ts'
+import { formatAge } from '../text/age.ts'
+import { aligned } from '../text/aligned.ts'
 import { askChain } from '../ask-chain.ts'
-import { formatBytes } from '../byte-size.ts'
-import type { ChainUrlOption } from '../chain-options.ts'
-import { ASK_CHAIN_URL, namedChainUrl } from '../chain-options.ts'
+import { formatBytes } from '../text/byte-size.ts'
+import type { ChainUrlOption } from '../options/chain-options.ts'
+import { ASK_CHAIN_URL, namedChainUrl } from '../options/chain-options.ts'
 import type { RunCommand } from '../context.ts'
-import { printable } from '../printable.ts'
+import { printable } from '../text/printable.ts'
 
 export function registerProviders(program: Command, run: RunCommand): void {
   program

@@ -1,10 +1,10 @@
 import type { Command } from 'commander'
 import { toHex } from '../../../core/open/bytes.ts'
 import { stat } from '../../../client/operations/stat.ts'
-import { asOf } from '../as-of.ts'
-import { formatBytes } from '../byte-size.ts'
+import { asOf } from '../text/as-of.ts'
+import { formatBytes } from '../text/byte-size.ts'
 import type { RunCommand } from '../context.ts'
-import { entryDocument, entryTime, modeText } from '../remote-entry-text.ts'
+import { entryDocument, entryTime, modeText } from '../text/remote-entry-text.ts'
 
 export function registerStat(program: Command, run: RunCommand): void {
   program

@@ -6,7 +6,7 @@ import type { LedgerFactory } from '../../tracker/attach-ledger.ts'
 import { readLedgerRecord } from '../../tracker/ledger-record.ts'
 import type { ChainSource } from '../../tracker/pool-ledger.ts'
 import { startTracker } from '../../tracker/start-tracker.ts'
-import type { AnchorOptions, ChainNodeOptions } from '../chain-options.ts'
+import type { AnchorOptions, ChainNodeOptions } from '../options/chain-options.ts'
 import {
   ANCHOR_EVERY,
   ANCHOR_SECONDS,
@@ -14,12 +14,12 @@ import {
   CHAIN_URL,
   anchoringIntervals,
   chainNode,
-} from '../chain-options.ts'
+} from '../options/chain-options.ts'
 import type { RunCommand } from '../context.ts'
 import { LEDGER_PROBLEM, tellOfLedger } from '../ledger-news.ts'
 import { roleLogger } from '../role-logger.ts'
 import { runRole } from '../run-role.ts'
-import { countingNumber } from '../whole-number.ts'
+import { countingNumber } from '../options/whole-number.ts'
 
 interface StartOptions extends AnchorOptions, ChainNodeOptions {
   readonly dir: string

@@ -4,14 +4,20 @@ import { Option } from 'commander'
 import { UsageError } from '../../../core/open/errors.ts'
 import { parseByteSize } from '../../../core/open/parse-byte-size.ts'
 import { startPool } from '../../up/start-pool.ts'
-import type { AnchorOptions, ChainNodeOptions } from '../chain-options.ts'
-import { ANCHOR_EVERY, ANCHOR_SECONDS, CHAIN_KEY_FILE, CHAIN_URL, chainNode } from '../chain-options.ts'
+import type { AnchorOptions, ChainNodeOptions } from '../options/chain-options.ts'
+import {
+  ANCHOR_EVERY,
+  ANCHOR_SECONDS,
+  CHAIN_KEY_FILE,
+  CHAIN_URL,
+  chainNode,
+} from '../options/chain-options.ts'
 import type { ChainNode } from '../../tracker/ledger-record.ts'
 import type { RunCommand } from '../context.ts'
 import { tellOfLedger } from '../ledger-news.ts'
-import { OFFLINE_AFTER } from '../offline-option.ts'
-import { upText } from '../up-text.ts'
-import { countingNumber, wholeNumber } from '../whole-number.ts'
+import { OFFLINE_AFTER } from '../options/offline-option.ts'
+import { upText } from '../text/up-text.ts'
+import { countingNumber, wholeNumber } from '../options/whole-number.ts'
 
 interface Options extends AnchorOptions, ChainNodeOptions {
   readonly dir: string

@@ -7,10 +7,10 @@ import { nodeClock } from '../../../adapters/native/node-clock.ts'
 import { nodePrimitives } from '../../../adapters/native/node-primitives.ts'
 import { withChain } from '../../node/chain-heads.ts'
 import { HomeFolder } from '../../node/home-folder.ts'
-import type { ChainUrlOption } from '../chain-options.ts'
-import { ASK_CHAIN_URL, namedChainUrl } from '../chain-options.ts'
+import type { ChainUrlOption } from '../options/chain-options.ts'
+import { ASK_CHAIN_URL, namedChainUrl } from '../options/chain-options.ts'
 import type { RunCommand } from '../context.ts'
-import { nameStateText } from '../name-state-text.ts'
+import { nameStateText } from '../text/name-state-text.ts'
 
 export function registerWhoami(program: Command, run: RunCommand): void {
   program

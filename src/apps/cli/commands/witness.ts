@@ -5,9 +5,9 @@ import type { VoteResult, WitnessReport } from '../../../client/log/witnesses/wi
 import { voteFor, witnessReport } from '../../../client/log/witnesses/witness-report.ts'
 import { toHex } from '../../../core/open/bytes.ts'
 import { confirm } from '../confirm.ts'
-import { count } from '../count.ts'
+import { count } from '../text/count.ts'
 import type { RunCommand } from '../context.ts'
-import { printable } from '../printable.ts'
+import { printable } from '../text/printable.ts'
 
 const WHO = "an operator's id, a member's name, or a provider's id or name"
 

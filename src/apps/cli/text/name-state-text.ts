@@ -1,4 +1,4 @@
-import type { NameOnLedger } from '../../client/log/ledger/name-on-ledger.ts'
+import type { NameOnLedger } from '../../../client/log/ledger/name-on-ledger.ts'
 
 /** What the ledger says of a name, for people; of one's own it is known whether it was handed in. */
 export function nameStateText(ledger: NameOnLedger, isClaimed?: boolean): string {

@@ -1,4 +1,4 @@
-import type { LimitInForce, Line } from '../../ports/line.ts'
+import type { LimitInForce, Line } from '../../../ports/line.ts'
 import { formatBytes } from './byte-size.ts'
 
 const DAY_MS = 24 * 3_600_000

@@ -1,4 +1,4 @@
-import type { Client } from '../../client/client.ts'
+import type { Client } from '../../../client/client.ts'
 
 /** For documents: as of when they are, where the tracker was away and something kept was shown. */
 export function asOf({ reading: { time } }: Client): { readonly asOf?: string } {

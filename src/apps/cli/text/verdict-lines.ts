@@ -1,4 +1,4 @@
-import type { LogVerdict } from '../../client/log/audit/audit-log.ts'
+import type { LogVerdict } from '../../../client/log/audit/audit-log.ts'
 import { count } from './count.ts'
 
 /** What a verified log is proven by, for people. */

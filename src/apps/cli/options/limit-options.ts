@@ -1,8 +1,8 @@
 import type { Command } from 'commander'
 import { InvalidArgumentError } from 'commander'
-import { UsageError } from '../../core/open/errors.ts'
-import type { AskedLine, LineSettings } from '../node/network/line-settings.ts'
-import { checkLineSettings } from '../node/network/line-settings.ts'
+import { UsageError } from '../../../core/open/errors.ts'
+import type { AskedLine, LineSettings } from '../../node/network/line-settings.ts'
+import { checkLineSettings } from '../../node/network/line-settings.ts'
 
 /** As every command takes them. */
 export interface LimitOptions {

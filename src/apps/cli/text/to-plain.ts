@@ -1,5 +1,5 @@
-import { toHex } from '../../core/open/bytes.ts'
-import { AllmendError } from '../../core/open/errors.ts'
+import { toHex } from '../../../core/open/bytes.ts'
+import { AllmendError } from '../../../core/open/errors.ts'
 
 /** A value for JSON: byte strings as hexadecimal, errors as code, message and facts. */
 export function toPlain(value: unknown): unknown {

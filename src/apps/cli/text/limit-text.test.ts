@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { parseTimetable } from '../../core/open/limits/timetable.ts'
-import { LineLimits } from '../../adapters/wire/line-limits.ts'
+import { parseTimetable } from '../../../core/open/limits/timetable.ts'
+import { LineLimits } from '../../../adapters/wire/line-limits.ts'
 import { limitsPlain, limitText } from './limit-text.ts'
 
 describe('what limits hold', () => {

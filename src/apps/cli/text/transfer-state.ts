@@ -1,4 +1,4 @@
-import type { GetProgress } from '../../client/operations/get.ts'
+import type { GetProgress } from '../../../client/operations/get.ts'
 import { formatBytes } from './byte-size.ts'
 import type { BarState } from './progress-bar.ts'
 

@@ -1,4 +1,4 @@
-import type { RemoteEntry } from '../../client/operations/remote-entry.ts'
+import type { RemoteEntry } from '../../../client/operations/remote-entry.ts'
 
 const LETTERS = { file: '-', folder: 'd', symlink: 'l' } as const
 

@@ -1,4 +1,4 @@
-import { OFFLINE_AFTER_MS } from '../../core/open/objects/offline-ticket.ts'
+import { OFFLINE_AFTER_MS } from '../../../core/open/objects/offline-ticket.ts'
 import { countingNumber } from './whole-number.ts'
 
 /** For commands that start providers: shorter waits let who lost a right read that much sooner without the tracker. */

@@ -1,7 +1,7 @@
 import { aligned } from './aligned.ts'
 import { count } from './count.ts'
-import type { MeasuredPeer } from './measure-peer.ts'
-import { formatMs } from './measure-peer.ts'
+import type { MeasuredPeer } from '../measure-peer.ts'
+import { formatMs } from '../measure-peer.ts'
 import { printable } from './printable.ts'
 
 /** By their numbers in `exchange-network`. */

@@ -1,7 +1,7 @@
 /** What commands that run a tracker take about its chain. */
-import { UsageError } from '../../core/open/errors.ts'
-import type { AnchoringIntervals } from '../tracker/attach-ledger.ts'
-import type { ChainNode } from '../tracker/ledger-record.ts'
+import { UsageError } from '../../../core/open/errors.ts'
+import type { AnchoringIntervals } from '../../tracker/attach-ledger.ts'
+import type { ChainNode } from '../../tracker/ledger-record.ts'
 import { countingNumber } from './whole-number.ts'
 
 export interface ChainNodeOptions {

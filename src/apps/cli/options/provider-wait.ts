@@ -1,8 +1,8 @@
 import type { Command } from 'commander'
-import type { Waiting } from '../../client/fetch/patience.ts'
-import type { Output } from './output.ts'
-import { printable } from './printable.ts'
-import type { ProgressBar } from './progress-bar.ts'
+import type { Waiting } from '../../../client/fetch/patience.ts'
+import type { Output } from '../text/output.ts'
+import { printable } from '../text/printable.ts'
+import type { ProgressBar } from '../text/progress-bar.ts'
 import { wholeNumber } from './whole-number.ts'
 
 export interface ProviderWaitOptions {

@@ -1,4 +1,4 @@
-import type { RunningPool } from '../up/start-pool.ts'
+import type { RunningPool } from '../../up/start-pool.ts'
 
 /** What to tell a person whose pool runs now: real commands with real paths. */
 export function upText(pool: RunningPool, dir: string): string[] {

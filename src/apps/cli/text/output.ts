@@ -2,7 +2,7 @@
  * What commands print. Invariants: with `--json`, stdout carries one document, or one a line for lists, and nothing else; an
  * error is one document on stderr, and so is whatever a command that runs on has to tell; a reader that goes away (`| head`) ends the command quietly.
  */
-import { AllmendError } from '../../core/open/errors.ts'
+import { AllmendError } from '../../../core/open/errors.ts'
 import { printable, printableLines } from './printable.ts'
 import { toPlain } from './to-plain.ts'
 

@@ -1,4 +1,4 @@
-import type { HomeClaim } from '../node/claim-home-name.ts'
+import type { HomeClaim } from '../../node/claim-home-name.ts'
 
 /** How far a name is on its way to the ledger; nothing where the pool has none now. */
 export function claimLines(claim: HomeClaim): string[] {
