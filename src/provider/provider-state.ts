@@ -5,12 +5,12 @@ import type { Clock } from '../ports/clock.ts'
 import type { ShardStore } from '../ports/shard-store.ts'
 import type { HotShards } from './copies/hot-shards.ts'
 import type { ShardCopies } from './copies/shard-copies.ts'
-import type { DamageList } from './damage-list.ts'
-import type { FreeGuard } from './free-guard.ts'
-import type { LedgerReports } from './ledger-reports.ts'
-import type { OfflineReads } from './offline-reads.ts'
+import type { DamageList } from './shards/damage-list.ts'
+import type { FreeGuard } from './shards/free-guard.ts'
+import type { LedgerReports } from './reports/ledger-reports.ts'
+import type { OfflineReads } from './tickets/offline-reads.ts'
 import type { ProviderEvents } from './provider-events.ts'
-import type { TicketBook } from './ticket-book.ts'
+import type { TicketBook } from './tickets/ticket-book.ts'
 
 /** What a provider's operations share. */
 export interface ProviderState {

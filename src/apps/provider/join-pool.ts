@@ -1,7 +1,7 @@
 import { SUITE } from '../../core/open/objects/suite.ts'
 import type { Primitives } from '../../core/open/primitives.ts'
 import type { Connection, Transport } from '../../ports/transport.ts'
-import { register } from '../../provider/register.ts'
+import { register } from '../../provider/reports/register.ts'
 import { tokenFailure } from '../node/network/token-failure.ts'
 import type { ProviderSettings } from './provider-settings.ts'
 

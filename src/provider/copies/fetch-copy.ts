@@ -9,7 +9,7 @@ import type { Primitives } from '../../core/open/primitives.ts'
 import type { Clock } from '../../ports/clock.ts'
 import { call } from '../../ports/rpc.ts'
 import type { Connection, DialOptions } from '../../ports/transport.ts'
-import { requireInTime } from '../present-ticket.ts'
+import { requireInTime } from '../tickets/present-ticket.ts'
 
 /** A shard of 4 MiB at 300 kbit/s; after that the tracker has given up, too. */
 const FETCH_TIMEOUT_MS = 110_000

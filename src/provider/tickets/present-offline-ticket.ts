@@ -1,12 +1,12 @@
-import { equalBytes } from '../core/open/bytes.ts'
-import { DeniedError } from '../core/open/errors.ts'
-import { MAX_OFFLINE_TICKET_SECONDS, offlineTicketCodec } from '../core/open/objects/offline-ticket.ts'
-import { openSigned } from '../core/open/objects/signed.ts'
-import { presentOfflineTicket } from '../core/open/protocol/provider-methods.ts'
-import type { Route } from '../ports/rpc.ts'
-import { route } from '../ports/rpc.ts'
+import { equalBytes } from '../../core/open/bytes.ts'
+import { DeniedError } from '../../core/open/errors.ts'
+import { MAX_OFFLINE_TICKET_SECONDS, offlineTicketCodec } from '../../core/open/objects/offline-ticket.ts'
+import { openSigned } from '../../core/open/objects/signed.ts'
+import { presentOfflineTicket } from '../../core/open/protocol/provider-methods.ts'
+import type { Route } from '../../ports/rpc.ts'
+import { route } from '../../ports/rpc.ts'
 import { requireInTime } from './present-ticket.ts'
-import type { ProviderState } from './provider-state.ts'
+import type { ProviderState } from '../provider-state.ts'
 
 /**
  * Takes an offline ticket for the caller's connection. Throws UntrustedError for a signature that isn't the log key's, MalformedError,

@@ -4,13 +4,13 @@
  *   soon as the tracker is heard of, the tracker decides alone. The time isn't kept on disk: who starts begins to wait anew.
  * - a ticket opens the shards that came here for its space, for reading, on the connection on which it was presented.
  */
-import { toHex } from '../core/open/bytes.ts'
-import { DeniedError } from '../core/open/errors.ts'
-import type { OfflineTicket } from '../core/open/objects/offline-ticket.ts'
-import { OFFLINE_AFTER_MS } from '../core/open/objects/offline-ticket.ts'
-import type { Clock } from '../ports/clock.ts'
-import type { ShardSpaces } from '../ports/shard-spaces.ts'
-import type { Connection } from '../ports/transport.ts'
+import { toHex } from '../../core/open/bytes.ts'
+import { DeniedError } from '../../core/open/errors.ts'
+import type { OfflineTicket } from '../../core/open/objects/offline-ticket.ts'
+import { OFFLINE_AFTER_MS } from '../../core/open/objects/offline-ticket.ts'
+import type { Clock } from '../../ports/clock.ts'
+import type { ShardSpaces } from '../../ports/shard-spaces.ts'
+import type { Connection } from '../../ports/transport.ts'
 
 /** Spaces that one connection reads at a time: the oldest is forgotten. */
 const MAX_SPACES_PER_CONNECTION = 64

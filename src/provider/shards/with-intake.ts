@@ -1,5 +1,5 @@
-import { CancelledError } from '../core/open/errors.ts'
-import type { ProviderState } from './provider-state.ts'
+import { CancelledError } from '../../core/open/errors.ts'
+import type { ProviderState } from '../provider-state.ts'
 
 /** Shards that a provider verifies and stores at once, bytes: a group commit's worth; bounds the store's own buffers. */
 export const INTAKE_BYTES = 16 * 1024 * 1024

@@ -5,16 +5,16 @@
  * - the answer leaves after the store has the shard on stable storage.
  * - no shard is refused for lack of room while there are copies.
  */
-import { verifyDataShard } from '../core/open/stripes/data-shard.ts'
-import { CapacityError, DeniedError } from '../core/open/errors.ts'
-import { TICKET_WRITE, TICKET_WRITE_PARITY } from '../core/open/objects/ticket.ts'
-import { putShard } from '../core/open/protocol/provider-methods.ts'
-import type { Route } from '../ports/rpc.ts'
-import { route } from '../ports/rpc.ts'
+import { verifyDataShard } from '../../core/open/stripes/data-shard.ts'
+import { CapacityError, DeniedError } from '../../core/open/errors.ts'
+import { TICKET_WRITE, TICKET_WRITE_PARITY } from '../../core/open/objects/ticket.ts'
+import { putShard } from '../../core/open/protocol/provider-methods.ts'
+import type { Route } from '../../ports/rpc.ts'
+import { route } from '../../ports/rpc.ts'
 import { keepSpace } from './keep-space.ts'
-import type { ProviderState } from './provider-state.ts'
-import { requireRight } from './require-right.ts'
-import type { TicketKind } from './ticket-book.ts'
+import type { ProviderState } from '../provider-state.ts'
+import { requireRight } from '../tickets/require-right.ts'
+import type { TicketKind } from '../tickets/ticket-book.ts'
 import { withIntake } from './with-intake.ts'
 
 /**

@@ -1,7 +1,7 @@
 /** Damage that was seen here and not yet acknowledged by the tracker: each shard once, bounded, oldest first. */
-import { toHex } from '../core/open/bytes.ts'
-import type { DAMAGE_MISSING, DAMAGE_WRONG } from '../core/open/protocol/tracker-methods.ts'
-import { firstOf } from './first-of.ts'
+import { toHex } from '../../core/open/bytes.ts'
+import type { DAMAGE_MISSING, DAMAGE_WRONG } from '../../core/open/protocol/tracker-methods.ts'
+import { firstOf } from '../first-of.ts'
 
 /** About 150 bytes each. What doesn't fit is seen again by the next pass of scrubbing. */
 const MAX_PENDING_DAMAGE = 65_536

@@ -1,12 +1,12 @@
-import { toHex } from '../core/open/bytes.ts'
-import { MAX_HOT_REPORTED } from '../core/open/stripes/copies.ts'
-import { reportProvider } from '../core/open/protocol/tracker-methods.ts'
-import { call } from '../ports/rpc.ts'
-import type { Connection } from '../ports/transport.ts'
-import { firstOf } from './first-of.ts'
-import { freeShards } from './free-shards.ts'
+import { toHex } from '../../core/open/bytes.ts'
+import { MAX_HOT_REPORTED } from '../../core/open/stripes/copies.ts'
+import { reportProvider } from '../../core/open/protocol/tracker-methods.ts'
+import { call } from '../../ports/rpc.ts'
+import type { Connection } from '../../ports/transport.ts'
+import { firstOf } from '../first-of.ts'
+import { freeShards } from '../shards/free-shards.ts'
 import type { LedgerReports } from './ledger-reports.ts'
-import type { ProviderState } from './provider-state.ts'
+import type { ProviderState } from '../provider-state.ts'
 
 /** What one report may carry; the rest goes with the next. It fits into one frame, which no limited line keeps waiting behind shards. */
 const MAX_REPORTED_DAMAGE = 512

@@ -3,10 +3,10 @@
  * - it ends only when its signal aborts: a tracker that is away, restarting or refusing is asked again, ever.
  * - the provider registers again on its first connection: what changed since the last start becomes known.
  */
-import type { Connection } from '../ports/transport.ts'
-import type { ProviderState } from './provider-state.ts'
+import type { Connection } from '../../ports/transport.ts'
+import type { ProviderState } from '../provider-state.ts'
 import { report } from './report.ts'
-import { slept } from '../ports/slept.ts'
+import { slept } from '../../ports/slept.ts'
 
 /** A provider counts as up while its last report is under 3 s old. */
 export const REPORT_INTERVAL_MS = 1_000

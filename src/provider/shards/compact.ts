@@ -1,5 +1,5 @@
-import type { ProviderState } from './provider-state.ts'
-import { slept } from '../ports/slept.ts'
+import type { ProviderState } from '../provider-state.ts'
+import { slept } from '../../ports/slept.ts'
 
 /** How often a provider looks whether compaction pays. */
 export const COMPACT_INTERVAL_MS = 10_000

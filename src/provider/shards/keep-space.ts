@@ -1,6 +1,6 @@
-import { AllmendError } from '../core/open/errors.ts'
-import type { ShardOrigin } from './offline-reads.ts'
-import type { ProviderState } from './provider-state.ts'
+import { AllmendError } from '../../core/open/errors.ts'
+import type { ShardOrigin } from '../tickets/offline-reads.ts'
+import type { ProviderState } from '../provider-state.ts'
 
 /**
  * Remembers space and stripe of a shard that was stored or read with the tracker's ticket. A failure is told and no more: the shard itself is

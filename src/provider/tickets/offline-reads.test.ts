@@ -1,20 +1,20 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import type { TestClient, TestProvider } from '../../test/fixtures/provider-pool.ts'
-import { ProviderPool, seedOf, testShard } from '../../test/fixtures/provider-pool.ts'
-import { toHex } from '../core/open/bytes.ts'
-import { AllmendError, DeniedError, UntrustedError } from '../core/open/errors.ts'
-import { OFFLINE_AFTER_MS, MAX_OFFLINE_TICKET_SECONDS } from '../core/open/objects/offline-ticket.ts'
-import type { Signed } from '../core/open/objects/signed.ts'
-import { TICKET_READ, TICKET_WRITE } from '../core/open/objects/ticket.ts'
+import type { TestClient, TestProvider } from '../../../test/fixtures/provider-pool.ts'
+import { ProviderPool, seedOf, testShard } from '../../../test/fixtures/provider-pool.ts'
+import { toHex } from '../../core/open/bytes.ts'
+import { AllmendError, DeniedError, UntrustedError } from '../../core/open/errors.ts'
+import { OFFLINE_AFTER_MS, MAX_OFFLINE_TICKET_SECONDS } from '../../core/open/objects/offline-ticket.ts'
+import type { Signed } from '../../core/open/objects/signed.ts'
+import { TICKET_READ, TICKET_WRITE } from '../../core/open/objects/ticket.ts'
 import {
   presentOfflineTicket,
   presentTicket,
   putShard,
   readShard,
   statShards,
-} from '../core/open/protocol/provider-methods.ts'
-import { call } from '../ports/rpc.ts'
-import type { Connection } from '../ports/transport.ts'
+} from '../../core/open/protocol/provider-methods.ts'
+import { call } from '../../ports/rpc.ts'
+import type { Connection } from '../../ports/transport.ts'
 import { CLOCK_SKEW_SECONDS } from './present-ticket.ts'
 
 const [shard, other, unknown] = [testShard(1), testShard(2), testShard(3)] as const

@@ -1,9 +1,9 @@
-import { TICKET_READ, TICKET_WRITE, TICKET_WRITE_PARITY } from '../core/open/objects/ticket.ts'
-import { statShards } from '../core/open/protocol/provider-methods.ts'
-import type { Route } from '../ports/rpc.ts'
-import { route } from '../ports/rpc.ts'
-import type { ProviderState } from './provider-state.ts'
-import { opensOffline, requireRight } from './require-right.ts'
+import { TICKET_READ, TICKET_WRITE, TICKET_WRITE_PARITY } from '../../core/open/objects/ticket.ts'
+import { statShards } from '../../core/open/protocol/provider-methods.ts'
+import type { Route } from '../../ports/rpc.ts'
+import { route } from '../../ports/rpc.ts'
+import type { ProviderState } from '../provider-state.ts'
+import { opensOffline, requireRight } from '../tickets/require-right.ts'
 
 const ANY = [TICKET_READ, TICKET_WRITE, TICKET_WRITE_PARITY] as const
 

@@ -1,11 +1,11 @@
-import { equalBytes } from '../core/open/bytes.ts'
-import { DeniedError } from '../core/open/errors.ts'
-import { openSigned } from '../core/open/objects/signed.ts'
-import { MAX_TICKET_SECONDS, ticketCodec } from '../core/open/objects/ticket.ts'
-import { presentTicket } from '../core/open/protocol/provider-methods.ts'
-import type { Route } from '../ports/rpc.ts'
-import { route } from '../ports/rpc.ts'
-import type { ProviderState } from './provider-state.ts'
+import { equalBytes } from '../../core/open/bytes.ts'
+import { DeniedError } from '../../core/open/errors.ts'
+import { openSigned } from '../../core/open/objects/signed.ts'
+import { MAX_TICKET_SECONDS, ticketCodec } from '../../core/open/objects/ticket.ts'
+import { presentTicket } from '../../core/open/protocol/provider-methods.ts'
+import type { Route } from '../../ports/rpc.ts'
+import { route } from '../../ports/rpc.ts'
+import type { ProviderState } from '../provider-state.ts'
 
 /** Seconds that a provider's clock and the tracker's may differ: machines at home without a time service drift by this. */
 export const CLOCK_SKEW_SECONDS = 60

@@ -4,7 +4,7 @@
  * - a shard that is being put, or was put since the last report left, isn't freed now; the tracker names it again if it must go.
  * - a put of a shard that is being freed waits for that and then stores it anew.
  */
-import { toHex } from '../core/open/bytes.ts'
+import { toHex } from '../../core/open/bytes.ts'
 
 export interface FreeGuard {
   /** Runs a put of this shard. */

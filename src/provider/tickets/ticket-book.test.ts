@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest'
-import { seedOf } from '../../test/fixtures/provider-pool.ts'
-import { BusyError } from '../core/open/errors.ts'
-import type { Ticket } from '../core/open/objects/ticket.ts'
-import { TICKET_READ, TICKET_WRITE } from '../core/open/objects/ticket.ts'
-import type { Connection } from '../ports/transport.ts'
+import { seedOf } from '../../../test/fixtures/provider-pool.ts'
+import { BusyError } from '../../core/open/errors.ts'
+import type { Ticket } from '../../core/open/objects/ticket.ts'
+import { TICKET_READ, TICKET_WRITE } from '../../core/open/objects/ticket.ts'
+import type { Connection } from '../../ports/transport.ts'
 import { createTicketBook } from './ticket-book.ts'
 
 function fakeConnection(): Connection & { end(): Promise<void> } {

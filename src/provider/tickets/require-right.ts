@@ -1,9 +1,9 @@
-import { DeniedError } from '../core/open/errors.ts'
-import { TICKET_READ, TICKET_READ_COPY } from '../core/open/objects/ticket.ts'
-import type { Connection } from '../ports/transport.ts'
+import { DeniedError } from '../../core/open/errors.ts'
+import { TICKET_READ, TICKET_READ_COPY } from '../../core/open/objects/ticket.ts'
+import type { Connection } from '../../ports/transport.ts'
 import { isExpired } from './present-ticket.ts'
 import type { ShardOrigin } from './offline-reads.ts'
-import type { ProviderState } from './provider-state.ts'
+import type { ProviderState } from '../provider-state.ts'
 import type { Right, TicketKind } from './ticket-book.ts'
 
 /** The first unexpired right of this connection, in the order of `kinds`, to use a shard; throws DeniedError without one. */

@@ -4,11 +4,11 @@
  * - amounts are its own, and their unit is fixed: a tracker chooses neither. That it names another chain or contract makes the signature
  *   useless there, and gives it nothing here: no other contract knows the key.
  */
-import { unitsOf } from '../core/open/placement/provider-weight.ts'
-import { MAX_WEIGHT } from '../core/open/placement/weight-tree.ts'
-import type { Clock } from '../ports/clock.ts'
-import type { SigningDomain } from '../ports/ledger-chain.ts'
-import type { CapacityReport } from '../ports/ledger-providers.ts'
+import { unitsOf } from '../../core/open/placement/provider-weight.ts'
+import { MAX_WEIGHT } from '../../core/open/placement/weight-tree.ts'
+import type { Clock } from '../../ports/clock.ts'
+import type { SigningDomain } from '../../ports/ledger-chain.ts'
+import type { CapacityReport } from '../../ports/ledger-providers.ts'
 
 /** How far ahead of this clock the ledger's seq may be: beyond, a tracker could use all of them up. */
 const MAX_AHEAD_SECONDS = 24 * 3_600

@@ -1,5 +1,5 @@
-import { toHex } from '../core/open/bytes.ts'
-import type { ProviderState } from './provider-state.ts'
+import { toHex } from '../../core/open/bytes.ts'
+import type { ProviderState } from '../provider-state.ts'
 
 /**
  * Forgets the shards that the tracker names, durably, and queues their confirmation. Shards that are being stored are left:

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { seedOf } from '../../test/fixtures/provider-pool.ts'
+import { seedOf } from '../../../test/fixtures/provider-pool.ts'
 import { createFreeGuard } from './free-guard.ts'
 
 const [a, b] = [seedOf('a'), seedOf('b')]

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
-import { ManualClock } from '../../test/fixtures/manual-clock.ts'
-import { seedOf } from '../../test/fixtures/provider-pool.ts'
-import { UNIT_BYTES } from '../core/open/placement/provider-weight.ts'
-import type { SigningDomain } from '../ports/ledger-chain.ts'
+import { ManualClock } from '../../../test/fixtures/manual-clock.ts'
+import { seedOf } from '../../../test/fixtures/provider-pool.ts'
+import { UNIT_BYTES } from '../../core/open/placement/provider-weight.ts'
+import type { SigningDomain } from '../../ports/ledger-chain.ts'
 import type { ReportBody } from './ledger-reports.ts'
 import { LedgerReports } from './ledger-reports.ts'
 

@@ -10,7 +10,7 @@ import { requireInsider } from '../callers.ts'
 import type { TrackerState } from '../tracker-state.ts'
 import { nowSeconds } from '../tracker-state.ts'
 import type { TrackerLedger } from './tracker-ledger.ts'
-import { witnessesOf } from './witnesses.ts'
+import { witnessesOf } from '../log/witnesses.ts'
 
 /** Characters of a problem: four bytes each fit the field. */
 const MAX_PROBLEM = 256

@@ -4,11 +4,11 @@
  * - rights are bounded: a connection that exceeds its share forgets its oldest; all together beyond the total is BusyError.
  * - nothing outlives its connection.
  */
-import { toHex } from '../core/open/bytes.ts'
-import { BusyError } from '../core/open/errors.ts'
-import type { Ticket } from '../core/open/objects/ticket.ts'
-import { MAX_TICKET_SHARDS } from '../core/open/objects/ticket.ts'
-import type { Connection } from '../ports/transport.ts'
+import { toHex } from '../../core/open/bytes.ts'
+import { BusyError } from '../../core/open/errors.ts'
+import type { Ticket } from '../../core/open/objects/ticket.ts'
+import { MAX_TICKET_SHARDS } from '../../core/open/objects/ticket.ts'
+import type { Connection } from '../../ports/transport.ts'
 
 /** Four of the largest tickets: what a client works on at once. */
 const MAX_RIGHTS_PER_CONNECTION = 4 * MAX_TICKET_SHARDS

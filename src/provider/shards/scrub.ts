@@ -3,9 +3,9 @@
  * - throttled: at most SCRUB_BYTES a SCRUB_INTERVAL_MS, so that it costs under 1 % of a core and little of a disk.
  * - a fault is told and the pass begun anew later; it never ends the loop.
  */
-import { DAMAGE_WRONG } from '../core/open/protocol/tracker-methods.ts'
-import type { ProviderState } from './provider-state.ts'
-import { slept } from '../ports/slept.ts'
+import { DAMAGE_WRONG } from '../../core/open/protocol/tracker-methods.ts'
+import type { ProviderState } from '../provider-state.ts'
+import { slept } from '../../ports/slept.ts'
 
 /** 8 MiB/s reads 100 GB in four hours. */
 const SCRUB_BYTES = 4 * 1024 * 1024

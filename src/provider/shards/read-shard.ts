@@ -1,14 +1,14 @@
 /** Serving shards. Invariant: no byte leaves that its leaf hash doesn't cover; the store verifies, and damage is reported. */
-import { DamagedShardError, NotFoundError, UsageError } from '../core/open/errors.ts'
-import { readShard } from '../core/open/protocol/provider-methods.ts'
-import { DAMAGE_MISSING, DAMAGE_WRONG } from '../core/open/protocol/tracker-methods.ts'
-import { MAX_SHARD_BYTES } from '../core/open/stripes/stripe.ts'
-import type { Route } from '../ports/rpc.ts'
-import { route } from '../ports/rpc.ts'
-import type { ShardRange } from '../ports/shard-store.ts'
+import { DamagedShardError, NotFoundError, UsageError } from '../../core/open/errors.ts'
+import { readShard } from '../../core/open/protocol/provider-methods.ts'
+import { DAMAGE_MISSING, DAMAGE_WRONG } from '../../core/open/protocol/tracker-methods.ts'
+import { MAX_SHARD_BYTES } from '../../core/open/stripes/stripe.ts'
+import type { Route } from '../../ports/rpc.ts'
+import { route } from '../../ports/rpc.ts'
+import type { ShardRange } from '../../ports/shard-store.ts'
 import { keepSpace } from './keep-space.ts'
-import type { ProviderState } from './provider-state.ts'
-import { requireReadRight } from './require-right.ts'
+import type { ProviderState } from '../provider-state.ts'
+import { requireReadRight } from '../tickets/require-right.ts'
 
 /**
  * Answers with the ranges' bytes. Throws DeniedError without a read ticket or an offline one that counts, UsageError for ranges outside of the shard or of
