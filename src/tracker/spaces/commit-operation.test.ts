@@ -178,12 +178,17 @@ test('an operation that fails anywhere leaves nothing behind', async () => {
   const folder = create('folder', home.root)
   const orphan = create('orphan', { ...home.root, id: idOf('nowhere') })
   await expect(alice.commit(home.id, [folder, orphan])).rejects.toBeInstanceOf(NotFoundError)
+  // The log admits this one: what it names is asked for by the tracker alone.
+  const lacking = create('lacking', home.root, contents([seedOf('a blob that nobody stored')]))
+  await expect(alice.commit(home.id, [folder, lacking])).rejects.toBeInstanceOf(NotFoundError)
   expect(await children(home.root.id)).toEqual([])
   expect(pool.store.read(({ log }) => log.size())).toBe(before)
   await expect(alice.commit(ZERO_ID, [rootChange('z', alice.id), orphan])).rejects.toBeInstanceOf(
     NotFoundError,
   )
   expect((await alice.call(methods.listSpaces, {})).spaces.length).toBe(1)
+  expect((await alice.commit(home.id, [folder])).index).toBe(before)
+  expect(await children(home.root.id)).toEqual(hexes('folder'))
 })
 
 test('deleting a folder takes all below it out of every listing, and nothing can be put there', async () => {

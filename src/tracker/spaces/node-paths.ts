@@ -1,9 +1,6 @@
 import { equalBytes } from '../../core/open/bytes.ts'
 import type { SpaceReader, NodeRow } from '../../ports/tracker-store-spaces.ts'
 
-/** The depth of any node below its root: a path is walked for each change. */
-export const MAX_TREE_DEPTH = 1_024
-
 /** Whether a node and everything above it is there: none is deleted. */
 export function isLive(spaces: SpaceReader, space: Uint8Array, root: Uint8Array, node: NodeRow): boolean {
   let at = node
