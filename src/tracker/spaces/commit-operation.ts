@@ -19,6 +19,7 @@ import { FIRST_EPOCH, operationCodec, operationId, spaceIdOf } from '../../core/
 import type { Signed } from '../../core/open/objects/signed.ts'
 import { openSigned, signObject } from '../../core/open/objects/signed.ts'
 import { ZERO_ID } from '../../core/open/objects/suite.ts'
+import { MAX_SPACES } from '../../core/open/protocol/space-methods.ts'
 import type { Context } from '../../ports/rpc.ts'
 import type { TrackerWriter } from '../../ports/tracker-store.ts'
 import type { DeviceRow } from '../../ports/tracker-store-members.ts'
@@ -28,9 +29,6 @@ import { keepForeignHead } from '../log/keep-foreign-head.ts'
 import { changedRows } from './changed-rows.ts'
 import type { TrackerState } from '../tracker-state.ts'
 import { poolOf } from '../tracker-state.ts'
-
-/** Spaces of one member: the genesis of all of them fits one answer. */
-export const MAX_SPACES = 256
 
 export interface CommitRequest {
   readonly operation: Signed
