@@ -1,7 +1,11 @@
 import { availableParallelism } from 'node:os'
+import { join } from 'node:path'
 import { defineConfig } from 'vitest/config'
 import type { TestSpecification } from 'vitest/node'
 import { BaseSequencer } from 'vitest/node'
+
+// Processes that tests start begin in half of the time, as the command line's do: see bin/allmend.js.
+process.env['NODE_COMPILE_CACHE'] ??= join(import.meta.dirname, 'node_modules', '.cache', 'allmend')
 
 const node = { environment: 'node', pool: 'forks' } as const
 /**

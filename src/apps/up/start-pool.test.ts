@@ -1,4 +1,7 @@
-/** A pool of real processes, and everything of it killed for real. */
+/**
+ * A pool of real processes, and everything of it killed for real. It is one pool that all of it happens to, one thing after another:
+ * each test finds it running as the one before left it.
+ */
 import { once } from 'node:events'
 import * as fs from 'node:fs'
 import * as net from 'node:net'
@@ -6,24 +9,24 @@ import * as os from 'node:os'
 import * as path from 'node:path'
 import * as readline from 'node:readline'
 import { setTimeout as delay } from 'node:timers/promises'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { runCli, spawnCli } from '../../../test/fixtures/cli-process.ts'
 import { isAlive } from './process-alive.ts'
 import type { RunningProcess } from './run-file.ts'
 import { hostPortOfAddress } from '../../core/open/peers/peer-address.ts'
 
-let root: string
-let dir: string
+const root = fs.mkdtempSync(path.join(os.tmpdir(), 'allmend-up-'))
+const dir = path.join(root, 'pool')
+let pool: Up
 
-beforeEach(() => {
-  root = fs.mkdtempSync(path.join(os.tmpdir(), 'allmend-up-'))
-  dir = path.join(root, 'pool')
-})
+beforeAll(async () => {
+  pool = await up()
+}, 120_000)
 
-afterEach(async () => {
+afterAll(async () => {
   await runCli(['down', '--dir', dir])
   fs.rmSync(root, { recursive: true, force: true })
-})
+}, 60_000)
 
 interface Up {
   readonly processes: RunningProcess[]
@@ -74,8 +77,8 @@ async function putFile(): Promise<void> {
 const readFile = async () => (await as('alice', 'cat', '/home/file')).stdout
 
 describe('a pool on one machine', { timeout: 120_000 }, () => {
-  it('tells every process in one line, has members with homes of their own, and stops without a trace', async () => {
-    const { processes, output } = await up()
+  it('tells every process in one line, and has members with homes of their own', async () => {
+    const { processes } = pool
     expect(processes.map(({ role, id }) => `${role} ${id}`)).toEqual([
       'up up',
       'chain chain',
@@ -106,52 +109,64 @@ describe('a pool on one machine', { timeout: 120_000 }, () => {
 
     const second = await runCli(['up', '--dir', dir, '--json'])
     expect(second).toMatchObject({ code: 5, stdout: '' })
-
-    expect(await runCli(['down', '--dir', dir])).toMatchObject({ code: 0 })
-    expect(await output).toHaveLength(1)
-    expect(processes.some(({ pid }) => isAlive(pid))).toBe(false)
-    expect(await runCli(['down', '--dir', dir])).toMatchObject({ code: 0 })
   })
 
   it('starts again with all data and addresses after everything was killed at once', async () => {
-    const before = await up()
-    await putFile()
-    for (const { pid } of before.processes) process.kill(pid, 'SIGKILL')
-    await before.output
+    for (const { pid } of pool.processes) process.kill(pid, 'SIGKILL')
+    await pool.output
     const after = await up()
     const places = ({ processes }: Up) => processes.map(({ id, address, peer }) => ({ id, address, peer }))
-    expect(places(after)).toEqual(places(before))
+    expect(places(after)).toEqual(places(pool))
     expect(await readFile()).toBe('kept')
+    pool = after
   })
 
-  it('leaves no orphans when the supervisor alone is killed', async () => {
-    const before = await up('--members', 'alice')
+  it('leaves no orphans when the supervisor alone is killed, and makes members that are new', async () => {
+    const before = pool
     process.kill(byId(before.processes, 'up').pid, 'SIGKILL')
-    const after = await up('--members', 'alice,carol')
+    pool = await up('--members', 'alice,carol')
     expect(await until(() => !before.processes.some(({ pid }) => isAlive(pid)) || undefined)).toBe(true)
-    expect(after.processes).toHaveLength(6)
+    expect(pool.processes).toHaveLength(6)
     expect((await as('carol', 'whoami')).stdout).toMatch(/carol/)
   })
 
-  it('restarts a role that dies at its old address, and adds providers on the next start', async () => {
-    const { processes } = await up('--members', 'alice')
-    await putFile()
-    const old = [byId(processes, '2'), byId(processes, 'tracker')]
+  it('restarts a role that dies at its old address', async () => {
+    const old = [byId(pool.processes, '2'), byId(pool.processes, 'tracker')]
     for (const { pid } of old) process.kill(pid, 'SIGKILL')
     for (const { id, pid, address } of old)
       expect(
         await until(() => running().find((one) => one.id === id && one.pid !== pid && isAlive(one.pid))),
       ).toMatchObject({ address })
     expect(await readFile()).toBe('kept')
-    await runCli(['down', '--dir', dir])
-    const again = await up('--members', 'alice', '--providers', '4')
-    expect(again.processes.filter(({ role }) => role === 'provider')).toHaveLength(4)
+  })
+
+  it('stops without a trace', async () => {
+    const processes = running()
+    expect(processes).toHaveLength(6)
+    expect(await runCli(['down', '--dir', dir])).toMatchObject({ code: 0 })
+    expect(await pool.output).toHaveLength(1)
+    expect(processes.some(({ pid }) => isAlive(pid))).toBe(false)
+    expect(await runCli(['down', '--dir', dir])).toMatchObject({ code: 0 })
+  })
+
+  it('adds providers on the next start, moves the tracker when its port was taken, and tells the others', async () => {
+    const { address } = byId(pool.processes, 'tracker')
+    const [host, port] = hostPortOfAddress(address)!.split(':')
+    const squatter = net.createServer()
+    squatter.listen(Number(port), host)
+    await once(squatter, 'listening')
+    try {
+      pool = await up('--members', 'alice', '--providers', '4', '--restart', 'never')
+      expect(byId(pool.processes, 'tracker').address).not.toBe(address)
+      expect(pool.processes.filter(({ role }) => role === 'provider')).toHaveLength(4)
+      expect(await readFile()).toBe('kept')
+    } finally {
+      squatter.close()
+    }
   })
 
   it('leaves a dead role alone with --restart never', async () => {
-    const { processes } = await up('--members', 'alice', '--restart', 'never')
-    await putFile()
-    const { pid, peer } = byId(processes, '3')
+    const { pid, peer } = byId(pool.processes, '3')
     process.kill(pid, 'SIGKILL')
     await until(async () => {
       const status = JSON.parse((await as('alice', 'status', '--json')).stdout) as {
@@ -160,23 +175,5 @@ describe('a pool on one machine', { timeout: 120_000 }, () => {
       return status.providers.find((one) => one.id === peer && one.state === 'down')
     })
     expect(await readFile()).toBe('kept')
-  })
-
-  it('moves the tracker when its port was taken, and tells the others', async () => {
-    const { processes } = await up('--members', 'alice')
-    await putFile()
-    await runCli(['down', '--dir', dir])
-    const { address } = byId(processes, 'tracker')
-    const [host, port] = hostPortOfAddress(address)!.split(':')
-    const squatter = net.createServer()
-    squatter.listen(Number(port), host)
-    await once(squatter, 'listening')
-    try {
-      const moved = await up('--members', 'alice')
-      expect(byId(moved.processes, 'tracker').address).not.toBe(address)
-      expect(await readFile()).toBe('kept')
-    } finally {
-      squatter.close()
-    }
   })
 })
