@@ -159,10 +159,9 @@ function anchor({ log, clock, logger, everyEntries, everyMs }: AttachOptions, le
 
 /** Tells anchoring of new heads. */
 async function follow({ log }: AttachOptions, anchoring: Anchoring, signal: AbortSignal): Promise<void> {
-  const ended = aborted(signal)
   while (!signal.aborted) {
     anchoring.noteSize(log.served?.checkpoint.size ?? 0)
-    await Promise.race([log.headChanged(), ended])
+    await orAborted(log.headChanged(), signal)
   }
 }
 

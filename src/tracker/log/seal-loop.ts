@@ -1,5 +1,6 @@
-import type { Clock } from '../../ports/clock.ts'
 import { CancelledError } from '../../core/open/errors.ts'
+import { orAborted } from '../../ports/aborted.ts'
+import type { Clock } from '../../ports/clock.ts'
 import type { TrackerEvents } from '../tracker-events.ts'
 import type { TrackerLog } from './tracker-log.ts'
 
@@ -13,11 +14,8 @@ export async function keepSealing(
   events: Pick<TrackerEvents, 'sealFailed'>,
   signal: AbortSignal,
 ): Promise<void> {
-  const ended = new Promise<void>((resolve) =>
-    signal.addEventListener('abort', () => resolve(), { once: true }),
-  )
   while (!signal.aborted) {
-    await Promise.race([log.batchBegun(), ended])
+    await orAborted(log.batchBegun(), signal)
     try {
       await clock.sleep(MAX_BATCH_MS, signal)
       if (log.hasBatch) log.seal()
