@@ -1,5 +1,5 @@
 import type { RelayOptions, RelayServer } from '../../../adapters/udp/relay-server.ts'
-import { aborted } from '../../../ports/aborted.ts'
+import { orAborted } from '../../../ports/aborted.ts'
 import { atMost } from '../at-most.ts'
 import type { PoolNetwork } from './pool-network.ts'
 
@@ -46,7 +46,7 @@ export class NodeRelay {
           throw error
         },
       )
-    await (signal === undefined ? this.#starting : Promise.race([this.#starting, aborted(signal)]))
+    await (signal === undefined ? this.#starting : orAborted(this.#starting, signal))
   }
 
   /** Ends it; nodes that are gone themselves are not waited for to take its announcement back. */
