@@ -3,8 +3,8 @@ import fc from 'fast-check'
 import { nodePrimitives as p } from '../adapters/native/node-primitives.ts'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { seedOf } from '../../test/fixtures/provider-pool.ts'
-import type { TestChannel, TestMember, TestSpace } from '../../test/fixtures/tracker-pool.ts'
-import { TrackerPool, contents, create, idOf, testStripe } from '../../test/fixtures/tracker-pool.ts'
+import type { TestChannel, TestMember, TestSpace, TrackerPool } from '../../test/fixtures/tracker-pool.ts'
+import { contents, create, idOf, testStripe, poolWithHome } from '../../test/fixtures/tracker-pool.ts'
 import { AllmendError, InternalError } from '../core/open/errors.ts'
 import { changeCodec } from '../core/open/objects/change.ts'
 import type { Method } from '../core/open/protocol/method.ts'
@@ -22,9 +22,7 @@ let channels: TestChannel[]
 let genuine: { readonly id: number; readonly bytes: Uint8Array }[]
 
 beforeAll(async () => {
-  pool = new TrackerPool()
-  alice = await pool.found()
-  home = await alice.createSpace('home')
+  ;({ pool, alice, home } = await poolWithHome())
   const [provider] = await pool.addProviders(alice, 4)
   const made = testStripe('s', 2, 4)
   const placed = await pool.storeStripe(alice, home, made)

@@ -1,14 +1,15 @@
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { expect, test } from 'vitest'
+import type { TrackerPool } from '../../test/fixtures/tracker-pool.ts'
 import {
-  TrackerPool,
   contents,
   create,
   move,
   nodeOf,
   remove,
   testStripe,
+  poolWithHome,
 } from '../../test/fixtures/tracker-pool.ts'
 import { toHex } from '../core/open/bytes.ts'
 import * as methods from '../core/open/protocol/tracker-methods.ts'
@@ -34,9 +35,7 @@ async function grown(): Promise<{
   answers: () => Promise<unknown>
   operation: () => Promise<unknown>
 }> {
-  const pool = new TrackerPool()
-  const alice = await pool.found()
-  const home = await alice.createSpace('home')
+  const { pool, alice, home } = await poolWithHome()
   await pool.addProviders(alice, 4)
   const made = testStripe('s', 2, 4)
   await pool.storeStripe(alice, home, made)

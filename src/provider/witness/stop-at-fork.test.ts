@@ -2,8 +2,13 @@ import * as path from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { MemoryLogStorage } from '../../../test/fixtures/memory-log-storage.ts'
 import { seedOf, silent } from '../../../test/fixtures/provider-pool.ts'
-import type { TestMember, TestProviderNode, TestSpace } from '../../../test/fixtures/tracker-pool.ts'
-import { TrackerPool, create } from '../../../test/fixtures/tracker-pool.ts'
+import type {
+  TestMember,
+  TestProviderNode,
+  TestSpace,
+  TrackerPool,
+} from '../../../test/fixtures/tracker-pool.ts'
+import { create, poolWithHome } from '../../../test/fixtures/tracker-pool.ts'
 import { nodePrimitives as p } from '../../adapters/native/node-primitives.ts'
 import { openSqliteLogStore } from '../../adapters/sqlite/sqlite-log-store.ts'
 import { toHex } from '../../core/open/bytes.ts'
@@ -45,9 +50,7 @@ function open(): void {
 }
 
 beforeEach(async () => {
-  pool = new TrackerPool()
-  alice = await pool.found()
-  home = await alice.createSpace('home')
+  ;({ pool, alice, home } = await poolWithHome())
   ;[node] = (await pool.addProviders(alice, 1, () => p.ed25519Public(seed))) as [TestProviderNode]
   open()
   log().seal()

@@ -1,8 +1,13 @@
 import * as path from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { seedOf } from '../../../test/fixtures/provider-pool.ts'
-import type { TestMember, TestProviderNode, TestSpace } from '../../../test/fixtures/tracker-pool.ts'
-import { TrackerPool, create, nodeOf, remove } from '../../../test/fixtures/tracker-pool.ts'
+import type {
+  TestMember,
+  TestProviderNode,
+  TestSpace,
+  TrackerPool,
+} from '../../../test/fixtures/tracker-pool.ts'
+import { create, nodeOf, remove, poolWithHome } from '../../../test/fixtures/tracker-pool.ts'
 import { nodePrimitives as p } from '../../adapters/native/node-primitives.ts'
 import { openSqliteLogStore } from '../../adapters/sqlite/sqlite-log-store.ts'
 import { toHex } from '../../core/open/bytes.ts'
@@ -37,9 +42,7 @@ const openStore = (i: number) => openSqliteLogStore(path.join(pool.folder, `witn
 const state = () => ({ clock: pool.clock, events })
 
 beforeEach(async () => {
-  pool = new TrackerPool()
-  alice = await pool.found()
-  home = await alice.createSpace('home')
+  ;({ pool, alice, home } = await poolWithHome())
   nodes = await pool.addProviders(alice, 4, (i) => p.ed25519Public(seeds[i]!))
   stores = seeds.map((_, i) => openStore(i))
   for (const [i, store] of stores.entries())

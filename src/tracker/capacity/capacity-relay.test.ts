@@ -1,7 +1,12 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { seedOf } from '../../../test/fixtures/provider-pool.ts'
-import type { TestMember, TestProviderNode, TestSpace } from '../../../test/fixtures/tracker-pool.ts'
-import { TrackerPool, testStripe } from '../../../test/fixtures/tracker-pool.ts'
+import type {
+  TestMember,
+  TestProviderNode,
+  TestSpace,
+  TrackerPool,
+} from '../../../test/fixtures/tracker-pool.ts'
+import { testStripe, poolWithHome } from '../../../test/fixtures/tracker-pool.ts'
 import type { MemoryLedgerPool } from '../../adapters/memory/memory-ledger.ts'
 import { createMemoryLedger } from '../../adapters/memory/memory-ledger.ts'
 import { nodePrimitives as p } from '../../adapters/native/node-primitives.ts'
@@ -28,9 +33,7 @@ let writes: string[]
 let isAway: boolean
 
 beforeEach(async () => {
-  pool = new TrackerPool()
-  alice = await pool.found()
-  home = await alice.createSpace('home')
+  ;({ pool, alice, home } = await poolWithHome())
   chain = createMemoryLedger({ primitives: p, ramp: unitsOf(RAMP_BYTES) })
   writes = []
   isAway = false

@@ -1,13 +1,11 @@
 import { expect, test } from 'vitest'
 import { seedOf } from '../../../test/fixtures/provider-pool.ts'
-import { TrackerPool, create } from '../../../test/fixtures/tracker-pool.ts'
+import { create, poolWithHome } from '../../../test/fixtures/tracker-pool.ts'
 import { nodePrimitives as p } from '../../adapters/native/node-primitives.ts'
 import { logHead } from '../../core/open/protocol/log-methods.ts'
 
 test('after a start nobody gets a head that no quorum has confirmed; the error says who is missing', async () => {
-  const pool = new TrackerPool()
-  const alice = await pool.found()
-  const home = await alice.createSpace('home')
+  const { pool, alice, home } = await poolWithHome()
   await pool.addProviders(alice, 5, (i) => p.ed25519Public(seedOf(`witness ${i}`)))
   await alice.commit(home.id, [create('folder', home.root)])
   pool.tracker.state.log.seal()

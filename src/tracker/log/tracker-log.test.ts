@@ -1,7 +1,14 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { seedOf } from '../../../test/fixtures/provider-pool.ts'
-import type { TestMember, TestSpace } from '../../../test/fixtures/tracker-pool.ts'
-import { TrackerPool, contents, create, nodeOf, remeta, remove } from '../../../test/fixtures/tracker-pool.ts'
+import type { TestMember, TestSpace, TrackerPool } from '../../../test/fixtures/tracker-pool.ts'
+import {
+  contents,
+  create,
+  nodeOf,
+  remeta,
+  remove,
+  poolWithHome,
+} from '../../../test/fixtures/tracker-pool.ts'
 import { nodePrimitives as p } from '../../adapters/native/node-primitives.ts'
 import { openSqliteTrackerStore } from '../../adapters/sqlite/sqlite-tracker-store.ts'
 import { DatabaseSync } from 'node:sqlite'
@@ -29,11 +36,7 @@ import { MAX_BATCH_ENTRIES } from './tracker-log.ts'
 let pool: TrackerPool
 let alice: TestMember
 let home: TestSpace
-beforeEach(async () => {
-  pool = new TrackerPool()
-  alice = await pool.found()
-  home = await alice.createSpace('home')
-})
+beforeEach(async () => void ({ pool, alice, home } = await poolWithHome()))
 afterEach(() => pool.close())
 
 const log = () => pool.tracker.state.log

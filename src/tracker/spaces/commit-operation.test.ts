@@ -1,8 +1,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { seedOf } from '../../../test/fixtures/provider-pool.ts'
-import type { TestMember, TestSpace } from '../../../test/fixtures/tracker-pool.ts'
+import type { TestMember, TestSpace, TrackerPool } from '../../../test/fixtures/tracker-pool.ts'
 import {
-  TrackerPool,
   contents,
   create,
   idOf,
@@ -14,6 +13,7 @@ import {
   rotate,
   testStripe,
   write,
+  poolWithHome,
 } from '../../../test/fixtures/tracker-pool.ts'
 import { nodePrimitives } from '../../adapters/native/node-primitives.ts'
 import { toHex } from '../../core/open/bytes.ts'
@@ -35,11 +35,7 @@ import * as methods from '../../core/open/protocol/tracker-methods.ts'
 let pool: TrackerPool
 let alice: TestMember
 let home: TestSpace
-beforeEach(async () => {
-  pool = new TrackerPool()
-  alice = await pool.found()
-  home = await alice.createSpace('home')
-})
+beforeEach(async () => void ({ pool, alice, home } = await poolWithHome()))
 afterEach(() => pool.close())
 
 const children = async (node: Uint8Array) => {

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { seedOf } from '../../../test/fixtures/provider-pool.ts'
-import type { TestMember, TestSpace } from '../../../test/fixtures/tracker-pool.ts'
-import { TrackerPool } from '../../../test/fixtures/tracker-pool.ts'
+import type { TestMember, TestSpace, TrackerPool } from '../../../test/fixtures/tracker-pool.ts'
+import { poolWithHome } from '../../../test/fixtures/tracker-pool.ts'
 import { nodePrimitives } from '../../adapters/native/node-primitives.ts'
 import { toHex } from '../../core/open/bytes.ts'
 import { DeniedError } from '../../core/open/errors.ts'
@@ -13,11 +13,7 @@ import { offlineTickets } from '../../core/open/protocol/tracker-methods.ts'
 let pool: TrackerPool
 let alice: TestMember
 let home: TestSpace
-beforeEach(async () => {
-  pool = new TrackerPool()
-  alice = await pool.found()
-  home = await alice.createSpace('home')
-})
+beforeEach(async () => void ({ pool, alice, home } = await poolWithHome()))
 afterEach(() => pool.close())
 
 const net = ({ name }: TestMember) => nodePrimitives.ed25519Public(seedOf(`${name} laptop net`))
