@@ -31,7 +31,7 @@ describe('a TLS listener that has no more connections', () => {
     const before = (await ask(victim.child, 'reset')).peak
     const hello = encodeFrame(FRAME.hello, 0, Uint8Array.of(1))
     for (let i = 0; i < 500; i++) {
-      const { key, cert } = await makeNetCertificate(hash('sha256', `key ${i}`, 'buffer'))
+      const { key, cert } = makeNetCertificate(hash('sha256', `key ${i}`, 'buffer'))
       const options = { port, host: '127.0.0.1', localAddress: '127.0.0.2', rejectUnauthorized: false }
       const socket = tls.connect({ ...options, key, cert, ALPNProtocols: [ALPN] })
       sockets.push(socket)

@@ -62,7 +62,7 @@ describe('a TLS listener under attack', () => {
 
   /** A raw TLS connection with a fresh net key, or the given one. */
   async function raw(seed: Uint8Array = hash('sha256', `peer ${peers++}`, 'buffer')): Promise<tls.TLSSocket> {
-    const { key, cert } = await makeNetCertificate(seed)
+    const { key, cert } = makeNetCertificate(seed)
     return connectWith({ key, cert })
   }
 
@@ -158,7 +158,7 @@ describe('a TLS listener under attack', () => {
 
   it('holds few connections of one key, and bans it for insisting', async () => {
     const seed = hash('sha256', 'thousand', 'buffer')
-    const { key, cert } = await makeNetCertificate(seed)
+    const { key, cert } = makeNetCertificate(seed)
     const sockets: tls.TLSSocket[] = []
     const spent = await cost(async () => {
       for (let i = 0; i < 50; i++) {
@@ -247,7 +247,7 @@ describe('a TLS listener under attack', () => {
       key: `-----BEGIN PRIVATE KEY-----\n${pkcs8}\n-----END PRIVATE KEY-----\n`,
       cert: certificate.toString('pem'),
     }
-    const { key, cert } = await makeNetCertificate(hash('sha256', 'other', 'buffer'))
+    const { key, cert } = makeNetCertificate(hash('sha256', 'other', 'buffer'))
     // The certificate of another's key cannot be used without that key.
     const { privateKey } = generateKeyPairSync('ed25519')
     expect(() =>
@@ -267,7 +267,7 @@ describe('a TLS listener under attack', () => {
   })
 
   it('never resumes a session, so that every connection proves its key', async () => {
-    const { key, cert } = await makeNetCertificate(hash('sha256', 'resumer', 'buffer'))
+    const { key, cert } = makeNetCertificate(hash('sha256', 'resumer', 'buffer'))
     const first = await connectWith({ key, cert })
     const sessions: Buffer[] = []
     first.on('session', (session) => sessions.push(session))
@@ -288,11 +288,11 @@ describe('a dialler', () => {
   const sockets = new Set<net.Socket>()
   let mine: TlsTransport
   let id: Uint8Array
-  let certificate: Awaited<ReturnType<typeof makeNetCertificate>>
+  let certificate: ReturnType<typeof makeNetCertificate>
 
   beforeAll(async () => {
     mine = await createTlsTransport({ seed: hash('sha256', 'mine', 'buffer') })
-    certificate = await makeNetCertificate(seed)
+    certificate = makeNetCertificate(seed)
     id = sha256PeerId(certificate.publicKey)
   })
   afterAll(async () => {

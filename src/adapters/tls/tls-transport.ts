@@ -46,7 +46,7 @@ export interface TlsTransportOptions extends SessionHostOptions {
 
 /** Makes a transport with its certificate; UsageError for a bad seed or limits that don't hold one message. */
 export async function createTlsTransport(options: TlsTransportOptions): Promise<TlsTransport> {
-  return new TlsTransport(await makeNetCertificate(options.seed), options)
+  return new TlsTransport(makeNetCertificate(options.seed), options)
 }
 
 export class TlsTransport implements Transport {
