@@ -2,31 +2,6 @@ import { describe, expect, it } from 'vitest'
 import { parseTimetable } from '../../core/open/limits/timetable.ts'
 import { LineLimits } from './line-limits.ts'
 import { ManualClock } from './manual-clock.ts'
-import { isOutside } from './outside-address.ts'
-
-describe('where a household ends', () => {
-  it.each([
-    '192.0.2.7:80',
-    '172.32.0.1:1',
-    '100.64.1.1:5',
-    '[2001:db8::1]:7',
-    '[::ffff:8.8.8.8]:1',
-    'example.org:443',
-    ':0',
-  ])('%s is outside', (address) => expect(isOutside(address)).toBe(true))
-
-  it.each([
-    '127.0.0.1:1',
-    '10.1.2.3:4',
-    '172.16.0.1:1',
-    '192.168.178.2:7400',
-    '169.254.3.4:5',
-    '[::1]:80',
-    '[fe80::1%eth0]:7',
-    '[fd12::1]:7',
-    '[::ffff:192.168.1.1]:1',
-  ])('%s is not', (address) => expect(isOutside(address)).toBe(false))
-})
 
 describe('limits of a line', () => {
   const up = parseTimetable('08:00,512KB/s 23:00,off')

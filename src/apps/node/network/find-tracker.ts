@@ -5,6 +5,7 @@
  */
 import { randomBytes } from 'node:crypto'
 import { nodePrimitives } from '../../../adapters/native/node-primitives.ts'
+import { isLoopback } from '../../../adapters/wire/outside-address.ts'
 import { sha256PeerId } from '../../../adapters/wire/peer-id.ts'
 import { equalBytes, toBase64Url } from '../../../core/open/bytes.ts'
 import { nodesTopic } from '../../../core/open/peers/discovery.ts'
@@ -18,7 +19,6 @@ import {
   parsePeerAddress,
 } from '../../../core/open/peers/peer-address.ts'
 import { Lan } from './lan.ts'
-import { isLoopback } from './own-host.ts'
 import type { TransportMode } from './transport-mode.ts'
 
 /** Bootstrap nodes in an address, which has to fit into records. */

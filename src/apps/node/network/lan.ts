@@ -7,6 +7,7 @@ import { nodePrimitives } from '../../../adapters/native/node-primitives.ts'
 import { formatUdpAddress } from '../../../adapters/udp/udp-address.ts'
 import { formatAddress, parseAddress } from '../../../adapters/wire/address.ts'
 import { systemClock } from '../../../adapters/wire/clock.ts'
+import { isLoopback } from '../../../adapters/wire/outside-address.ts'
 import { sha256PeerId } from '../../../adapters/wire/peer-id.ts'
 import { equalBytes } from '../../../core/open/bytes.ts'
 import {
@@ -14,7 +15,6 @@ import {
   hostPortOfAddress,
   parsePeerAddress,
 } from '../../../core/open/peers/peer-address.ts'
-import { isLoopback } from './own-host.ts'
 
 /** How long the first search waits for an answer, ms: in a LAN they come at once. */
 const FIRST_WAIT_MS = 800

@@ -12,8 +12,3 @@ export function outsideHost(): string {
     .find(({ family, internal }) => family === 'IPv4' && !internal)
   return outside?.address ?? '127.0.0.1'
 }
-
-/** Whether a host, or the host of a `host:port`, is this machine itself. */
-export function isLoopback(address: string): boolean {
-  return /^(?:127\.|localhost(?::|$)|\[?::1)/.test(address)
-}
