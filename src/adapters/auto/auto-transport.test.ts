@@ -4,7 +4,6 @@ import { UnreachableError } from '../../core/open/errors.ts'
 import { parsePeerAddress } from '../../core/open/peers/peer-address.ts'
 import { transportConformance } from '../../ports/transport.conformance.ts'
 import type { Connection, Transport } from '../../ports/transport.ts'
-import { MAX_BODY_BYTES } from '../../ports/transport.ts'
 import { createTlsTransport } from '../tls/tls-transport.ts'
 import { startLoopbackDht } from '../udp/loopback-dht.fixture.ts'
 import type { UdpNode } from '../udp/udp-node.ts'
@@ -13,6 +12,7 @@ import { UdpTransport } from '../udp/udp-transport.ts'
 import type { WireClock } from '../wire/clock.ts'
 import { ManualClock } from '../wire/manual-clock.ts'
 import type { SessionHostOptions } from '../wire/session-host.ts'
+import { conformanceLimits } from '../wire/conformance-limits.fixture.ts'
 import { sha256PeerId } from '../wire/peer-id.ts'
 import type { UdpWay } from './auto-transport.ts'
 import { AutoTransport } from './auto-transport.ts'
@@ -72,22 +72,12 @@ async function startDht(): Promise<string> {
 
 for (const ways of ['both', 'udp'] as const)
   transportConformance(`the transport over ${ways === 'both' ? 'TLS and UDP' : 'UDP alone'}`, async () => {
-    const tight = MAX_BODY_BYTES
-    const smallBudgets = {
-      peerRequestBytes: tight,
-      peerResponseBytes: tight,
-      peerAnswerBytes: tight,
-      requestBytes: tight,
-      responseBytes: tight,
-      answerBytes: tight,
-    }
     const bootstrap = await startDht()
     return {
       address: '127.0.0.1:0',
       peerId: sha256PeerId,
-      node(name, options = {}) {
-        const { connectionsPerPeer = 8 } = options
-        const limits = { connectionsPerPeer, ...(options.smallBudgets === true ? smallBudgets : {}) }
+      node(name, options) {
+        const limits = conformanceLimits(options)
         return makeAuto(name, bootstrap, ways, { limits })
       },
     }

@@ -1,29 +1,19 @@
 /** Honest peers and a listener to attack, on one DHT of loopback. */
 import type { ChildProcess } from 'node:child_process'
-import { fork } from 'node:child_process'
 import { hash } from 'node:crypto'
-import { once } from 'node:events'
-import { sha256PeerId } from '../wire/peer-id.ts'
+import type { Usage, Victim } from '../wire/victim.fixture.ts'
+import { ask as askVictim, forkVictim } from '../wire/victim.fixture.ts'
 import { createUdpNode } from './udp-node.ts'
 import { UdpTransport } from './udp-transport.ts'
 
-export interface Usage {
-  /** Resident bytes, at most since it was asked to `reset`. */
-  readonly peak: number
-  readonly connections: number
-  readonly granted: number
+/** What a victim tells of its UDP. */
+export interface UdpUsage extends Usage {
   readonly streams: number
   /** Microseconds of CPU since the start. */
   readonly cpu: number
 }
 
-/** A listener in a process of its own. */
-export interface Victim {
-  readonly child: ChildProcess
-  readonly address: string
-  readonly id: Uint8Array
-  readonly key: Uint8Array
-}
+export type { Victim } from '../wire/victim.fixture.ts'
 
 export function seedOf(name: string): Buffer {
   return hash('sha256', name, 'buffer')
@@ -44,15 +34,10 @@ export async function endTransport(transport: UdpTransport): Promise<void> {
   await transport.node.close()
 }
 
-export async function startVictim(bootstrap: string): Promise<Victim> {
-  const child = fork(new URL('udp-victim.fixture.ts', import.meta.url), [bootstrap], { execArgv: [] })
-  const [hello] = (await once(child, 'message')) as [{ address: string; key: number[] }]
-  const key = Uint8Array.from(hello.key)
-  return { child, address: hello.address, id: sha256PeerId(key), key }
+export function startVictim(bootstrap: string): Promise<Victim> {
+  return forkVictim(new URL('udp-victim.fixture.ts', import.meta.url), [bootstrap])
 }
 
-export async function ask(child: ChildProcess, question: 'usage' | 'reset'): Promise<Usage> {
-  child.send(question)
-  const [usage] = (await once(child, 'message')) as [Usage]
-  return usage
+export function ask(child: ChildProcess, question: 'usage' | 'reset'): Promise<UdpUsage> {
+  return askVictim(child, question)
 }

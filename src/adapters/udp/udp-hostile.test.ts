@@ -13,7 +13,7 @@ import { encodeRequestPayload } from '../../core/open/wire/frame-payload.ts'
 import { decodeWireError } from '../../core/open/wire/wire-error.ts'
 import type { Connection } from '../../ports/transport.ts'
 import { sha256PeerId } from '../wire/peer-id.ts'
-import type { Usage, Victim } from './attack.fixture.ts'
+import type { UdpUsage, Victim } from './attack.fixture.ts'
 import { ask, endTransport, seedOf, startTransport, startVictim } from './attack.fixture.ts'
 import { MAX_SLOTS_PER_ADDRESS } from './handshake-gate.ts'
 import { startLoopbackDht } from './loopback-dht.fixture.ts'
@@ -122,7 +122,7 @@ describe('a UDP listener under attack', () => {
     return (await ask(victim.child, 'usage')).peak - before
   }
 
-  async function until(met: (usage: Usage) => boolean): Promise<void> {
+  async function until(met: (usage: UdpUsage) => boolean): Promise<void> {
     while (!met(await ask(victim.child, 'usage'))) await new Promise((resolve) => setImmediate(resolve))
   }
 

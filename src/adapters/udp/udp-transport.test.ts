@@ -2,8 +2,8 @@ import { hash } from 'node:crypto'
 import { afterEach } from 'vitest'
 import type { TransportSetup } from '../../ports/transport.conformance.ts'
 import { transportConformance } from '../../ports/transport.conformance.ts'
-import { MAX_BODY_BYTES } from '../../ports/transport.ts'
 import { pacedLoopback } from '../wire/paced-loopback.fixture.ts'
+import { conformanceLimits } from '../wire/conformance-limits.fixture.ts'
 import { sha256PeerId } from '../wire/peer-id.ts'
 import { startLoopbackDht } from './loopback-dht.fixture.ts'
 import type { UdpNode } from './udp-node.ts'
@@ -17,23 +17,14 @@ afterEach(async () => {
   nodes = []
 })
 
-async function setup(options: Pick<UdpTransportOptions, 'line'> = {}): Promise<TransportSetup> {
-  const tight = MAX_BODY_BYTES
-  const smallBudgets = {
-    peerRequestBytes: tight,
-    peerResponseBytes: tight,
-    peerAnswerBytes: tight,
-    requestBytes: tight,
-    responseBytes: tight,
-    answerBytes: tight,
-  }
+async function setup(own: Pick<UdpTransportOptions, 'line'> = {}): Promise<TransportSetup> {
   const dht = await startLoopbackDht()
   nodes.push(dht.node)
   return {
     address: '127.0.0.1:0',
     peerId: sha256PeerId,
-    async node(name, { connectionsPerPeer = 8, smallBudgets: areSmall = false } = {}) {
-      const limits = { connectionsPerPeer, ...(areSmall ? smallBudgets : {}) }
+    async node(name, options) {
+      const limits = conformanceLimits(options)
       const seed = hash('sha256', name, 'buffer')
       const node = await createUdpNode({
         seed,
@@ -42,7 +33,7 @@ async function setup(options: Pick<UdpTransportOptions, 'line'> = {}): Promise<T
         reachable: true,
       })
       nodes.push(node)
-      return new UdpTransport(node, { limits, onFault: () => {}, ...options })
+      return new UdpTransport(node, { limits, onFault: () => {}, ...own })
     },
   }
 }
