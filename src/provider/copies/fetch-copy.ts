@@ -1,18 +1,17 @@
 import { equalBytes } from '../../core/open/bytes.ts'
-import { DeniedError, MalformedError, UntrustedError } from '../../core/open/errors.ts'
+import { DeniedError, MalformedError, UnreachableError, UntrustedError } from '../../core/open/errors.ts'
 import type { Signed } from '../../core/open/objects/signed.ts'
 import { openSigned } from '../../core/open/objects/signed.ts'
 import { MAX_TICKET_SECONDS, TICKET_READ, ticketCodec } from '../../core/open/objects/ticket.ts'
 import { presentTicket, readShard } from '../../core/open/protocol/provider-methods.ts'
+import { copyTimeMs } from '../../core/open/stripes/copies.ts'
 import { MAX_SHARD_BYTES } from '../../core/open/stripes/stripe.ts'
 import type { Primitives } from '../../core/open/primitives.ts'
 import type { Clock } from '../../ports/clock.ts'
 import { call } from '../../ports/rpc.ts'
+import { slept } from '../../ports/slept.ts'
 import type { Connection, DialOptions } from '../../ports/transport.ts'
 import { requireInTime } from '../tickets/present-ticket.ts'
-
-/** A shard of 4 MiB at 300 kbit/s; after that the tracker has given up, too. */
-const FETCH_TIMEOUT_MS = 110_000
 
 export interface FetchParts {
   readonly primitives: Primitives
@@ -51,9 +50,34 @@ export function sourceOf(parts: Omit<FetchParts, 'dial'>, { ticket: signed }: Co
   return { shard: only[0], length: only[1], holder: ticket.provider }
 }
 
-/** The shard's bytes as its holder gives them: unverified but for their number. Throws what dialling and reading throws. */
+/**
+ * The shard's bytes as its holder gives them: unverified but for their number. Throws what dialling and reading throws; UnreachableError where it takes longer
+ * than the tracker waits for it.
+ */
 export async function fetchCopy(
-  { dial }: Pick<FetchParts, 'dial'>,
+  { dial, clock }: Pick<FetchParts, 'dial' | 'clock'>,
+  ask: CopyAsk,
+  source: CopySource,
+  signal: AbortSignal,
+): Promise<Uint8Array> {
+  const [over, late] = [new AbortController(), new AbortController()]
+  const limit = slept(clock, copyTimeMs(source.length), over.signal).then((isLate) => {
+    if (isLate) late.abort()
+  })
+  try {
+    return await readFrom(dial, ask, source, AbortSignal.any([signal, late.signal]))
+  } catch (cause) {
+    const { holder, length } = source
+    if (!late.signal.aborted) throw cause
+    throw new UnreachableError('a copy was too long on its way', { provider: holder, length }, { cause })
+  } finally {
+    over.abort()
+    await limit
+  }
+}
+
+async function readFrom(
+  dial: FetchParts['dial'],
   { address, ticket }: CopyAsk,
   { shard, length, holder }: CopySource,
   signal: AbortSignal,
@@ -61,7 +85,7 @@ export async function fetchCopy(
   const connection = await dial(address, holder, { signal })
   try {
     await call(connection, presentTicket, { ticket }, undefined, { signal })
-    const options = { signal, timeoutMs: FETCH_TIMEOUT_MS, expectBodyBytes: length }
+    const options = { signal, expectBodyBytes: length }
     const { body } = await call(connection, readShard, { shard, ranges: [] }, undefined, options)
     if (body.length !== length)
       throw new UntrustedError('a provider answered with another length than was asked for', {

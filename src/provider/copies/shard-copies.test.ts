@@ -7,7 +7,7 @@ import { ProviderPool, seedOf, testShard } from '../../../test/fixtures/provider
 import { MemoryShardStore } from '../../adapters/memory/memory-shard-store.ts'
 import { nodePrimitives } from '../../adapters/native/node-primitives.ts'
 import { toHex } from '../../core/open/bytes.ts'
-import { COPIES_SHARE } from '../../core/open/stripes/copies.ts'
+import { COPIES_SHARE, copyTimeMs } from '../../core/open/stripes/copies.ts'
 import { CapacityError, DeniedError, NotFoundError } from '../../core/open/errors.ts'
 import { TICKET_READ, TICKET_READ_COPY, TICKET_WRITE } from '../../core/open/objects/ticket.ts'
 import { putShard, readShard, statShards } from '../../core/open/protocol/provider-methods.ts'
@@ -124,6 +124,16 @@ describe('a copy', () => {
       expect(await fetchIt(askFor(other))).toEqual([toHex(other.id)])
     },
   )
+
+  test('is given up when it takes longer than it would over the slowest line, and may come later', async () => {
+    liar.lie = 'stall'
+    const fetched = fetchIt()
+    await pool.clock.sleeperAt(copyTimeMs(shard.bytes.length))
+    pool.clock.advance(copyTimeMs(shard.bytes.length))
+    expect(await fetched).toEqual([])
+    liar.lie = undefined
+    expect(await fetchIt()).toEqual([toHex(shard.id)])
+  })
 
   test('is not fetched with a ticket that is not for it', async () => {
     const stranger = pool.client('stranger')

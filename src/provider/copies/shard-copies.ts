@@ -155,11 +155,10 @@ export class ShardCopies {
 
   async #fetchFrom(source: CopySource, ask: CopyAsk, signal: AbortSignal): Promise<void> {
     try {
-      await withIntake(this.#parts, source.length, signal, async () => {
-        const bytes = await fetchCopy(this.#parts, ask, source, signal)
-        await this.#keep(source.shard, bytes)
-        freeBytes(bytes)
-      })
+      const bytes = await fetchCopy(this.#parts, ask, source, signal)
+      // Not before: over a slow line that would keep members' shards waiting for minutes.
+      await withIntake(this.#parts, source.length, signal, () => this.#keep(source.shard, bytes))
+      freeBytes(bytes)
     } catch (error) {
       if (error instanceof AllmendError && error.policy === 'blame-peer') this.#blame(source.holder)
       throw error

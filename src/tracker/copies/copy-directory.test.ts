@@ -2,9 +2,9 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { ManualClock } from '../../../test/fixtures/manual-clock.ts'
 import { seedOf } from '../../../test/fixtures/provider-pool.ts'
-import { MAX_COPIES } from '../../core/open/stripes/copies.ts'
+import { copyTimeMs, MAX_COPIES } from '../../core/open/stripes/copies.ts'
 import { chooseCopier } from './choose-copier.ts'
-import { ASK_INTERVAL_MS, ASK_TIMEOUT_MS, CHECK_INTERVAL_MS, CopyDirectory } from './copy-directory.ts'
+import { ASK_INTERVAL_MS, CHECK_INTERVAL_MS, CopyDirectory } from './copy-directory.ts'
 
 const [shard, provider, holder, space] = ['shard', 'provider', 'holder', 'space'].map(seedOf) as [
   Uint8Array,
@@ -15,12 +15,15 @@ const [shard, provider, holder, space] = ['shard', 'provider', 'holder', 'space'
 const ask = { address: 'host:1', ticket: [new Uint8Array(1), new Uint8Array(64)] as const }
 const everybodyUp = { isUp: () => true }
 const isStored = () => true
+const bytes = 4 * 1024 * 1024
+/** Until a copy that was asked for is not waited for any more. */
+const TIME_MS = copyTimeMs(bytes) + 10_000
 
 describe('the directory of copies', () => {
   test('drops the copy of a shard that nobody stores any more', () => {
     const clock = new ManualClock()
     const copies = new CopyDirectory(clock, everybodyUp)
-    copies.ask({ shard, provider, holder, space, ask })
+    copies.ask({ shard, provider, holder, space, bytes, ask })
     expect(copies.report(provider, [], isStored).ask).toBe(ask)
     expect(copies.report(provider, [shard], () => false).drop).toEqual([])
     expect(copies.of(shard)).toHaveLength(1)
@@ -33,12 +36,15 @@ describe('the directory of copies', () => {
     const clock = new ManualClock()
     const copies = new CopyDirectory(clock, everybodyUp)
     for (let i = 0; i < MAX_COPIES; i++) {
-      copies.ask({ shard, provider: seedOf(`silent ${i}`), holder, space, ask })
+      copies.ask({ shard, provider: seedOf(`silent ${i}`), holder, space, bytes, ask })
       copies.report(seedOf(`silent ${i}`), [], isStored)
       clock.advance(ASK_INTERVAL_MS)
     }
     expect(copies.isWanted(shard, holder)).toBe(false)
-    clock.advance(ASK_TIMEOUT_MS)
+    clock.advance(TIME_MS - MAX_COPIES * ASK_INTERVAL_MS - 1)
+    copies.report(seedOf('silent 0'), [], isStored)
+    expect(copies.isWanted(shard, holder)).toBe(false)
+    clock.advance(1)
     copies.report(seedOf('silent 0'), [], isStored)
     expect(copies.isWanted(shard, holder)).toBe(true)
     expect(copies.mayKeep(shard, seedOf('silent 0'))).toBe(false)
@@ -52,7 +58,7 @@ describe('the directory of copies', () => {
       shard: byte,
       provider: byte,
       kept: fc.uniqueArray(byte),
-      ms: fc.integer({ min: 0, max: ASK_TIMEOUT_MS }),
+      ms: fc.integer({ min: 0, max: TIME_MS }),
     })
     fc.assert(
       fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
@@ -61,7 +67,7 @@ describe('the directory of copies', () => {
         for (const { what, shard, provider, kept, ms } of steps) {
           const [s, p] = [Uint8Array.of(shard), Uint8Array.of(provider)]
           if (what === 'claim' && copies.isWanted(s, holder) && copies.mayKeep(s, p))
-            copies.ask({ shard: s, provider: p, holder, space, ask })
+            copies.ask({ shard: s, provider: p, holder, space, bytes, ask })
           if (what === 'report') {
             copies.report(
               p,

@@ -7,15 +7,15 @@
  * - it is asked nowhere here how safe data is, and nothing here is asked for that.
  */
 import { toHex } from '../../core/open/bytes.ts'
-import { MAX_COPIES, MAX_COPIES_KEPT } from '../../core/open/stripes/copies.ts'
+import { copyTimeMs, MAX_COPIES, MAX_COPIES_KEPT } from '../../core/open/stripes/copies.ts'
 import type { Signed } from '../../core/open/objects/signed.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { Presence } from '../providers/presence.ts'
 
 /** A shard of 4 MiB in that time is little for a home's line. */
 export const ASK_INTERVAL_MS = 10_000
-/** Who hasn't reported a copy by then won't: a shard of 4 MiB takes as long at 300 kbit/s. */
-export const ASK_TIMEOUT_MS = 120_000
+/** Who hasn't reported a copy so long after it should be there won't. */
+const REPORT_MS = 10_000
 /** A provider that didn't take a copy, or served a wrong one, isn't asked for it again so soon. */
 export const REFUSED_MS = 10 * 60_000
 /** How soon a copy goes whose shard nobody stores any more. */
@@ -31,6 +31,8 @@ interface Copy {
   readonly shard: Uint8Array
   readonly provider: Uint8Array
   readonly space: Uint8Array
+  /** How long it may take, ms. */
+  readonly timeMs: number
   state: 'asked' | 'told' | 'kept' | 'refused'
   /** Since when; monotonic ms. */
   since: number
@@ -76,13 +78,19 @@ export class CopyDirectory {
 
   /** Asks a provider for a copy of a holder's shard, with its next report. */
   ask(
-    copy: Pick<Copy, 'shard' | 'provider' | 'space'> & { readonly holder: Uint8Array; readonly ask: CopyAsk },
+    copy: Pick<Copy, 'shard' | 'provider' | 'space'> & {
+      readonly holder: Uint8Array
+      /** Of the shard. */
+      readonly bytes: number
+      readonly ask: CopyAsk
+    },
   ): void {
-    const { shard, provider, space, holder, ask } = copy
+    const { shard, provider, space, holder, bytes, ask } = copy
     const now = this.#clock.monotonic()
     this.#asked.set(toHex(provider), now)
     this.#copied.set(toHex(holder), now)
-    const made: Copy = { shard, provider, space, state: 'asked', since: now, checked: now, ask }
+    const timeMs = copyTimeMs(bytes) + REPORT_MS
+    const made: Copy = { shard, provider, space, timeMs, state: 'asked', since: now, checked: now, ask }
     entryOf(this.#byShard, shard).set(toHex(provider), made)
     entryOf(this.#byProvider, provider).set(toHex(shard), made)
   }
@@ -134,12 +142,12 @@ export class CopyDirectory {
   }
 
   #update(copy: Copy, isHere: boolean, isStored: (shard: Uint8Array) => boolean): void {
-    const { state, since, shard } = copy
+    const { state, since, shard, timeMs } = copy
     if (state === 'refused') {
       if (!isHere && !this.#isWithin(since, REFUSED_MS)) this.#forget(copy)
     } else if (!isHere) {
       if (state === 'kept') this.#forget(copy)
-      else if (!this.#isWithin(since, ASK_TIMEOUT_MS)) this.#become(copy, 'refused')
+      else if (!this.#isWithin(since, timeMs)) this.#become(copy, 'refused')
     } else {
       if (state !== 'kept') this.#become(copy, 'kept')
       if (this.#isWithin(copy.checked, CHECK_INTERVAL_MS)) return

@@ -62,6 +62,7 @@ function spread(
     provider: copier.id,
     space,
     holder: holder.id,
+    bytes,
     ask: {
       address: holder.address,
       ticket: copierTicket(state, { pool, holder: net }, row, shard, holder.id),
