@@ -1,10 +1,11 @@
 /** Where the embedded chain listens: `chain.json` in its folder, so that it comes back there and the pool's tracker finds it. */
 import * as path from 'node:path'
-import { FolderError, UnreachableError } from '../../core/open/errors.ts'
+import { UnreachableError } from '../../core/open/errors.ts'
 import type { JsonRpc } from '../../adapters/evm/json-rpc.ts'
 import { createJsonRpc } from '../../adapters/evm/json-rpc.ts'
 import { nodeFiles } from '../../adapters/disk/disk-files.ts'
 import { replaceFile } from '../../adapters/disk/replace-file.ts'
+import { JsonRecord } from '../node/json-record.ts'
 import { readIfThere } from '../node/private-file.ts'
 
 const fileOf = (folder: string): string => path.join(folder, 'chain.json')
@@ -17,16 +18,7 @@ export async function saveChainAddress(folder: string, address: string): Promise
 export async function readChainAddress(folder: string): Promise<string | undefined> {
   const file = fileOf(folder)
   const text = await readIfThere(file)
-  if (text === undefined) return undefined
-  let value: unknown
-  try {
-    value = JSON.parse(text.toString('utf8'))
-  } catch (cause) {
-    throw new FolderError(`the file ${file} is damaged`, { file }, { cause })
-  }
-  if (typeof value === 'object' && value !== null && 'address' in value && typeof value.address === 'string')
-    return value.address
-  throw new FolderError(`the file ${file} names no address`, { file })
+  return text === undefined ? undefined : JsonRecord.parse(text.toString('utf8'), file).text('address')
 }
 
 /** JSON-RPC to the chain of a folder, wherever that listens now; UnreachableError before it has listened anywhere. */

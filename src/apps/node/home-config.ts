@@ -2,8 +2,8 @@
  * `config.json` of a home: where the pool is, and its genesis. Nothing in it is secret, and nothing in it is trusted: the
  * genesis must hash to the pool id that the keystore holds.
  */
-import { fromHex, toHex } from '../../core/open/bytes.ts'
-import { FolderError } from '../../core/open/errors.ts'
+import { toHex } from '../../core/open/bytes.ts'
+import { JsonRecord } from './json-record.ts'
 import type { TransportMode } from './network/transport-mode.ts'
 import { TRANSPORT_MODES } from './network/transport-mode.ts'
 
@@ -45,52 +45,19 @@ export function encodeHomeConfig(config: HomeConfig): string {
 
 /** Throws FolderError naming `file` for anything that isn't a configuration. */
 export function parseHomeConfig(text: string, file: string): HomeConfig {
-  const fail = (what: string): never => {
-    throw new FolderError(`${file} is damaged: ${what}`, { file })
-  }
-  const object = (value: unknown, what: string): Record<string, unknown> =>
-    typeof value === 'object' && value !== null && !Array.isArray(value)
-      ? (value as Record<string, unknown>)
-      : fail(`${what} is not an object`)
-  const string = (value: unknown, what: string): string =>
-    typeof value === 'string' ? value : fail(`${what} is not a text`)
-  const number = (value: unknown, what: string): number =>
-    typeof value === 'number' && Number.isSafeInteger(value) ? value : fail(`${what} is not a whole number`)
-  const bytes = (value: unknown, what: string, length?: number): Uint8Array => {
-    const found = fromHex(string(value, what))
-    if (found === undefined || (length !== undefined && found.length !== length))
-      return fail(`${what} is not the right number of hexadecimal digits`)
-    return found
-  }
-  let parsed: unknown
-  try {
-    parsed = JSON.parse(text)
-  } catch {
-    return fail('it is not JSON')
-  }
-  const root = object(parsed, 'it')
-  const tracker = object(root['tracker'], 'tracker')
-  const transport = TRANSPORT_MODES.find((mode) => mode === root['transport'])
-  if (root['transport'] !== undefined && transport === undefined) fail('transport is unknown')
-  const chainUrl = root['chainUrl']
-  const claimed = root['claimed'] === undefined ? undefined : object(root['claimed'], 'claimed')
+  const root = JsonRecord.parse(text, file)
+  const tracker = root.object('tracker')
   return {
-    name: string(root['name'], 'name'),
-    member: bytes(root['member'], 'member', 32),
-    genesis: bytes(root['genesis'], 'genesis'),
-    tracker: {
-      address: string(tracker['address'], 'tracker.address'),
-      peerId: bytes(tracker['peerId'], 'tracker.peerId', 32),
-    },
-    ...(transport === undefined ? {} : { transport }),
-    ...(chainUrl === undefined ? {} : { chainUrl: string(chainUrl, 'chainUrl') }),
-    ...(claimed === undefined
-      ? {}
-      : {
-          claimed: {
-            chainId: number(claimed['chainId'], 'claimed.chainId'),
-            directory: bytes(claimed['directory'], 'claimed.directory', 20),
-          },
-        }),
+    name: root.text('name'),
+    member: root.bytes('member', 32),
+    genesis: root.bytes('genesis'),
+    tracker: { address: tracker.text('address'), peerId: tracker.bytes('peerId', 32) },
+    ...(root.has('transport') ? { transport: root.oneOf('transport', TRANSPORT_MODES) } : {}),
+    ...(root.has('chainUrl') ? { chainUrl: root.text('chainUrl') } : {}),
+    ...(root.has('claimed') ? { claimed: claimedOf(root.object('claimed')) } : {}),
   }
+}
+
+function claimedOf(claimed: JsonRecord): ClaimedLedger {
+  return { chainId: claimed.count('chainId'), directory: claimed.bytes('directory', 20) }
 }

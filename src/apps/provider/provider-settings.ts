@@ -3,8 +3,8 @@
  * - `seq` is that of the newest record that was ever signed: it is written before a record with it leaves.
  * - `logKey` is there from the moment on that the tracker took the invite; before, joining may be tried again.
  */
-import { fromHex, toHex } from '../../core/open/bytes.ts'
-import { FolderError } from '../../core/open/errors.ts'
+import { toHex } from '../../core/open/bytes.ts'
+import { JsonRecord } from '../node/json-record.ts'
 
 export interface ProviderSettings {
   readonly pool: Uint8Array
@@ -51,47 +51,20 @@ export function encodeSettings(settings: ProviderSettings): string {
 
 /** Parses settings; throws FolderError naming `file` for anything else. */
 export function parseSettings(text: string, file: string): ProviderSettings {
-  const fail = (what: string): never => {
-    throw new FolderError(`${file} is damaged: ${what}`, { file })
-  }
-  const object = (value: unknown, what: string): Record<string, unknown> =>
-    typeof value === 'object' && value !== null && !Array.isArray(value)
-      ? (value as Record<string, unknown>)
-      : fail(`${what} is not an object`)
-  const id = (value: unknown, what: string, length = 32): Uint8Array => {
-    const bytes = typeof value === 'string' ? fromHex(value) : undefined
-    return bytes?.length === length ? bytes : fail(`${what} is not ${2 * length} hexadecimal digits`)
-  }
-  const string = (value: unknown, what: string): string =>
-    typeof value === 'string' ? value : fail(`${what} is not a text`)
-  const count = (value: unknown, what: string): number =>
-    typeof value === 'number' && Number.isSafeInteger(value) && value >= 0
-      ? value
-      : fail(`${what} is no count`)
-
-  let parsed: unknown
-  try {
-    parsed = JSON.parse(text)
-  } catch {
-    return fail('it is not JSON')
-  }
-  const root = object(parsed, 'it')
-  const tracker = object(root['tracker'], 'tracker')
+  const root = JsonRecord.parse(text, file)
+  const tracker = root.object('tracker')
   return {
-    pool: id(root['pool'], 'pool'),
-    tracker: {
-      address: string(tracker['address'], 'tracker.address'),
-      peerId: id(tracker['peerId'], 'tracker.peerId'),
-    },
-    invite: id(root['invite'], 'invite'),
-    inviter: id(root['inviter'], 'inviter'),
-    ...(root['logKey'] === undefined ? {} : { logKey: id(root['logKey'], 'logKey') }),
-    name: string(root['name'], 'name'),
-    capacity: count(root['capacity'], 'capacity'),
-    address: string(root['address'], 'address'),
-    ...(root['udpPort'] === undefined ? {} : { udpPort: count(root['udpPort'], 'udpPort') }),
-    seq: count(root['seq'], 'seq'),
-    ...(root['witness'] === undefined ? {} : { witness: id(root['witness'], 'witness') }),
-    ...(root['reporter'] === undefined ? {} : { reporter: id(root['reporter'], 'reporter', 20) }),
+    pool: root.bytes('pool', 32),
+    tracker: { address: tracker.text('address'), peerId: tracker.bytes('peerId', 32) },
+    invite: root.bytes('invite', 32),
+    inviter: root.bytes('inviter', 32),
+    ...(root.has('logKey') ? { logKey: root.bytes('logKey', 32) } : {}),
+    name: root.text('name'),
+    capacity: root.count('capacity'),
+    address: root.text('address'),
+    ...(root.has('udpPort') ? { udpPort: root.count('udpPort') } : {}),
+    seq: root.count('seq'),
+    ...(root.has('witness') ? { witness: root.bytes('witness', 32) } : {}),
+    ...(root.has('reporter') ? { reporter: root.bytes('reporter', 20) } : {}),
   }
 }
