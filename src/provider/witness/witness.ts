@@ -27,8 +27,8 @@ import { BufferedStorage } from './buffered-storage.ts'
 /** No table of rows has this number: the seed of the cosigning key lies beside what it has signed. */
 const SEED_ROW = Uint8Array.of(255)
 const SEED_BYTES = 32
-/** Nodes of the map that stay in memory, 3 MB: a provider has 150 MB for all that it does. */
-const MAX_RESIDENT = 8_192
+/** Of the map, 5 MB: a provider has 150 MB for all that it does. */
+const RESIDENT = { kept: 8_192, most: 8_192 }
 /** Nor this: the proof of a fork, from which on nothing is signed. */
 const FORK_ROW = Uint8Array.of(254)
 const NO_KEY = new Uint8Array(0)
@@ -64,7 +64,7 @@ export class Witness {
     this.#pool = pool
     this.#seed = seed
     this.#storage = new BufferedStorage(store)
-    this.#session = new LogSession(primitives, this.#storage, MAX_RESIDENT)
+    this.#session = new LogSession(primitives, this.#storage, RESIDENT)
     this.#genesis = keyedRows((key) => this.#storage.row(key)).get('pool', NO_KEY)?.genesis
     this.#fork = this.#storage.row(FORK_ROW)
     this.#own = this.#opened(this.#storage.checkpoint())

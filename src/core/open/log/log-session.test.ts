@@ -33,6 +33,7 @@ import { ZERO_ID } from '../objects/suite.ts'
 import { signCheckpoint } from './heads/checkpoint.ts'
 import type { EntryKind } from './entry.ts'
 import { ENTRY_KIND, entryCodec, entryHash, headsCodec, touchedRoot, touchesCodec } from './entry.ts'
+import { LogSession } from './log-session.ts'
 import { mapChild, mapChildren, mapName, mapNode, mapRecord } from './map/map-key.ts'
 import { pageOfPrefix } from './map/map-proof.ts'
 
@@ -256,6 +257,21 @@ describe('log session', () => {
     const witness = new TestWitness('w')
     witness.witness(twin, twin.sign())
     expect(toHex(witness.session.map.root)).toBe(toHex(twin.session.map.root))
+  })
+
+  it('keeps no more of the map in memory than it may, however many files come', () => {
+    twin.session = new LogSession(p, twin.storage, { kept: 64, most: 128 })
+    for (let batch = 0; batch < 12; batch++) {
+      for (let i = 0; i < 25; i++) twin.commit(alice, home.id, [create(`n${batch}/${i}`, home.root)])
+      twin.seal()
+      expect(twin.session.map.isFull).toBe(false)
+    }
+    const root = toHex(twin.session.map.root)
+    twin.reopen()
+    expect(toHex(twin.session.map.root)).toBe(root)
+    const witness = new TestWitness('w')
+    witness.witness(twin, twin.sign())
+    expect(toHex(witness.session.map.root)).toBe(root)
   })
 
   it('finds a stored log that does not lead to the stored map', async () => {

@@ -3,7 +3,8 @@
  * - between two `heads` entries what was touched waits; a `heads` entry takes it into the map and names the map's root. So
  *   the map is always that of the newest checkpoint, and proofs about it fit.
  * - `begin` … `commit` stand around the store's transaction: `rollback` makes memory what it was, whatever was written.
- * - a tracker keeps leaves, so it saves the map now and then; a witness keeps none and saves at every head.
+ * - a tracker keeps leaves, so it saves the map now and then, and when too much of it is in memory; a witness keeps none and saves at
+ *   every head.
  */
 import { AllmendError, FolderError, ForkedError, InternalError, UntrustedError } from '../errors.ts'
 import { bytesOfName, equalBytes, nameOf } from '../bytes.ts'
@@ -22,15 +23,15 @@ import {
 import type { LogStorageWriter } from './log-storage.ts'
 import { LogTree } from './log-tree.ts'
 import type { MapLeaf } from './map/map-node.ts'
-import type { MapSnapshot, MapUpdate } from './map/map-tree.ts'
+import type { MapSnapshot, MapUpdate, ResidentNodes } from './map/map-tree.ts'
 import { MapTree } from './map/map-tree.ts'
 import type { MapTouch, ReplayObject, Replayed } from './replay/replay-entry.ts'
 import { replayEntry } from './replay/replay-entry.ts'
 import type { RowReader } from './replay/rows.ts'
 import { keyedRows } from './replay/rows.ts'
 
-/** Updates of the map after which it is saved: its top pages change with each head, so seldom is cheaper. */
-const SAVE_AFTER_UPDATES = 16_384
+/** Updates of the map after which it is saved: its top pages change with each head, so seldom is cheaper, and takes more memory. */
+const SAVE_AFTER_UPDATES = 4_096
 /** Updates of the map after which a witness looks whether it holds too much of it. */
 const PART_UPDATES = 512
 
@@ -73,14 +74,14 @@ export class LogSession {
   #isSealed = false
   #mark: Mark | undefined
 
-  /** Takes up what is stored; throws FolderError where it doesn't fit together. `maxResident` is that of the map. */
-  constructor(primitives: Primitives, storage: LogStorageWriter, maxResident?: number) {
+  /** Takes up what is stored; throws FolderError where it doesn't fit together. `nodes` are those of the map. */
+  constructor(primitives: Primitives, storage: LogStorageWriter, nodes?: ResidentNodes) {
     this.#primitives = primitives
     this.#storage = storage
     this.#rows = keyedRows((key) => storage.row(key))
     const saved = storage.saved() ?? { tree: 0, map: 0, top: new Uint8Array(0), time: 0 }
     this.tree = new LogTree(primitives.sha256, storage, saved.tree)
-    this.map = new MapTree(primitives.sha256, storage, saved.top, maxResident)
+    this.map = new MapTree(primitives.sha256, storage, saved.top, nodes)
     this.#time = saved.time
     // Trees are saved with heads.
     this.#isSealed = saved.tree > 0
@@ -174,7 +175,7 @@ export class LogSession {
     this.#append(logged, undefined)
     this.#storage.putTiles(this.tree.unsaved())
     isSaved.tree = true
-    this.#save(this.map.unsavedUpdates >= SAVE_AFTER_UPDATES)
+    this.#save(this.map.unsavedUpdates >= SAVE_AFTER_UPDATES || this.map.isFull)
     return logged
   }
 

@@ -74,7 +74,7 @@ describe('map', () => {
         ),
         (batches) => {
           const pages = new Pages()
-          let tree = new MapTree(hash, pages, pages.top, 0)
+          let tree = new MapTree(hash, pages, pages.top, { kept: 0, most: 0 })
           const model = new Map<string, NaiveLeaf>()
           for (const [batch, then] of batches) {
             if (then === 'undo') {
@@ -89,7 +89,7 @@ describe('map', () => {
             applied(model, batch)
             expect(toHex(tree.root)).toBe(toHex(naiveMapRoot([...model.values()])))
             if (then !== 'go on') pages.save(tree)
-            if (then === 'reopen') tree = new MapTree(hash, pages, pages.top, 0)
+            if (then === 'reopen') tree = new MapTree(hash, pages, pages.top, { kept: 0, most: 0 })
             for (const { key } of [...batch, ...model.values()]) {
               const wanted = model.get(toHex(key))?.value
               expect(tree.peek(key)?.value).toEqual(wanted)
@@ -130,7 +130,7 @@ describe('map', () => {
           let own = new Map<string, Uint8Array | undefined>()
           const page = (prefix: Uint8Array) =>
             own.has(toHex(prefix)) ? own.get(toHex(prefix)) : pages.page(prefix)
-          const tree = new MapTree(hash, { page }, pages.top, 0)
+          const tree = new MapTree(hash, { page }, pages.top, { kept: 0, most: 0 })
           const model = new Map<string, NaiveLeaf>()
           for (const [batch, size, isUndone] of batches) {
             const [before, root] = [tree.snapshot(), toHex(tree.root)]
@@ -175,7 +175,7 @@ describe('map', () => {
         }),
         (batches) => {
           const pages = new Pages()
-          const tree = new MapTree(hash, pages, pages.top, 0)
+          const tree = new MapTree(hash, pages, pages.top, { kept: 0, most: 0 })
           const model = new Map<string, NaiveLeaf>()
           const all = { first: new Uint8Array(32), last: new Uint8Array(32).fill(255) }
           const views: { view: ReturnType<MapTree['view']>; wanted: string[] }[] = []
