@@ -4,28 +4,27 @@
  */
 import * as fs from 'node:fs/promises'
 import * as path from 'node:path'
-import { BusyError, FolderError } from '../../core/open/errors.ts'
 import type { DeviceState, DeviceStore, PendingOperation } from '../../ports/device-store.ts'
 import { errnoOf } from '../disk/disk-error.ts'
 import { nodeFiles } from '../disk/disk-files.ts'
 import { replaceFile } from '../disk/replace-file.ts'
 import { NO_OPERATION, decodeDeviceState, encodeDeviceState } from './device-state-file.ts'
 import { fileError } from './file-error.ts'
-import { waitForLock } from './wait-for-lock.ts'
+import { FolderSection } from './folder-section.ts'
 
 const STATE_FILE = 'state'
 /** A section sends one operation: two request timeouts. */
 const SECTION_WAIT_MS = 60_000
 
 export class NodeDeviceStore implements DeviceStore {
-  readonly #folder: string
   readonly #file: string
-  #last: Promise<unknown> = Promise.resolve()
+  readonly #section: FolderSection
 
   /** `folder` must exist and belong to this store alone. */
   constructor(folder: string) {
-    this.#folder = folder
     this.#file = path.join(folder, STATE_FILE)
+    const busy = 'another command of this home is still sending its changes'
+    this.#section = new FolderSection(folder, SECTION_WAIT_MS, busy)
   }
 
   async load(): Promise<DeviceState> {
@@ -53,25 +52,7 @@ export class NodeDeviceStore implements DeviceStore {
   }
 
   exclusive<T>(section: () => Promise<T>): Promise<T> {
-    // Those of this process wait in order; the lock file is tried for those of others.
-    const mine = this.#last.then(() => this.#locked(section))
-    this.#last = mine.catch(() => {})
-    return mine
-  }
-
-  async #locked<T>(section: () => Promise<T>): Promise<T> {
-    let lock
-    try {
-      lock = await waitForLock(this.#folder, SECTION_WAIT_MS)
-    } catch (cause) {
-      if (!(cause instanceof FolderError)) throw cause
-      throw new BusyError('another command of this home is still sending its changes', {}, { cause })
-    }
-    try {
-      return await section()
-    } finally {
-      lock.release()
-    }
+    return this.#section.run(section)
   }
 
   async #save(state: DeviceState): Promise<void> {

@@ -5,7 +5,6 @@
 import * as fs from 'node:fs/promises'
 import * as path from 'node:path'
 import { toHex } from '../../core/open/bytes.ts'
-import { BusyError, FolderError } from '../../core/open/errors.ts'
 import type { Pins, PinStore, SeenVersion } from '../../ports/pin-store.ts'
 import {
   MAX_EVIDENCE_BYTES,
@@ -18,7 +17,7 @@ import { nodeFiles } from '../disk/disk-files.ts'
 import { replaceFile } from '../disk/replace-file.ts'
 import { fileError } from './file-error.ts'
 import { decodePins, decodeSeen, encodePins, encodeSeen } from './pins-file.ts'
-import { waitForLock } from './wait-for-lock.ts'
+import { FolderSection } from './folder-section.ts'
 
 const PINS_FILE = 'pins'
 const SEEN_FILE = 'seen'
@@ -39,11 +38,13 @@ function fullOf(folder: string, name: string): string {
 
 export class NodePinStore implements PinStore {
   readonly #folder: string
-  #last: Promise<unknown> = Promise.resolve()
+  readonly #section: FolderSection
 
   /** `folder` belongs to this store alone; it is made when it isn't there. */
   constructor(folder: string) {
     this.#folder = folder
+    const busy = "another command of this home holds the pool's pins"
+    this.#section = new FolderSection(folder, UPDATE_WAIT_MS, busy, () => this.#make())
   }
 
   async load(): Promise<Pins | undefined> {
@@ -52,7 +53,7 @@ export class NodePinStore implements PinStore {
   }
 
   update(change: (pins: Pins | undefined) => Pins): Promise<Pins> {
-    return this.#alone(async () => {
+    return this.#section.run(async () => {
       const before = await this.load()
       const after = change(before)
       requireForwards(before, after)
@@ -67,7 +68,7 @@ export class NodePinStore implements PinStore {
   }
 
   see(versions: readonly SeenVersion[]): Promise<void> {
-    return this.#alone(async () => {
+    return this.#section.run(async () => {
       const all = new Map((await this.seen()).map((item) => [toHex(item.node), item]))
       let isNews = false
       for (const item of versions) {
@@ -124,25 +125,11 @@ export class NodePinStore implements PinStore {
     }
   }
 
-  #alone<T>(section: () => Promise<T>): Promise<T> {
-    const mine = this.#last.then(() => this.#locked(section))
-    this.#last = mine.catch(() => {})
-    return mine
-  }
-
-  async #locked<T>(section: () => Promise<T>): Promise<T> {
-    let lock
+  async #make(): Promise<void> {
     try {
       await fs.mkdir(this.#folder, { recursive: true, mode: 0o700 })
-      lock = await waitForLock(this.#folder, UPDATE_WAIT_MS)
-    } catch (cause) {
-      if (!(cause instanceof FolderError)) throw fileError(this.#folder, cause)
-      throw new BusyError("another command of this home holds the pool's pins", {}, { cause })
-    }
-    try {
-      return await section()
-    } finally {
-      lock.release()
+    } catch (error) {
+      throw fileError(this.#folder, error)
     }
   }
 }
