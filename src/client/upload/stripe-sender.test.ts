@@ -5,7 +5,12 @@ import { MemoryNetwork } from '../../adapters/memory/memory-transport.ts'
 import { nodeClock } from '../../adapters/native/node-clock.ts'
 import { nodePrimitives } from '../../adapters/native/node-primitives.ts'
 import { toHex } from '../../core/open/bytes.ts'
-import { NotEnoughProvidersError, UnreachableError } from '../../core/open/errors.ts'
+import {
+  BusyError,
+  CapacityError,
+  NotEnoughProvidersError,
+  UnreachableError,
+} from '../../core/open/errors.ts'
 import { peerId } from '../../core/open/hash.ts'
 import { shardId } from '../../core/open/merkle.ts'
 import type { Signed } from '../../core/open/objects/signed.ts'
@@ -18,6 +23,7 @@ import type { Connection, Transport } from '../../ports/transport.ts'
 import type { Client } from '../client.ts'
 import { Providers } from '../providers.ts'
 import type { Tracker } from '../tracker.ts'
+import type { StripeToSend } from './stripe-sender.ts'
 import { sendStripe } from './stripe-sender.ts'
 
 const MIB = 1024 * 1024
@@ -125,14 +131,23 @@ beforeEach(async () => {
   client = { clock: nodeClock, tracker, providers, primitives: nodePrimitives } as unknown as Client
 })
 
-function send(salt: number): Promise<unknown> {
+function send(salt: number, waiting: Partial<StripeToSend> = {}): Promise<unknown> {
   const shards = views.map((_, i) => new Uint8Array(SHARD).fill(salt * N + i))
   const stripe: Stripe = {
     k: 4,
     n: N,
     shards: shards.map((bytes) => [new Uint8Array(shardId(nodePrimitives.blake3, bytes)), bytes.length]),
   }
-  const job = { space: seedOf('space'), stripe, shards, blobs: [], resumed: false, waitMs: 10_000, ...never }
+  const job = {
+    space: seedOf('space'),
+    stripe,
+    shards,
+    blobs: [],
+    resumed: false,
+    waitMs: 10_000,
+    ...never,
+    ...waiting,
+  }
   const events = { onSent: (bytes: number) => void (sent += bytes), onStored: () => {} }
   return sendStripe(client, job, events)
 }
@@ -160,7 +175,7 @@ describe.each([
       isCut = true
       cut()
     }
-    await Promise.all([1, 2, 3].map(send))
+    await Promise.all([1, 2, 3].map((salt) => send(salt)))
     expect(isCut).toBe(true)
     expect(sealed).toBe(3)
     expect(store.shards.size).toBe(3 * N)
@@ -181,5 +196,23 @@ describe.each([
     await send(1)
     expect([store.puts, sealed, sent]).toEqual([N, 1, N * SHARD])
     expect(store.stats).toBe(N)
+  })
+})
+
+describe('a stripe that providers refused as full, and then for another reason', () => {
+  const full = [
+    [1, NotEnoughProvidersError],
+    [2, CapacityError],
+    [N, CapacityError],
+  ] as const
+
+  it.each(full)('of %i that are full fails as it should', async (count, expected) => {
+    store.onPut = () => {
+      if (store.puts <= N - count) throw new BusyError('not now')
+      if (store.puts <= N) throw new CapacityError('full')
+      throw new BusyError('not now')
+    }
+    await expect(send(1, { waitMs: 0, patienceMs: 0 })).rejects.toBeInstanceOf(expected)
+    expect(store.puts).toBeGreaterThan(N)
   })
 })

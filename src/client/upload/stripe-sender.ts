@@ -87,6 +87,8 @@ export async function sendStripe(
   let lastProgress = startedAt
   let happySince: number | undefined
   let lastError: unknown
+  /** Providers that have refused a shard for want of room. */
+  const full = new Map<string, CapacityError>()
   /** Most bytes of a shard that were sent to a provider. */
   const reached = new Map<string, number>()
   const stop = new AbortController()
@@ -175,6 +177,7 @@ export async function sendStripe(
         } catch (error) {
           if (!(error instanceof AllmendError) || error instanceof CancelledError) throw error
           lastError = error
+          if (error instanceof CapacityError) full.set(name, error)
           if (error instanceof UnreachableError) asked.add(name)
           // This machine moved, and the provider is as good as before; once.
           if (error.facts['wasCutOff'] === true && !wasCutOff) {
@@ -219,7 +222,9 @@ export async function sendStripe(
   for (const result of results)
     if (result.status === 'rejected' && !(result.reason instanceof CancelledError)) throw result.reason
 
-  if (stored.size < happy) throw tooFew(stored.size, happy, n, lastError)
+  // Where the full ones alone are too many, it doesn't matter what became of any of them since.
+  const [firstFull] = full.size > n - happy ? full.values() : []
+  if (stored.size < happy) throw tooFew(stored.size, happy, n, firstFull ?? lastError)
   const holders = [...stored].sort(([a], [b]) => a - b)
   await tracker.call(sealStripe, { stripe: id, stored: holders, blobs: job.blobs })
   return { stored: stored.size, holders, n, k }
