@@ -1,4 +1,4 @@
-import { naiveConsistency, naiveRoot } from '../../test/fixtures/naive-log.ts'
+import { naiveConsistency, naiveRoot } from '../../test/fixtures/log/naive-log.ts'
 import { bytes, cbor, concat, ed25519Public, hex, map, sha256, signRaw, utf8 } from './reference.ts'
 
 const base64 = (data: Uint8Array) => Buffer.from(data).toString('base64')

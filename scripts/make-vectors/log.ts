@@ -1,4 +1,4 @@
-import { naiveConsistency, naivePath, naiveRoot } from '../../test/fixtures/naive-log.ts'
+import { naiveConsistency, naivePath, naiveRoot } from '../../test/fixtures/log/naive-log.ts'
 import { bytes, cbor, concat, ed25519Public, hex, map, sha256, sign, utf8 } from './reference.ts'
 
 const leafHash = (data: Uint8Array) => sha256(Uint8Array.of(0), data)

@@ -1,4 +1,4 @@
-import { naiveMapProof, naiveMapRoot } from '../../test/fixtures/naive-log.ts'
+import { naiveMapProof, naiveMapRoot } from '../../test/fixtures/log/naive-log.ts'
 import type { Cbor } from './reference.ts'
 import { H, bytes, cbor, concat, hex, sha256, utf8 } from './reference.ts'
 

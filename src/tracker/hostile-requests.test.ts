@@ -3,8 +3,13 @@ import fc from 'fast-check'
 import { nodePrimitives as p } from '../adapters/native/node-primitives.ts'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { seedOf } from '../../test/fixtures/provider-pool.ts'
-import type { TestChannel, TestMember, TestSpace, TrackerPool } from '../../test/fixtures/tracker-pool.ts'
-import { contents, create, idOf, testStripe, poolWithHome } from '../../test/fixtures/tracker-pool.ts'
+import type {
+  TestChannel,
+  TestMember,
+  TestSpace,
+  TrackerPool,
+} from '../../test/fixtures/tracker/tracker-pool.ts'
+import { contents, create, idOf, testStripe, poolWithHome } from '../../test/fixtures/tracker/tracker-pool.ts'
 import { AllmendError, InternalError } from '../core/open/errors.ts'
 import { changeCodec } from '../core/open/objects/change.ts'
 import type { Method } from '../core/open/protocol/method.ts'

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import type { TestMember, TestNode, TestSpace } from '../../test/fixtures/tracker-pool.ts'
+import type { TestMember, TestNode, TestSpace } from '../../test/fixtures/tracker/tracker-pool.ts'
 import {
   TrackerPool,
   create,
@@ -10,7 +10,7 @@ import {
   remeta,
   remove,
   rotate,
-} from '../../test/fixtures/tracker-pool.ts'
+} from '../../test/fixtures/tracker/tracker-pool.ts'
 import { toHex } from '../core/open/bytes.ts'
 import { AllmendError, InternalError } from '../core/open/errors.ts'
 import type { Change } from '../core/open/objects/change.ts'

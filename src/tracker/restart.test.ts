@@ -1,7 +1,7 @@
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { expect, test } from 'vitest'
-import type { TrackerPool } from '../../test/fixtures/tracker-pool.ts'
+import type { TrackerPool } from '../../test/fixtures/tracker/tracker-pool.ts'
 import {
   contents,
   create,
@@ -10,7 +10,7 @@ import {
   remove,
   testStripe,
   poolWithHome,
-} from '../../test/fixtures/tracker-pool.ts'
+} from '../../test/fixtures/tracker/tracker-pool.ts'
 import { toHex } from '../core/open/bytes.ts'
 import * as methods from '../core/open/protocol/tracker-methods.ts'
 import { openSqliteTrackerStore } from '../adapters/sqlite/sqlite-tracker-store.ts'

@@ -11,7 +11,7 @@ import { remove } from '../../src/client/operations/remove.ts'
 import type { AllmendError } from '../../src/core/open/errors.ts'
 import { entryCodec } from '../../src/core/open/log/entry.ts'
 import { exitCodeOf } from '../../src/apps/cli/exit-codes.ts'
-import { errorOf } from '../fixtures/log-victim.ts'
+import { errorOf } from '../fixtures/log/log-victim.ts'
 import type { TestPool } from '../fixtures/test-pool.ts'
 import { startTestPool } from '../fixtures/test-pool.ts'
 

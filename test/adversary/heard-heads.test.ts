@@ -8,7 +8,7 @@ import { put } from '../../src/client/operations/put.ts'
 import { ForkedError } from '../../src/core/open/errors.ts'
 import { signCheckpoint } from '../../src/core/open/log/heads/checkpoint.ts'
 import { presentTicket } from '../../src/core/open/protocol/provider-methods.ts'
-import { errorOf, openVictim, startVictimPool } from '../fixtures/log-victim.ts'
+import { errorOf, openVictim, startVictimPool } from '../fixtures/log/log-victim.ts'
 import { Meddler, meddlingTransport } from '../fixtures/meddling-transport.ts'
 import type { TestPool } from '../fixtures/test-pool.ts'
 

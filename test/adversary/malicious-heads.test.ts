@@ -17,9 +17,9 @@ import { encodeCheckpoint, openCheckpoint, signCheckpoint } from '../../src/core
 import { ENTRY_KIND, entryCodec } from '../../src/core/open/log/entry.ts'
 import * as logMethods from '../../src/core/open/protocol/log-methods.ts'
 import { witnessSeed } from '../../src/provider/witness/witness.ts'
-import { headsLeaf, readLog, serveHead, treeOf } from '../fixtures/evil-log.ts'
-import type { FastClock } from '../fixtures/log-victim.ts'
-import { errorOf, expectCaught, names, openVictim, startVictimPool } from '../fixtures/log-victim.ts'
+import { headsLeaf, readLog, serveHead, treeOf } from '../fixtures/log/evil-log.ts'
+import type { FastClock } from '../fixtures/log/log-victim.ts'
+import { errorOf, expectCaught, names, openVictim, startVictimPool } from '../fixtures/log/log-victim.ts'
 import type { Meddler } from '../fixtures/meddling-transport.ts'
 import type { TestPool } from '../fixtures/test-pool.ts'
 

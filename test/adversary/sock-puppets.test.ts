@@ -34,9 +34,9 @@ import { witnessNext } from '../../src/provider/witness/keep-witnessing.ts'
 import { Witness, witnessSeed } from '../../src/provider/witness/witness.ts'
 import { logProviderEvents } from '../../src/provider/provider-events.ts'
 import { proofOf } from '../../src/tracker/log/serve-head.ts'
-import { logMember } from '../fixtures/log-member.ts'
+import { logMember } from '../fixtures/log/log-member.ts'
 import { seedOf, silent } from '../fixtures/provider-pool.ts'
-import { TestMember, TestProviderNode, TrackerPool } from '../fixtures/tracker-pool.ts'
+import { TestMember, TestProviderNode, TrackerPool } from '../fixtures/tracker/tracker-pool.ts'
 
 let pool: TrackerPool
 let alice: TestMember

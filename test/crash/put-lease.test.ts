@@ -3,9 +3,9 @@ import * as fs from 'node:fs'
 import { expect, it } from 'vitest'
 import type { CheckResult } from '../../src/client/operations/check.ts'
 import type { PutResult } from '../../src/client/operations/put.ts'
-import { ProcessPool, until } from '../fixtures/process-pool.ts'
+import { ProcessPool, until } from '../fixtures/processes/process-pool.ts'
 import { seededRandom } from '../fixtures/seeded-random.ts'
-import { startPut } from '../fixtures/start-put.ts'
+import { startPut } from '../fixtures/processes/start-put.ts'
 
 const PROVIDERS = 4
 const LEASE_SECONDS = 4

@@ -9,8 +9,8 @@ import type { TreeRecord } from '../fixtures/mixed-tree.ts'
 import { differences, makeMixedTree, recordTree, sizeOf, strangers } from '../fixtures/mixed-tree.ts'
 import { MAX_SHARD_BYTES } from '../../src/core/open/stripes/stripe.ts'
 import { REPORT_INTERVAL_MS } from '../../src/provider/reports/keep-reporting.ts'
-import { ProcessPool, until } from '../fixtures/process-pool.ts'
-import { startPut } from '../fixtures/start-put.ts'
+import { ProcessPool, until } from '../fixtures/processes/process-pool.ts'
+import { startPut } from '../fixtures/processes/start-put.ts'
 import { randomFrom } from '../fixtures/seeded-random.ts'
 
 const ROUNDS = Number(process.env.ALLMEND_CRASH_ROUNDS ?? 20)

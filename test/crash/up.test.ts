@@ -5,8 +5,8 @@ import * as os from 'node:os'
 import * as path from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { expect, it } from 'vitest'
-import type { Command } from '../fixtures/process-pool.ts'
-import { killNow, processesWith, startCommand } from '../fixtures/process-pool.ts'
+import type { Command } from '../fixtures/processes/process-pool.ts'
+import { killNow, processesWith, startCommand } from '../fixtures/processes/process-pool.ts'
 import { randomFrom } from '../fixtures/seeded-random.ts'
 
 /** Pools; each is killed twice. */

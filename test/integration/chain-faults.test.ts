@@ -13,11 +13,11 @@ import { isObject } from '../../src/adapters/evm/json-rpc.ts'
 import type { FaultyRpc } from '../../src/adapters/evm/testing/faulty-rpc.fixture.ts'
 import { down, instead } from '../../src/adapters/evm/testing/faulty-rpc.fixture.ts'
 import { fromHex } from '../../src/core/open/bytes.ts'
-import type { ForeignChain } from '../fixtures/foreign-chain.ts'
-import { FUNDED_ADDRESS, chainFlags, startForeignChain } from '../fixtures/foreign-chain.ts'
-import type { LedgerStatus } from '../fixtures/ledger-process.ts'
-import { OFTEN, anchored, ledgerStatusOf, putNamed } from '../fixtures/ledger-process.ts'
-import { ProcessPool, until } from '../fixtures/process-pool.ts'
+import type { ForeignChain } from '../fixtures/processes/foreign-chain.ts'
+import { FUNDED_ADDRESS, chainFlags, startForeignChain } from '../fixtures/processes/foreign-chain.ts'
+import type { LedgerStatus } from '../fixtures/processes/ledger-process.ts'
+import { OFTEN, anchored, ledgerStatusOf, putNamed } from '../fixtures/processes/ledger-process.ts'
+import { ProcessPool, until } from '../fixtures/processes/process-pool.ts'
 
 let folder: string
 let chain: ForeignChain

@@ -7,9 +7,9 @@ import * as path from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { GetResult } from '../../src/client/operations/get.ts'
 import type { PutResult } from '../../src/client/operations/put.ts'
-import { ProcessPool } from '../fixtures/process-pool.ts'
+import { ProcessPool } from '../fixtures/processes/process-pool.ts'
 import { randomFrom, seededRandom } from '../fixtures/seeded-random.ts'
-import { startPut } from '../fixtures/start-put.ts'
+import { startPut } from '../fixtures/processes/start-put.ts'
 
 const PROVIDERS = 4
 const launcher = path.join(import.meta.dirname, '..', '..', 'bin', 'allmend.js')

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest'
 import type { PutResult } from '../../src/client/operations/put.ts'
 import { differences, makeMixedTree, recordTree, sizeOf } from '../fixtures/mixed-tree.ts'
-import { ProcessPool } from '../fixtures/process-pool.ts'
+import { ProcessPool } from '../fixtures/processes/process-pool.ts'
 import { seededRandom } from '../fixtures/seeded-random.ts'
 
 test('300 MB as alice, two of six providers killed, and everything comes out as it was', async () => {

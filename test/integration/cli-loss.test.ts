@@ -5,9 +5,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { CheckResult } from '../../src/client/operations/check.ts'
 import type { PutResult } from '../../src/client/operations/put.ts'
 import { differences, makeMixedTree, recordTree, strangers } from '../fixtures/mixed-tree.ts'
-import { ProcessPool } from '../fixtures/process-pool.ts'
+import { ProcessPool } from '../fixtures/processes/process-pool.ts'
 import { randomFrom, seededRandom } from '../fixtures/seeded-random.ts'
-import { bytesOnDisk, startPut } from '../fixtures/start-put.ts'
+import { bytesOnDisk, startPut } from '../fixtures/processes/start-put.ts'
 
 const PROVIDERS = ['1', '2', '3', '4', '5', '6']
 

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { isAlive, waitForExit } from '../../src/apps/up/process-alive.ts'
 import type { RunningProcess } from '../../src/apps/up/run-file.ts'
 import { differences, makeMixedTree, recordTree } from '../fixtures/mixed-tree.ts'
-import { ProcessPool, processesWith } from '../fixtures/process-pool.ts'
+import { ProcessPool, processesWith } from '../fixtures/processes/process-pool.ts'
 import { randomFrom } from '../fixtures/seeded-random.ts'
 import { hostPortOfAddress } from '../../src/core/open/peers/peer-address.ts'
 

@@ -12,7 +12,7 @@ import { nodesTopic, prefixBits, stripesTopic } from '../../src/core/open/peers/
 import { peerId } from '../../src/core/open/hash.ts'
 import { poolIdOf } from '../../src/core/open/objects/identity.ts'
 import { hintsOfAddress, parsePeerAddress } from '../../src/core/open/peers/peer-address.ts'
-import { ProcessPool, until } from '../fixtures/process-pool.ts'
+import { ProcessPool, until } from '../fixtures/processes/process-pool.ts'
 
 interface Peer {
   readonly id: string

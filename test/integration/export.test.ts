@@ -18,7 +18,7 @@ import { remove } from '../../src/client/operations/remove.ts'
 import { ForkedError, UntrustedError } from '../../src/core/open/errors.ts'
 import * as logMethods from '../../src/core/open/protocol/log-methods.ts'
 import { treeOf } from '../fixtures/local-tree.ts'
-import { errorOf, names, openVictim } from '../fixtures/log-victim.ts'
+import { errorOf, names, openVictim } from '../fixtures/log/log-victim.ts'
 import type { TestPool } from '../fixtures/test-pool.ts'
 import { startTestPool } from '../fixtures/test-pool.ts'
 

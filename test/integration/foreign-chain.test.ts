@@ -4,10 +4,10 @@ import * as os from 'node:os'
 import * as path from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { isObject } from '../../src/adapters/evm/json-rpc.ts'
-import type { ForeignChain } from '../fixtures/foreign-chain.ts'
-import { chainFlags, startForeignChain } from '../fixtures/foreign-chain.ts'
-import { OFTEN, anchored, putNamed } from '../fixtures/ledger-process.ts'
-import { ProcessPool } from '../fixtures/process-pool.ts'
+import type { ForeignChain } from '../fixtures/processes/foreign-chain.ts'
+import { chainFlags, startForeignChain } from '../fixtures/processes/foreign-chain.ts'
+import { OFTEN, anchored, putNamed } from '../fixtures/processes/ledger-process.ts'
+import { ProcessPool } from '../fixtures/processes/process-pool.ts'
 
 /** OP mainnet's. */
 const ROLLUP_ID = 10

@@ -1,7 +1,7 @@
 /** A pool of which nothing can be reached: its tracker is at a home, too. A bootstrap node and a relay on rented machines help. */
 import * as fs from 'node:fs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { until } from '../fixtures/process-pool.ts'
+import { until } from '../fixtures/processes/process-pool.ts'
 import { randomFrom } from '../fixtures/seeded-random.ts'
 import { HomePool } from '../network/home-pool.ts'
 import { describeInLab } from '../network/describe-in-lab.ts'

@@ -4,7 +4,7 @@
  */
 import * as fs from 'node:fs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { until } from '../fixtures/process-pool.ts'
+import { until } from '../fixtures/processes/process-pool.ts'
 import { randomFrom } from '../fixtures/seeded-random.ts'
 import { HomePool } from '../network/home-pool.ts'
 import { describeInLab } from '../network/describe-in-lab.ts'

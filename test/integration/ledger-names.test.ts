@@ -1,8 +1,8 @@
 /** Names of members on the chain of a pool of real processes: claimed with the words, relayed by the tracker, seen by everybody. */
 import { afterEach, describe, expect, it } from 'vitest'
-import type { LedgerStatus } from '../fixtures/ledger-process.ts'
-import { OFTEN, ledgerStatusOf } from '../fixtures/ledger-process.ts'
-import { ProcessPool, until } from '../fixtures/process-pool.ts'
+import type { LedgerStatus } from '../fixtures/processes/ledger-process.ts'
+import { OFTEN, ledgerStatusOf } from '../fixtures/processes/ledger-process.ts'
+import { ProcessPool, until } from '../fixtures/processes/process-pool.ts'
 
 let pool: ProcessPool
 afterEach(() => pool.close())

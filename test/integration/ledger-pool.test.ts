@@ -3,9 +3,9 @@ import { randomBytes } from 'node:crypto'
 import * as fs from 'node:fs'
 import { afterEach, describe, expect, it } from 'vitest'
 import { createJsonRpc, isObject } from '../../src/adapters/evm/json-rpc.ts'
-import type { Verdict } from '../fixtures/ledger-process.ts'
-import { OFTEN, anchored, ledgerStatusOf, putNamed } from '../fixtures/ledger-process.ts'
-import { ProcessPool, until } from '../fixtures/process-pool.ts'
+import type { Verdict } from '../fixtures/processes/ledger-process.ts'
+import { OFTEN, anchored, ledgerStatusOf, putNamed } from '../fixtures/processes/ledger-process.ts'
+import { ProcessPool, until } from '../fixtures/processes/process-pool.ts'
 
 interface Shares {
   readonly source: string

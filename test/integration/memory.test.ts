@@ -3,7 +3,7 @@ import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import * as path from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import type { MemoryJob, MemoryResult } from '../fixtures/memory-child.ts'
+import type { MemoryJob, MemoryResult } from '../fixtures/processes/memory-child.ts'
 import type { TestPool } from '../fixtures/test-pool.ts'
 import { startTestPool } from '../fixtures/test-pool.ts'
 
@@ -18,7 +18,7 @@ beforeAll(async () => {
 afterAll(() => pool.close())
 
 async function run(what: MemoryJob['what']): Promise<MemoryResult> {
-  const script = path.join(import.meta.dirname, '..', 'fixtures', 'memory-child.ts')
+  const script = path.join(import.meta.dirname, '..', 'fixtures', 'processes', 'memory-child.ts')
   const child = fork(script, { serialization: 'advanced', execArgv: [] })
   child.send({ access: pool.access, what, bytes: BYTES } satisfies MemoryJob)
   const ended = once(child, 'exit')

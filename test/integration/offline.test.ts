@@ -5,8 +5,8 @@ import { DatabaseSync } from 'node:sqlite'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { OfflineStatus } from '../../src/client/operations/offline-status.ts'
 import { differences, makeMixedTree, recordTree } from '../fixtures/mixed-tree.ts'
-import type { Finished } from '../fixtures/process-pool.ts'
-import { ProcessPool, until } from '../fixtures/process-pool.ts'
+import type { Finished } from '../fixtures/processes/process-pool.ts'
+import { ProcessPool, until } from '../fixtures/processes/process-pool.ts'
 import { randomFrom } from '../fixtures/seeded-random.ts'
 
 /** Nobody starts the tracker while a command waits for it. */

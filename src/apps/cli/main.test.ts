@@ -2,7 +2,7 @@ import * as fs from 'node:fs'
 import * as os from 'node:os'
 import * as path from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { runCli } from '../../../test/fixtures/cli-process.ts'
+import { runCli } from '../../../test/fixtures/processes/cli-process.ts'
 
 const nowhere = path.join(os.tmpdir(), 'allmend-no-such-home')
 

@@ -6,7 +6,7 @@ import * as os from 'node:os'
 import * as path from 'node:path'
 import * as readline from 'node:readline'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { runCli, spawnCli } from '../../../test/fixtures/cli-process.ts'
+import { runCli, spawnCli } from '../../../test/fixtures/processes/cli-process.ts'
 
 const root = fs.mkdtempSync(path.join(os.tmpdir(), 'allmend-cli-'))
 const at = (...names: string[]) => path.join(root, ...names)

@@ -1,14 +1,14 @@
 import * as path from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { MemoryLogStorage } from '../../../test/fixtures/memory-log-storage.ts'
+import { MemoryLogStorage } from '../../../test/fixtures/log/memory-log-storage.ts'
 import { seedOf, silent } from '../../../test/fixtures/provider-pool.ts'
 import type {
   TestMember,
   TestProviderNode,
   TestSpace,
   TrackerPool,
-} from '../../../test/fixtures/tracker-pool.ts'
-import { create, poolWithHome } from '../../../test/fixtures/tracker-pool.ts'
+} from '../../../test/fixtures/tracker/tracker-pool.ts'
+import { create, poolWithHome } from '../../../test/fixtures/tracker/tracker-pool.ts'
 import { nodePrimitives as p } from '../../adapters/native/node-primitives.ts'
 import { openSqliteLogStore } from '../../adapters/sqlite/sqlite-log-store.ts'
 import { toHex } from '../../core/open/bytes.ts'

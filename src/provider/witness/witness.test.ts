@@ -6,8 +6,8 @@ import type {
   TestProviderNode,
   TestSpace,
   TrackerPool,
-} from '../../../test/fixtures/tracker-pool.ts'
-import { create, nodeOf, remove, poolWithHome } from '../../../test/fixtures/tracker-pool.ts'
+} from '../../../test/fixtures/tracker/tracker-pool.ts'
+import { create, nodeOf, remove, poolWithHome } from '../../../test/fixtures/tracker/tracker-pool.ts'
 import { nodePrimitives as p } from '../../adapters/native/node-primitives.ts'
 import { openSqliteLogStore } from '../../adapters/sqlite/sqlite-log-store.ts'
 import { toHex } from '../../core/open/bytes.ts'

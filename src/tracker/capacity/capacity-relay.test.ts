@@ -5,8 +5,8 @@ import type {
   TestProviderNode,
   TestSpace,
   TrackerPool,
-} from '../../../test/fixtures/tracker-pool.ts'
-import { testStripe, poolWithHome } from '../../../test/fixtures/tracker-pool.ts'
+} from '../../../test/fixtures/tracker/tracker-pool.ts'
+import { testStripe, poolWithHome } from '../../../test/fixtures/tracker/tracker-pool.ts'
 import type { MemoryLedgerPool } from '../../adapters/memory/memory-ledger.ts'
 import { createMemoryLedger } from '../../adapters/memory/memory-ledger.ts'
 import { nodePrimitives as p } from '../../adapters/native/node-primitives.ts'

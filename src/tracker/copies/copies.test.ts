@@ -1,7 +1,7 @@
 /** Copies of what is read a lot, through a tracker's routes: who is asked, who is told of them, what they don't count for. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import type { TestMember, TestProviderNode, TestSpace } from '../../../test/fixtures/tracker-pool.ts'
-import { contents, create, TrackerPool, testStripe } from '../../../test/fixtures/tracker-pool.ts'
+import type { TestMember, TestProviderNode, TestSpace } from '../../../test/fixtures/tracker/tracker-pool.ts'
+import { contents, create, TrackerPool, testStripe } from '../../../test/fixtures/tracker/tracker-pool.ts'
 import { toHex } from '../../core/open/bytes.ts'
 import { MAX_COPIES } from '../../core/open/stripes/copies.ts'
 import { TICKET_READ, TICKET_READ_COPY, ticketCodec } from '../../core/open/objects/ticket.ts'

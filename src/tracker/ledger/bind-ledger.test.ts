@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import type { TestMember } from '../../../test/fixtures/tracker-pool.ts'
-import { TrackerPool } from '../../../test/fixtures/tracker-pool.ts'
+import type { TestMember } from '../../../test/fixtures/tracker/tracker-pool.ts'
+import { TrackerPool } from '../../../test/fixtures/tracker/tracker-pool.ts'
 import { createMemoryLedger } from '../../adapters/memory/memory-ledger.ts'
 import { nodePrimitives as p } from '../../adapters/native/node-primitives.ts'
 import { toHex } from '../../core/open/bytes.ts'

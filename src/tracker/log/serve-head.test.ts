@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { seedOf } from '../../../test/fixtures/provider-pool.ts'
-import { create, poolWithHome } from '../../../test/fixtures/tracker-pool.ts'
+import { create, poolWithHome } from '../../../test/fixtures/tracker/tracker-pool.ts'
 import { nodePrimitives as p } from '../../adapters/native/node-primitives.ts'
 import { logHead } from '../../core/open/protocol/log-methods.ts'
 

@@ -1,15 +1,15 @@
 /** A tracker that dies at each of its writes, just before it or just after: what it had answered stays true. */
 import { expect, test } from 'vitest'
 import { seedOf, silent } from '../../../test/fixtures/provider-pool.ts'
-import type { TestMember, TestProviderNode, TestSpace } from '../../../test/fixtures/tracker-pool.ts'
+import type { TestMember, TestProviderNode, TestSpace } from '../../../test/fixtures/tracker/tracker-pool.ts'
 import {
   TestMember as Member,
   TrackerPool,
   create,
   nodeOf,
   remove,
-} from '../../../test/fixtures/tracker-pool.ts'
-import { MemoryLogStorage } from '../../../test/fixtures/memory-log-storage.ts'
+} from '../../../test/fixtures/tracker/tracker-pool.ts'
+import { MemoryLogStorage } from '../../../test/fixtures/log/memory-log-storage.ts'
 import { nodePrimitives as p } from '../../adapters/native/node-primitives.ts'
 import { toHex } from '../../core/open/bytes.ts'
 import type { Checkpoint } from '../../core/open/log/heads/checkpoint.ts'

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { seedOf } from '../../../test/fixtures/provider-pool.ts'
-import type { TestMember, TestSpace, TrackerPool } from '../../../test/fixtures/tracker-pool.ts'
+import type { TestMember, TestSpace, TrackerPool } from '../../../test/fixtures/tracker/tracker-pool.ts'
 import {
   contents,
   create,
@@ -8,7 +8,7 @@ import {
   remeta,
   remove,
   poolWithHome,
-} from '../../../test/fixtures/tracker-pool.ts'
+} from '../../../test/fixtures/tracker/tracker-pool.ts'
 import { nodePrimitives as p } from '../../adapters/native/node-primitives.ts'
 import { openSqliteTrackerStore } from '../../adapters/sqlite/sqlite-tracker-store.ts'
 import { DatabaseSync } from 'node:sqlite'

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { seedOf } from '../../../test/fixtures/provider-pool.ts'
-import { TestMember, TrackerPool } from '../../../test/fixtures/tracker-pool.ts'
+import { TestMember, TrackerPool } from '../../../test/fixtures/tracker/tracker-pool.ts'
 import { nodePrimitives } from '../../adapters/native/node-primitives.ts'
 import { ConflictError, DeniedError, NotFoundError, UntrustedError } from '../../core/open/errors.ts'
 import { inviteHash } from '../../core/open/objects/identity.ts'

@@ -1,7 +1,18 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { seedOf } from '../../../test/fixtures/provider-pool.ts'
-import type { TestMember, TestSpace, TestStripe, TrackerPool } from '../../../test/fixtures/tracker-pool.ts'
-import { contents, create, blobIds, testStripe, poolWithHome } from '../../../test/fixtures/tracker-pool.ts'
+import type {
+  TestMember,
+  TestSpace,
+  TestStripe,
+  TrackerPool,
+} from '../../../test/fixtures/tracker/tracker-pool.ts'
+import {
+  contents,
+  create,
+  blobIds,
+  testStripe,
+  poolWithHome,
+} from '../../../test/fixtures/tracker/tracker-pool.ts'
 import { equalBytes, toHex } from '../../core/open/bytes.ts'
 import { CapacityError, ConflictError, DeniedError, NotEnoughProvidersError } from '../../core/open/errors.ts'
 import { TICKET_WRITE, TICKET_WRITE_PARITY } from '../../core/open/objects/ticket.ts'

@@ -1,6 +1,11 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { seedOf } from '../../../test/fixtures/provider-pool.ts'
-import type { TestMember, TestSpace, TestStripe, TrackerPool } from '../../../test/fixtures/tracker-pool.ts'
+import type {
+  TestMember,
+  TestSpace,
+  TestStripe,
+  TrackerPool,
+} from '../../../test/fixtures/tracker/tracker-pool.ts'
 import {
   contents,
   create,
@@ -9,7 +14,7 @@ import {
   testStripe,
   write,
   poolWithHome,
-} from '../../../test/fixtures/tracker-pool.ts'
+} from '../../../test/fixtures/tracker/tracker-pool.ts'
 import { nodePrimitives } from '../../adapters/native/node-primitives.ts'
 import { equalBytes, toHex } from '../../core/open/bytes.ts'
 import {

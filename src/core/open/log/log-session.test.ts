@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { LogTwin, TestLog, TestWitness, signed } from '../../../../test/fixtures/log-twin.ts'
+import { LogTwin, TestLog, TestWitness, signed } from '../../../../test/fixtures/log/log-twin.ts'
 import { seedOf } from '../../../../test/fixtures/provider-pool.ts'
-import type { TestMember, TestNode, TestSpace } from '../../../../test/fixtures/tracker-pool.ts'
+import type { TestMember, TestNode, TestSpace } from '../../../../test/fixtures/tracker/tracker-pool.ts'
 import {
   TestMember as Member,
   TrackerPool,
@@ -15,7 +15,7 @@ import {
   remove,
   rotate,
   write,
-} from '../../../../test/fixtures/tracker-pool.ts'
+} from '../../../../test/fixtures/tracker/tracker-pool.ts'
 import { nodePrimitives as p } from '../../../adapters/native/node-primitives.ts'
 import { equalBytes, toHex } from '../bytes.ts'
 import {

@@ -7,8 +7,8 @@ import type { MapRange } from './map-proof.ts'
 import { pageOfPrefix, pointRange, prefixRange, proveMap } from './map-proof.ts'
 import type { MapUpdate } from './map-tree.ts'
 import { MapTree } from './map-tree.ts'
-import type { NaiveLeaf } from '../../../../../test/fixtures/naive-log.ts'
-import { naiveMapProof, naiveMapRoot } from '../../../../../test/fixtures/naive-log.ts'
+import type { NaiveLeaf } from '../../../../../test/fixtures/log/naive-log.ts'
+import { naiveMapProof, naiveMapRoot } from '../../../../../test/fixtures/log/naive-log.ts'
 import { verifyMapPoint, verifyMapProof } from './verify-map-proof.ts'
 
 const hash = nodePrimitives.sha256
