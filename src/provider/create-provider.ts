@@ -120,16 +120,25 @@ export function createProvider(options: ProviderOptions): Provider {
     async run(reporting, signal, witness) {
       cosigning = witness
       const known = Promise.withResolvers<void>()
-      const onFirstReport = (): void => {
-        known.resolve()
-        reporting.onFirstReport?.()
+      let back = Promise.withResolvers<void>()
+      const told: Pick<ReportingOptions, 'onFirstReport' | 'onReturn'> = {
+        onFirstReport() {
+          known.resolve()
+          reporting.onFirstReport?.()
+        },
+        onReturn() {
+          back.resolve()
+          back = Promise.withResolvers()
+          reporting.onReturn?.()
+        },
       }
       const { dial } = reporting
+      const witnessing = { known: known.promise, returned: () => back.promise, dial, activity, onReplay }
       await Promise.all([
-        keepReporting(state, { ...reporting, onFirstReport }, signal),
+        keepReporting(state, { ...reporting, ...told }, signal),
         keepScrubbing(state, signal),
         keepCompacting(state, signal),
-        witness && keepWitnessing(state, { witness, known: known.promise, dial, activity, onReplay }, signal),
+        witness && keepWitnessing(state, { witness, ...witnessing }, signal),
       ])
       await state.copies?.idle()
       await state.copies?.clear()

@@ -64,7 +64,10 @@ const ANNOUNCE_WAIT_MS = 2000
 /** What taking it back may take: where all nodes end at once nobody is left to hear it. */
 const WITHDRAW_WAIT_MS = 500
 
-export type UdpTransportOptions = SessionHostOptions
+export interface UdpTransportOptions extends SessionHostOptions {
+  /** How long to listen is held up until the DHT knows of it, ms; none for a node that others reach by its address. Default 2 s. */
+  readonly announceWaitMs?: number | undefined
+}
 
 interface DialTarget {
   readonly address: string
@@ -87,6 +90,7 @@ export class UdpTransport implements Transport {
   readonly publicKey: Uint8Array
   readonly node: UdpNode
   readonly #host: SessionHost
+  readonly #announceWaitMs: number
   readonly #dialled = new Set<Session>()
   readonly #streams = new Map<Connection, NoiseSecretStream>()
   readonly #open = new Set<NoiseSecretStream>()
@@ -104,6 +108,7 @@ export class UdpTransport implements Transport {
     this.node = node
     this.publicKey = node.publicKey
     this.#host = new SessionHost(options)
+    this.#announceWaitMs = options.announceWaitMs ?? ANNOUNCE_WAIT_MS
     this.#stopHearing = node.onRelayRefusal((_relay, reason) => {
       this.#refusal = { at: this.#host.clock.now(), reason }
     })
@@ -152,7 +157,7 @@ export class UdpTransport implements Transport {
 
   async #announce(server: DhtServer, listener: Listener): Promise<void> {
     try {
-      await this.#atMost(ANNOUNCE_WAIT_MS, server.listen())
+      await this.#atMost(this.#announceWaitMs, server.listen())
     } catch (error) {
       if (this.#listener === listener) this.#listener = undefined
       // Not waited for: nothing of it is announced.

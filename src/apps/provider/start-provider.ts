@@ -190,6 +190,10 @@ export async function startProvider(options: StartProviderOptions): Promise<Runn
         },
         pid: process.pid,
         onFirstReport: reported.resolve,
+        // A tracker that was started again has forgotten how its nodes are reached.
+        onReturn() {
+          if (network.node() !== undefined) exchange.soon()
+        },
       },
       abort.signal,
       witness?.witness,

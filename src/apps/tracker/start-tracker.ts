@@ -198,7 +198,8 @@ export async function startTracker(options: StartTrackerOptions): Promise<Runnin
     const addressNow = () => publicAddress(listener.address, place.bootstrap)
     const address = addressNow()
     self = () => networkSelf(network, addressNow(), relay)
-    await relay.startIfReachable()
+    // Nobody waits for it: the nodes that would know of it first may all be gone.
+    relay.startIfReachable().catch(failed)
     undo.push(() => relay.close())
     let announcing: Promise<void> | undefined
     void pool.promise.then((founded) => {

@@ -28,6 +28,7 @@ let drops: Uint8Array[][]
 let announced: number
 let failNext: Error | undefined
 let heard: (() => void)[]
+let returns: number
 
 async function listen(): Promise<void> {
   listener = await tracker.listen({
@@ -64,6 +65,7 @@ function start(announce: () => Promise<void> = () => Promise.resolve()): void {
       },
       pid: 42,
       onFirstReport: () => heard.forEach((call) => call()),
+      onReturn: () => returns++,
     },
     abort.signal,
   )
@@ -83,6 +85,7 @@ beforeEach(async () => {
   tracker = pool.transport('tracker')
   abort = new AbortController()
   ;[reports, answers, asks, drops, heard, announced, failNext] = [[], [], [], [], [], 0, undefined]
+  returns = 0
 })
 afterEach(async () => {
   abort.abort()
@@ -101,6 +104,21 @@ describe('reporting', () => {
     expect(announced).toBe(1)
     expect(reports).toHaveLength(3)
     expect(reports[0]).toMatchObject({ capacity: 1_000_000, shards: 1, pid: 42, damaged: [], freed: [] })
+  })
+
+  it('says when the tracker is back after it was away, each time, and nothing of a first report', async () => {
+    await listen()
+    start()
+    await pool.clock.sleeperAt(REPORT_INTERVAL_MS)
+    expect(returns).toBe(0)
+    for (const times of [1, 2]) {
+      failNext = new BusyError('not now')
+      pool.clock.advance(REPORT_INTERVAL_MS)
+      await pool.clock.sleeperAt(FIRST_RETRY_MS)
+      pool.clock.advance(FIRST_RETRY_MS)
+      await nextReport()
+      expect(returns).toBe(times)
+    }
   })
 
   it('tells of damage until a report was answered', async () => {

@@ -23,6 +23,8 @@ export interface ReportingOptions {
   readonly pid?: number
   /** The first answered report; later ones aren't told. */
   readonly onFirstReport?: () => void
+  /** The tracker has answered a report after it was away: what else waits for it needn't wait longer. */
+  readonly onReturn?: () => void
 }
 
 /** Reports until `signal` aborts; never throws. */
@@ -33,12 +35,14 @@ export async function keepReporting(
 ): Promise<void> {
   let announced = false
   let reported = false
+  let isAway = false
   let retryMs = FIRST_RETRY_MS
   const reached = (): void => {
     retryMs = FIRST_RETRY_MS
-    if (reported) return
+    if (!reported) options.onFirstReport?.()
+    else if (isAway) options.onReturn?.()
     reported = true
-    options.onFirstReport?.()
+    isAway = false
   }
   while (!signal.aborted) {
     let connection: Connection | undefined
@@ -54,6 +58,7 @@ export async function keepReporting(
       }
     } catch (error) {
       if (signal.aborted) return
+      isAway = true
       state.events.trackerLost(options.trackerAddress, error, retryMs)
     } finally {
       await connection?.close()

@@ -2,7 +2,7 @@
  * Witnesses beside everything else: over a connection of its own, a page of entries at a time, giving way after each that was much work.
  * It ends when its signal aborts, and for good once the log is proven to be forked; what it refuses it tells, and asks again later.
  */
-import { ConflictError, UntrustedError } from '../../core/open/errors.ts'
+import { ConflictError, UnreachableError, UntrustedError } from '../../core/open/errors.ts'
 import type { Checkpoint } from '../../core/open/log/heads/checkpoint.ts'
 import { ENTRY_KIND, entryCodec } from '../../core/open/log/entry.ts'
 import type { ServedEntry } from '../../core/open/log/heads/witness-checkpoint.ts'
@@ -13,6 +13,7 @@ import {
   logEntries,
   nextCheckpoint,
 } from '../../core/open/protocol/log-methods.ts'
+import type { Clock } from '../../ports/clock.ts'
 import { call } from '../../ports/rpc.ts'
 import type { Connection } from '../../ports/transport.ts'
 import type { Activity } from '../activity.ts'
@@ -31,6 +32,8 @@ const MUCH_BYTES = 256 * 1024
 /** A head may be late by so much while this provider serves; readers want it within ten minutes. */
 const LATEST_MS = 10_000
 const QUIET_MS = 2_000
+/** Whoever asks for a head that is put off doesn't wait much longer than this for us to notice. */
+const LOOK_MS = 250
 /** The tracker keeps us waiting for 10 s at most. */
 const WAIT_TIMEOUT_MS = 30_000
 const FIRST_RETRY_MS = 250
@@ -46,6 +49,8 @@ export interface WitnessingOptions {
   /** Resolves when this provider is known to the tracker. */
   readonly known: Promise<void>
   readonly dial: (signal: AbortSignal) => Promise<Connection>
+  /** Resolves the next time that the tracker is known to answer again: one that couldn't be reached is tried then at the latest. */
+  readonly returned?: () => Promise<void>
   /** What a large batch waits behind; nothing by default. */
   readonly activity?: Pick<Activity, 'quiet'>
   /** Hears before and after a large batch. */
@@ -68,6 +73,9 @@ export async function keepWitnessing(
   let retryMs = FIRST_RETRY_MS
   while (!signal.aborted) {
     let connection: Connection | undefined
+    let isAway = false
+    // Of now: a return that is told before this attempt has failed counts.
+    const returned = options.returned?.()
     try {
       connection = await options.dial(signal)
       const tracker = connection
@@ -80,13 +88,27 @@ export async function keepWitnessing(
       witness.forget()
       if (signal.aborted) return
       if (connection !== undefined && (await stopAtFork(witness, connection, error, events, signal))) return
+      isAway = error instanceof UnreachableError
       state.events.witnessFailed(witness.size, error, retryMs)
     } finally {
       await connection?.close()
     }
-    if (!(await slept(state.clock, retryMs, signal))) return
+    await sleptOrReturned(state.clock, retryMs, isAway ? returned : undefined, signal)
     retryMs = Math.min(2 * retryMs, LAST_RETRY_MS)
   }
+}
+
+/** Resolves after `ms`, as soon as the tracker has returned, or when the signal aborts. */
+async function sleptOrReturned(
+  clock: Clock,
+  ms: number,
+  returned: Promise<void> | undefined,
+  signal: AbortSignal,
+): Promise<void> {
+  const over = new AbortController()
+  const wait = slept(clock, ms, AbortSignal.any([signal, over.signal]))
+  await Promise.race([wait, ...(returned === undefined ? [] : [returned])])
+  over.abort()
 }
 
 interface Signed {
@@ -150,6 +172,7 @@ async function followTo(
   signal: AbortSignal,
 ): Promise<ServedEntry | undefined> {
   const latest = state.clock.monotonic() + LATEST_MS
+  let isAwaited = false
   while (witness.size < checkpoint.size) {
     const from = witness.size
     const request = { from, count: Math.min(MAX_ENTRIES, checkpoint.size - from), changes: true }
@@ -157,7 +180,7 @@ async function followTo(
     if (value.entries.length === 0)
       throw new UntrustedError('the log serves fewer entries than its checkpoint has', { from })
     if (bytesOf(value.entries) >= MUCH_BYTES) {
-      await state.activity?.quiet(QUIET_MS, latest - state.clock.monotonic(), signal)
+      if (!isAwaited) isAwaited = await quietOrAwaited(state, tracker, latest, signal)
       state.onReplay?.(true)
     }
     for (const entry of value.entries) {
@@ -171,6 +194,34 @@ async function followTo(
     }
   }
   return undefined
+}
+
+/** Waits until nobody is being served, as long as that may take, or somebody waits for the head; true for the latter. */
+async function quietOrAwaited(
+  { activity, clock }: State,
+  tracker: Connection,
+  latest: number,
+  signal: AbortSignal,
+): Promise<boolean> {
+  if (activity === undefined) return false
+  const over = new AbortController()
+  const ended = AbortSignal.any([signal, over.signal])
+  const quiet = activity.quiet(QUIET_MS, latest - clock.monotonic(), ended).then(() => false)
+  const awaited = async (): Promise<boolean> => {
+    while ((await slept(clock, LOOK_MS, ended)) && !ended.aborted) {
+      const { value } = await call(tracker, nextCheckpoint, {}, undefined, { signal: ended })
+      if (value.isAwaited === true) return true
+    }
+    return quiet
+  }
+  const asking = awaited()
+  try {
+    return await Promise.race([quiet, asking])
+  } finally {
+    over.abort()
+    // Cut off in the middle of a question.
+    asking.catch(() => {})
+  }
 }
 
 function bytesOf(entries: readonly ServedEntry[]): number {

@@ -40,8 +40,7 @@ export class NetworkExchange {
     this.#parts = parts
     this.#signal = signal
     // A newcomer's announcement that isn't stored is made again in minutes only: the next ones should be.
-    parts.network.book.onStranger = () =>
-      void (this.#later ??= this.#soon().finally(() => (this.#later = undefined)))
+    parts.network.book.onStranger = () => this.soon()
   }
 
   /** Goes on until the signal aborts; never throws. */
@@ -61,8 +60,12 @@ export class NetworkExchange {
     await this.#asking
   }
 
-  /** Asks as soon as that may be done again. */
-  async #soon(): Promise<void> {
+  /** Asks as soon as that may be done again, once however often it is called until then. */
+  soon(): void {
+    if (this.#later === undefined) this.#later = this.#whenDue().finally(() => (this.#later = undefined))
+  }
+
+  async #whenDue(): Promise<void> {
     const { clock } = this.#parts
     const wait = this.#askedAt + ASK_AGAIN_MS - clock.monotonic()
     if (wait <= 0 || (await slept(clock, wait, this.#signal))) await this.again()

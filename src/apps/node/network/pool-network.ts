@@ -104,7 +104,12 @@ export async function openPoolNetwork(options: PoolNetworkOptions): Promise<Pool
       })
     })
     return {
-      transport: new UdpTransport(started.node, { ...host, accounts: tls.accounts }),
+      transport: new UdpTransport(started.node, {
+        ...host,
+        accounts: tls.accounts,
+        // Its address leads to it.
+        ...(started.reachable === true ? { announceWaitMs: 0 } : {}),
+      }),
       at: started.node.bound,
       isReachable,
       onNetworkChange: (run) => started.node.onNetworkChange(run),
@@ -184,8 +189,8 @@ async function startNode(
     if (wanted !== undefined || lastPort === undefined || !(error instanceof UnreachableError)) throw error
     return start(0)
   })
-  // A DHT that can't be reached is no failure of this node: it tries again by itself.
-  if (isNode) await atMost(JOIN_MS, node.joined())
+  // Only for what it doesn't know of itself: it joins beside everything else, and tries again by itself where nobody answers.
+  if (isNode && reachable === undefined) await atMost(JOIN_MS, node.joined())
   return { node, reachable }
 }
 
