@@ -1,6 +1,7 @@
 /**
- * Nothing leaks while everything comes and goes. Some seconds of it by default; `ALLMEND_CHURN_MINUTES` says how long, and from
- * LONG_MINUTES on memory is held against a slope.
+ * Nothing leaks while everything comes and goes. Some seconds of it by default; `ALLMEND_CHURN_MINUTES` says how long,
+ * `ALLMEND_CHURN_RATE` how many times as much happens in a minute. What is worth LONG_MINUTES at rate 1 holds memory against a slope, of
+ * an hour's worth.
  */
 import { appendFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
@@ -10,10 +11,13 @@ import { slopePerHour } from '../network/churn/usage.ts'
 import { Lab, labMissing } from '../network/lab.ts'
 
 const minutes = Number(process.env['ALLMEND_CHURN_MINUTES'] ?? 0.1)
+const rate = Number(process.env['ALLMEND_CHURN_RATE'] ?? 1)
 /** Where a long run writes down what it measures. */
 const output = process.env['ALLMEND_CHURN_OUTPUT']
-/** By its half the caches are full: the tracker's database keeps 32 MiB, which a thousand puts don't fill. */
+/** By its half V8 and the allocator have taken what they keep. */
 const LONG_MINUTES = 180
+/** Between two events, ms: of a run of seconds, and of a longer one at rate 1. */
+const EVENT_MS = { short: 200, long: 3000 }
 const MB = 1e6
 /** In all the time; V8's young heap takes up to 50 MB of it, but in providers. */
 const MOST_RSS = { tracker: 260 * MB, office: 190 * MB, red: 190 * MB, alice: 400 * MB, bob: 400 * MB }
@@ -28,25 +32,27 @@ function show(line: string): void {
   if (output !== undefined) appendFileSync(output, `${line}\n`)
 }
 
+/** Bytes an hour's worth. */
 function slopes({ samples }: ChurnReport): Record<string, Record<'rss' | 'native' | 'live', number>> {
   return Object.fromEntries(
     Object.entries(samples).map(([name, series]) => {
       const slope = (of: 'rss' | 'native' | 'live'): number =>
-        slopePerHour(series.map((sample) => ({ at: sample.at, value: sample[of] })))
+        slopePerHour(series.map((sample) => ({ at: sample.at, value: sample[of] }))) / rate
       return [name, { rss: slope('rss'), native: slope('native'), live: slope('live') }]
     }),
   )
 }
 
 test(
-  `a pool in ${where} in which everything comes and goes, ${minutes} minutes`,
+  `a pool in ${where} in which everything comes and goes, ${minutes} minutes at rate ${rate}`,
   async () => {
     const lab = missing === undefined ? new Lab() : undefined
-    const isLong = minutes >= LONG_MINUTES
+    const isLong = minutes * rate >= LONG_MINUTES
     const report = await churn({
       minutes,
       lab,
-      eventMs: minutes < 1 ? 200 : 3000,
+      eventMs: minutes < 1 ? EVENT_MS.short : EVENT_MS.long / rate,
+      rate,
       trackerPort: 4433,
       onSample: show,
     })

@@ -39,6 +39,8 @@ export interface ChurnOptions {
   readonly lab?: Lab | undefined
   /** Between two events, ms. */
   readonly eventMs: number
+  /** As many times as much as members do by themselves. */
+  readonly rate: number
   readonly trackerPort: number
   readonly onSample?: (line: string) => void
 }
@@ -169,6 +171,7 @@ class Churn {
       home: this.#home.at('homes', name),
       folder: this.#home.at('files', name),
       transports,
+      rate: this.#o.rate,
     }
     const [command, ...before] = [...(this.#o.lab ?? LOOPBACK).on(name), process.execPath] as const
     const child = spawn(command, [...before, MEMBER, JSON.stringify(options)], {

@@ -21,6 +21,8 @@ export interface MemberOptions {
   readonly folder: string
   /** Taken in turn, one client after the other; a single one stays open. */
   readonly transports: readonly TransportMode[]
+  /** By which the pause between two things to do is divided. */
+  readonly rate: number
 }
 
 export type MemberOrder = { readonly order: 'work' | 'rest' | 'verify' }
@@ -36,7 +38,7 @@ export interface MemberNews {
 
 const SIZES = [200, 60_000, 3_000_000]
 const MAX_FILES = 24
-/** Between two things to do: the machine is shared, and all that matters is that everything happens often. */
+/** Between two things to do at rate 1: the machine is shared, and all that matters is that everything happens often. */
 const PAUSE_MS = 100
 /** As often a client is closed and the next one opened. */
 const REOPEN_EACH = 20
@@ -138,7 +140,7 @@ async function workUntil(stop: AbortSignal): Promise<void> {
   for (let i = 1; !stop.aborted; i++) {
     const isNext = options.transports.length > 1 && i % REOPEN_EACH === 0
     await count(async () => act(isNext ? await reopen() : (client ?? (await reopen()))))
-    await delay(PAUSE_MS)
+    await delay(PAUSE_MS / options.rate)
   }
 }
 
