@@ -11,7 +11,13 @@ import { create, nodeOf, remove, poolWithHome } from '../../../test/fixtures/tra
 import { nodePrimitives as p } from '../../adapters/native/node-primitives.ts'
 import { openSqliteLogStore } from '../../adapters/sqlite/sqlite-log-store.ts'
 import { toHex } from '../../core/open/bytes.ts'
-import { DeniedError, ForkedError, MalformedError, UntrustedError } from '../../core/open/errors.ts'
+import {
+  DeniedError,
+  ForkedError,
+  MalformedError,
+  UnreachableError,
+  UntrustedError,
+} from '../../core/open/errors.ts'
 import { encodeCheckpoint, logIdentity, signCheckpoint } from '../../core/open/log/heads/checkpoint.ts'
 import type { LogEntry } from '../../core/open/log/entry.ts'
 import { entryCodec, entryHash, headsCodec } from '../../core/open/log/entry.ts'
@@ -20,6 +26,7 @@ import { merkleRoot } from '../../core/open/merkle.ts'
 import { genesisCodec } from '../../core/open/objects/identity.ts'
 import * as logMethods from '../../core/open/protocol/log-methods.ts'
 import type { Method } from '../../core/open/protocol/method.ts'
+import { aborted } from '../../ports/aborted.ts'
 import type { LogStore } from '../../ports/log-store.ts'
 import type { Connection } from '../../ports/transport.ts'
 import type { ProviderEvents } from '../provider-events.ts'
@@ -174,6 +181,34 @@ describe('witness', () => {
     const asked = alice.call(logMethods.logHead, { covers: index + 1 })
     await all()
     expect(waits).toBe(3)
+    const verdict = verifyHead(p, await trust(), undefined, (await asked).head!)
+    expect(verdict.kind === 'valid' && verdict.view.checkpoint.size).toBe(index + 2)
+  })
+
+  test('a head that is asked for while it is put off is taken up at once, though the provider goes on serving', async () => {
+    log().seal()
+    for (const i of [0, 1, 2]) await round(i)
+    const many = Array.from({ length: 1_500 }, (_, i) => create(`a${i}`, home.root))
+    const { index } = await alice.commit(home.id, many)
+    log().seal()
+    const putOff = [0, 1, 2].map(() => Promise.withResolvers<void>())
+    const signing = putOff.map(({ resolve }, i) => {
+      const clock = {
+        now: () => pool.clock.now(),
+        monotonic: () => pool.clock.monotonic(),
+        sleep: () => new Promise<void>((wake) => setImmediate(wake)),
+      }
+      const quiet = (_ms: number, _longest: number, signal: AbortSignal) => {
+        resolve()
+        return aborted(signal)
+      }
+      const busy = { clock, events, activity: { quiet } }
+      return witnessNext(busy, witnesses[i]!, nodes[i]!.dial(), undefined, never)
+    })
+    await Promise.all(putOff.map(({ promise }) => promise))
+    expect(log().served!.checkpoint.size).toBeLessThanOrEqual(index)
+    const asked = alice.call(logMethods.logHead, { covers: index + 1 })
+    await Promise.all(signing)
     const verdict = verifyHead(p, await trust(), undefined, (await asked).head!)
     expect(verdict.kind === 'valid' && verdict.view.checkpoint.size).toBe(index + 2)
   })
@@ -347,5 +382,41 @@ describe('witness', () => {
     pool.clock.advance(60_000)
     await Promise.all(running)
     expect(witnesses.slice(0, 3).map(({ size }) => size)).toEqual([1, 1, 1].map(() => log().session.size))
+  })
+
+  test('in the background it is back as soon as the tracker is, however long its pause would be', async () => {
+    log().seal()
+    const abort = new AbortController()
+    let isAway = true
+    let back = Promise.withResolvers<void>()
+    const signed = Promise.withResolvers<void>()
+    const failed = Promise.withResolvers<void>()
+    const running = keepWitnessing(
+      {
+        clock: pool.clock,
+        events: {
+          ...events,
+          checkpointSigned: () => signed.resolve(),
+          witnessFailed: () => failed.resolve(),
+        },
+      },
+      {
+        witness: witnesses[0]!,
+        known: Promise.resolve(),
+        returned: () => back.promise,
+        dial: () =>
+          isAway ? Promise.reject(new UnreachableError('away')) : Promise.resolve(nodes[0]!.dial()),
+      },
+      abort.signal,
+    )
+    await failed.promise
+    isAway = false
+    back.resolve()
+    back = Promise.withResolvers()
+    // The clock stands.
+    await signed.promise
+    abort.abort()
+    pool.clock.advance(60_000)
+    await running
   })
 })
