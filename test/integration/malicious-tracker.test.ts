@@ -4,15 +4,10 @@ import * as path from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { nodePrimitives } from '../../src/adapters/native/node-primitives.ts'
 import { nodeRandom } from '../../src/adapters/native/node-random.ts'
-import { check } from '../../src/client/operations/check.ts'
-import { cat } from '../../src/client/operations/cat.ts'
 import type { Client } from '../../src/client/client.ts'
-import { createClient } from '../../src/client/client.ts'
-import { createSpace } from '../../src/client/operations/create-space.ts'
 import { get } from '../../src/client/operations/get.ts'
 import { list } from '../../src/client/operations/list.ts'
 import { makeFolder } from '../../src/client/operations/make-folder.ts'
-import { move } from '../../src/client/operations/move.ts'
 import { put } from '../../src/client/operations/put.ts'
 import { remove } from '../../src/client/operations/remove.ts'
 import { equalBytes, toHex } from '../../src/core/open/bytes.ts'
@@ -23,77 +18,21 @@ import { signObject } from '../../src/core/open/objects/signed.ts'
 import * as methods from '../../src/core/open/protocol/tracker-methods.ts'
 import type { NodesAnswer, NodeView } from '../../src/core/open/protocol/tracker-methods.ts'
 import { createDeviceKeys } from '../../src/core/secret/device-keys.ts'
-import { Meddler, meddlingTransport } from '../fixtures/meddling-transport.ts'
-import { randomFrom, seededRandom } from '../fixtures/seeded-random.ts'
-import type { TestPool } from '../fixtures/test-pool.ts'
-import { startTestPool } from '../fixtures/test-pool.ts'
+import type { Meddler } from '../fixtures/meddling-transport.ts'
+import type { MeddledPool } from '../fixtures/meddled-pool.ts'
+import { startMeddledPool } from '../fixtures/meddled-pool.ts'
 
-let pool: TestPool
+let pool: MeddledPool
 let tracker: Meddler
 let client: Client
-let attempts = 0
 
-/** Bytes of the files: /home/a/one and two, /home/b/three, /home/moved (moved here from b), /home/new (of two versions). */
-const contents: Record<string, Uint8Array> = {}
-
-beforeAll(async () => {
-  pool = await startTestPool({ providers: 4 })
-  const { alice } = pool
-  const folder = await pool.scratch('in')
-  const random = randomFrom(7)
-  for (const name of ['one', 'two', 'three', 'moved', 'old', 'new']) {
-    // `old` and `new` are as long as each other: only their chain tells them apart.
-    contents[name] = random.bytes(name === 'old' || name === 'new' ? 5_000 : 4_000 + name.length)
-    fs.writeFileSync(path.join(folder, name), contents[name])
-  }
-  const putFile = (name: string, target: string) => put(alice, { sources: [path.join(folder, name)], target })
-  await makeFolder(alice, { path: '/home/a' })
-  await makeFolder(alice, { path: '/home/b' })
-  await putFile('one', '/home/a/')
-  await putFile('two', '/home/a/')
-  await putFile('three', '/home/b/')
-  await putFile('moved', '/home/b/')
-  await move(alice, { from: '/home/b/moved', to: '/home/moved' })
-  await putFile('old', '/home/new')
-  await putFile('new', '/home/new')
-  await createSpace(alice, { name: 'second' })
-})
+beforeAll(async () => void (pool = await startMeddledPool()))
 afterAll(() => pool.close())
-beforeEach(async () => {
-  tracker = new Meddler()
-  client = await pool.client({
-    wrap: (transport) => meddlingTransport(transport, pool.tracker.peerId, tracker),
-  })
-})
+beforeEach(async () => void ({ tracker, client } = await pool.open()))
 afterEach(() => client.close())
 
-/** Gets everything; resolves to the errors, and checks that what did come out is right. */
-async function errorsOfGet(source = '/home'): Promise<AllmendError[]> {
-  const target = path.join(await pool.scratch(`out ${attempts++}`), 'got')
-  const errors: AllmendError[] = []
-  try {
-    const { failed } = await get(client, { sources: [source], target })
-    errors.push(...failed.map(({ error }) => error))
-  } catch (error) {
-    expect(error).toBeInstanceOf(AllmendError)
-    errors.push(error as AllmendError)
-  }
-  if (fs.existsSync(target))
-    for (const name of fs.readdirSync(target, { recursive: true, encoding: 'utf8' })) {
-      const file = path.join(target, name)
-      if (!fs.statSync(file).isFile()) continue
-      expect(Object.keys(contents)).toContain(path.basename(name))
-      expect(fs.readFileSync(file)).toEqual(Buffer.from(contents[path.basename(name)]!))
-    }
-  return errors
-}
-
-async function expectUntrusted(source?: string): Promise<void> {
-  const errors = await errorsOfGet(source)
-  expect(errors.length).toBeGreaterThan(0)
-  for (const error of errors) expect(error).toBeInstanceOf(UntrustedError)
-  expect(tracker.count).toBeGreaterThan(0)
-}
+const errorsOfGet = (source?: string) => pool.errorsOfGet(client, source)
+const expectUntrusted = (source?: string) => pool.expectUntrusted(client, tracker, source)
 
 /** Bends the children of folders with at least `least` of them. */
 function bendChildren(least: number, bend: (answer: NodesAnswer) => NodesAnswer): void {
@@ -219,7 +158,7 @@ describe('attack 4: replays', () => {
     const { alice } = pool
     const folder = await pool.scratch('versions')
     const putVersion = async (name: string) => {
-      fs.writeFileSync(path.join(folder, name), contents[name]!)
+      fs.writeFileSync(path.join(folder, name), pool.contents[name]!)
       await put(alice, { sources: [path.join(folder, name)], target: '/home/new' })
       const root = (await alice.trees.roots()).get('home')!
       const found = await alice.trees.resolve('/home/new')
@@ -370,127 +309,16 @@ test('attack 6: a space with another’s genesis, or changed changes', async () 
   await expectUntrusted('/home')
 })
 
-describe('pages without end', () => {
-  test('of the same children, and of none', async () => {
-    const cursor = Uint8Array.of(1)
-    tracker.on(methods.listChildren, async (request, ask) => ({
-      ...(await ask({ ...request, cursor: undefined })),
-      cursor,
-    }))
-    await expectUntrusted('/home/a')
-    client.trees.forget()
-    tracker.on(methods.listChildren, () => ({ operations: [], nodes: [], cursor }))
-    await expectUntrusted('/home/a')
-  })
-
-  test('of stripes to check', async () => {
-    tracker.on(methods.listStripes, async (request, ask) => {
-      const answer = await ask({ ...request, cursor: undefined })
-      return { ...answer, cursor: answer.stripes.at(-1)?.id ?? new Uint8Array(32) }
-    })
-    await expect(check(client)).rejects.toBeInstanceOf(UntrustedError)
-    tracker.on(methods.listStripes, () => ({ stripes: [], tickets: [], cursor: new Uint8Array(32) }))
-    await expect(check(client)).rejects.toBeInstanceOf(UntrustedError)
-  })
-
-  test('of blobs that are looked up bit by bit', async () => {
-    tracker.on(methods.locateBlobs, async (_, ask) => ({ ...(await ask()), places: [], looked: 0 }))
-    await expectUntrusted('/home/a')
-    // One at a time is slow and right.
-    tracker.on(methods.locateBlobs, async (request, ask) => ({
-      ...(await ask({ ...request, blobs: request.blobs.slice(0, 1) })),
-      looked: 1,
-    }))
-    expect(await errorsOfGet('/home/a')).toEqual([])
-  })
-})
-
-type Located = Parameters<typeof methods.locateBlobs.response.encode>[0]
-type Place = Located['places'][number]
-
-describe('attack 6: blobs and stripes', () => {
-  const bendPlaces = (bend: (place: Place, answer: Located) => Place) =>
-    tracker.on(methods.locateBlobs, async (_, ask) => {
-      const answer = await ask()
-      return { ...answer, places: answer.places.map((place) => bend(place, answer)) }
-    })
-
-  test.each<[string, (place: Place, answer: Located) => Place]>([
-    ['another offset', ([id, stripe, index, offset, length]) => [id, stripe, index, offset + 1, length]],
-    ['an offset beyond the shard', ([id, stripe, index, , length]) => [id, stripe, index, 4_000_000, length]],
-    ['another length', ([id, stripe, index, offset, length]) => [id, stripe, index, offset, length - 1]],
-    [
-      'a parity shard',
-      ([id, stripe, , offset, length], { stripes }) => [
-        id,
-        stripe,
-        stripes[stripe]!.stripe.k,
-        offset,
-        length,
-      ],
-    ],
-    ['no stripe of the answer', ([id, , ...place], { stripes }) => [id, stripes.length, ...place]],
-  ])('%s', async (_, bend) => {
-    bendPlaces(bend)
-    await expectUntrusted('/home/a')
-  })
-
-  test('no place at all', async () => {
-    tracker.on(methods.locateBlobs, async (_, ask) => ({ ...(await ask()), places: [] }))
-    await expectUntrusted('/home/a')
-  })
-
-  const bendStripes = (bend: (stripe: methods.StripeView) => methods.StripeView) => {
-    tracker.on(methods.locateBlobs, async (_, ask) => {
-      const answer = await ask()
-      return { ...answer, stripes: answer.stripes.map(bend) }
-    })
-    tracker.on(methods.listStripes, async (_, ask) => {
-      const answer = await ask()
-      return { ...answer, stripes: answer.stripes.map(bend) }
-    })
-  }
-  test.each<[string, (view: methods.StripeView) => methods.StripeView]>([
-    [
-      'fewer shards',
-      (view) => ({ ...view, stripe: { ...view.stripe, shards: view.stripe.shards.slice(1) } }),
-    ],
-    ['another k', (view) => ({ ...view, stripe: { ...view.stripe, k: view.stripe.k + 1 } })],
-    ['no shards', (view) => ({ ...view, stripe: { k: 0, n: 0, shards: [] } })],
-    [
-      'other lengths',
-      (view) => ({
-        ...view,
-        stripe: { ...view.stripe, shards: view.stripe.shards.map(([id]) => [id, 4_000_000] as const) },
-      }),
-    ],
-    [
-      'holders of shards that are none',
-      (view) => ({ ...view, holders: view.holders.map(([, provider, up]) => [63, provider, up] as const) }),
-    ],
-  ])('stripes with %s', async (_, bend) => {
-    bendStripes(bend)
-    await expectUntrusted('/home/a')
-    await expect(check(client)).rejects.toBeInstanceOf(UntrustedError)
-  })
-
-  test('an upload whose shards are all placed on one provider', async () => {
-    const seals: (readonly (readonly [number, Uint8Array])[])[] = []
-    tracker.watch(methods.sealStripe, ({ stored }) => seals.push(stored))
-    tracker.on(methods.placeStripe, async (_, ask) => {
-      const answer = await ask()
-      const [, provider] = answer.shards[0]!
-      return { ...answer, shards: answer.shards.map(([index]) => [index, provider] as const) }
-    })
-    const file = path.join(await pool.scratch('crowded'), 'file')
-    fs.writeFileSync(file, randomFrom(99).bytes(300_000))
-    // Providers take only what their own tickets name, so the honest replacements bring it to its end.
-    await put(client, { sources: [file], target: '/home/' })
-    expect(seals).toHaveLength(1)
-    for (const stored of seals)
-      expect(new Set(stored.map(([, provider]) => toHex(provider))).size).toBe(stored.length)
-    await remove(client, { path: '/home/file' })
-  })
+test('pages without end: of the same children, and of none', async () => {
+  const cursor = Uint8Array.of(1)
+  tracker.on(methods.listChildren, async (request, ask) => ({
+    ...(await ask({ ...request, cursor: undefined })),
+    cursor,
+  }))
+  await expectUntrusted('/home/a')
+  client.trees.forget()
+  tracker.on(methods.listChildren, () => ({ operations: [], nodes: [], cursor }))
+  await expectUntrusted('/home/a')
 })
 
 test('what can be read is, where a part of the tree cannot, also with progress', async () => {
@@ -505,50 +333,7 @@ test('what can be read is, where a part of the tree cannot, also with progress',
   const { failed } = await get(client, { sources: ['/home'], target, onProgress: () => undefined })
   expect(failed.map(({ path }) => path)).toEqual(['/home/a'])
   expect(failed[0]!.error).toBeInstanceOf(UntrustedError)
-  expect(fs.readFileSync(path.join(target, 'b', 'three'))).toEqual(Buffer.from(contents['three']!))
-})
-
-/** Clients of one device: providers take few connections from it. */
-const AT_ONCE = 4
-
-describe('answers with any bytes bent', () => {
-  const { listSpaces, getNodes, listChildren, locateBlobs, resolveMember } = methods
-  const asked = [listSpaces, getNodes, listChildren, locateBlobs, resolveMember]
-  test.each(asked)(
-    'fuzz $name: what comes out is right, else a typed error',
-    async (method) => {
-      const random = seededRandom()
-      const rounds = Math.ceil(Number(process.env['ALLMEND_FUZZ_RUNS'] ?? 10_000) / 100)
-      tracker.onBytes(method, ({ head, body }) => {
-        const inHead = head.length > 0
-        const bytes = (inHead ? head : body).slice()
-        const bent = random.below(4) === 0 ? bytes.subarray(0, random.below(bytes.length)) : bytes
-        if (bent.length > 0) bent[random.below(bent.length)]! ^= 1 << random.below(8)
-        return inHead ? { head: bent, body } : { head, body: bent }
-      })
-      const round = async (): Promise<void> => {
-        const fresh = createClient({
-          ...client,
-          tracker: { address: client.tracker.address, peerId: client.tracker.peerId },
-        })
-        const parts: Uint8Array[] = []
-        try {
-          for await (const part of cat(fresh, { path: '/home/a/one' })) parts.push(part.slice())
-          expect(Buffer.concat(parts).equals(contents['one']!)).toBe(true)
-        } catch (error) {
-          expect(error).toBeInstanceOf(AllmendError)
-        } finally {
-          await fresh.providers.close()
-          await fresh.tracker.close()
-        }
-      }
-      // Who is told of providers that aren't there waits for them.
-      for (let done = 0; done < rounds; done += AT_ONCE)
-        await Promise.all(Array.from({ length: AT_ONCE }, round))
-      expect(tracker.count).toBeGreaterThanOrEqual(rounds / 2)
-    },
-    120_000,
-  )
+  expect(fs.readFileSync(path.join(target, 'b', 'three'))).toEqual(Buffer.from(pool.contents['three']!))
 })
 
 describe('attack 11: operations that were acknowledged and forgotten', () => {
