@@ -20,6 +20,7 @@ describeInLab('a tracker at home', () => {
   beforeAll(async () => {
     lab = new Lab()
     for (const home of ['red', 'green', 'alice']) lab.home(home, 'cone')
+    for (const home of ['bob', 'carol', 'blue']) lab.home(home, 'symmetric')
     const bootstrap = `--bootstrap=${lab.publicHost('boot')}:7400`
     pool = await HomePool.start(lab, { trackerAt: 'red' })
     await pool.networkNode('bootstrap', 'boot', bootstrap.replace('bootstrap', 'listen'))
@@ -42,10 +43,11 @@ describeInLab('a tracker at home', () => {
   })
   afterAll(() => pool.close())
 
-  async function putAndGet(name: string): Promise<void> {
-    await pool.json('alice', 'put', pool.at('letters'), `/home/${name}`)
-    await pool.json('alice', 'get', `/home/${name}`, pool.at(name))
-    expect(fs.readFileSync(pool.at(name)).equals(fs.readFileSync(pool.at('letters')))).toBe(true)
+  async function putAndGet(name: string, member = 'alice'): Promise<void> {
+    const copy = pool.at(`${member} ${name}`)
+    await pool.json(member, 'put', pool.at('letters'), `/home/${name}`)
+    await pool.json(member, 'get', `/home/${name}`, copy)
+    expect(fs.readFileSync(copy).equals(fs.readFileSync(pool.at('letters')))).toBe(true)
   }
 
   test('is reached by hole punching', async () => {
@@ -60,5 +62,26 @@ describeInLab('a tracker at home', () => {
   test('is reached by the relay from a network with a symmetric router', async () => {
     lab.move('alice', 'symmetric')
     await putAndGet('from the road')
+  })
+
+  /** A member joins with no more than a token, and has files of his own. */
+  async function joinAndPut(member: string): Promise<void> {
+    const [invite] = await pool.json('alice', 'member', 'invite')
+    const joined = pool.join(member, invite!['token']!)
+    await until(async () => {
+      const [line] = await pool.json<{ admitted?: unknown[] }>('alice', 'member', 'admit')
+      return line?.admitted?.length === 1 ? line : undefined
+    })
+    await joined
+    await putAndGet('hello', member)
+  }
+
+  test('is joined from behind symmetric routers', async () => {
+    await Promise.all([pool.provider('blue', 'blue-1', 'alice'), joinAndPut('bob')])
+  })
+
+  test('is joined from there also when its own router is one', async () => {
+    lab.move('red', 'symmetric')
+    await Promise.all([pool.provider('blue', 'blue-2', 'alice'), joinAndPut('carol')])
   })
 })

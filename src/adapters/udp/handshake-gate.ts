@@ -6,7 +6,7 @@
  *
  * Invariants:
  * - A first message occupies a slot for SLOT_MS, and while no stream came of it, for as long as the DHT keeps its state. One
- *   address has at most MAX_SLOTS_PER_ADDRESS, all together MAX_SLOTS; what exceeds them is dropped without an answer. UDP
+ *   address has at most MAX_SLOTS_PER_ADDRESS, all together MAX_SLOTS, or what the gate is given; what exceeds them is dropped without an answer. UDP
  *   sources can be forged, so a flood may fill all: keys that have proven themselves before have slots of their own, MAX_PROVEN_SLOTS
  *   together, as anybody may have proven many keys. A slot stands for 70 KB, which the DHT's streams take from their beginning.
  * - At most MAX_HALF_OPEN streams wait for their first record; one more ends the oldest.
@@ -17,7 +17,7 @@ import type { WireClock } from '../wire/clock.ts'
 /** How long the DHT keeps what it needs to answer a repeated first message; its repeats come within 4 s. */
 export const SLOT_MS = 4000
 /** After this a handshake without a stream has been given up by the DHT: 10 s of punching and 4 s of memory, 15 s of relaying. */
-const UNMET_MS = 15_000
+export const UNMET_MS = 15_000
 export const MAX_SLOTS = 512
 export const MAX_SLOTS_PER_ADDRESS = 64
 /** One proven key's slots: a transport may have 8 connections to one peer, and dials each directly and through three relays. */
@@ -38,8 +38,15 @@ interface Slot {
   freeAt: number
 }
 
+/** Of keys that haven't proven themselves before. */
+export interface HandshakeLimits {
+  readonly slots: number
+  readonly slotsPerAddress: number
+}
+
 export class HandshakeGate {
   readonly #clock: WireClock
+  readonly #limits: HandshakeLimits
   /** In order of arrival. */
   readonly #slots = new Set<Slot>()
   readonly #counts = new Map<string, number>()
@@ -48,8 +55,12 @@ export class HandshakeGate {
   #strangers = 0
   #provenSlots = 0
 
-  constructor(clock: WireClock) {
+  constructor(
+    clock: WireClock,
+    limits: HandshakeLimits = { slots: MAX_SLOTS, slotsPerAddress: MAX_SLOTS_PER_ADDRESS },
+  ) {
     this.#clock = clock
+    this.#limits = limits
   }
 
   /** Streams that wait for their first record. */
@@ -62,13 +73,13 @@ export class HandshakeGate {
     this.#expire()
     const isProven = this.#proven.has(key) && this.#provenSlots < MAX_PROVEN_SLOTS
     if (isProven && this.#take(key, address, true)) return true
-    return this.#strangers < MAX_SLOTS && this.#take(key, address, false)
+    return this.#strangers < this.#limits.slots && this.#take(key, address, false)
   }
 
   #take(key: string, address: string, proven: boolean): boolean {
     const group = groupOf({ key, address, proven })
     const count = this.#counts.get(group) ?? 0
-    if (count >= (proven ? MAX_SLOTS_PER_KEY : MAX_SLOTS_PER_ADDRESS)) return false
+    if (count >= (proven ? MAX_SLOTS_PER_KEY : this.#limits.slotsPerAddress)) return false
     this.#counts.set(group, count + 1)
     if (proven) this.#provenSlots++
     else this.#strangers++

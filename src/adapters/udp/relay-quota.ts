@@ -76,18 +76,24 @@ interface Account {
   refusedUntil: number
 }
 
-/** The accounts of one relay, by key (hex). */
+/** Accounts by name; see RelayQuota. */
+export type Quota = Pick<RelayQuota, 'refusal' | 'open' | 'close' | 'spend' | 'sweep'>
+
+/** The accounts of one relay, by key (hex) or what else is to have one. */
 export class RelayQuota {
   readonly #limits: RelayLimits
   readonly #clock: WireClock
+  readonly #whom: string
   readonly #accounts = new Map<string, Account>()
 
-  constructor(limits: RelayLimits, clock: WireClock) {
+  /** `whom` it has an account for each of, for reasons of refusals. */
+  constructor(limits: RelayLimits, clock: WireClock, whom = 'each node') {
     this.#limits = limits
     this.#clock = clock
+    this.#whom = whom
   }
 
-  /** Keys of which something is kept. */
+  /** Accounts of which something is kept. */
   get size(): number {
     return this.#accounts.size
   }
@@ -108,7 +114,7 @@ export class RelayQuota {
         ? `${Math.round(bytesPerDay / MB)} MB a day`
         : `${(bytesPerSecond / MB).toFixed(1)} MB a second`
     return new BusyError(
-      `the relay passes on ${over} for each node, which this one has used up; again in ${seconds} s`,
+      `the relay passes on ${over} for ${this.#whom}, which is used up; again in ${seconds} s`,
       { relayQuota: day > minute ? 'day' : 'rate', seconds },
     )
   }
@@ -126,7 +132,7 @@ export class RelayQuota {
       refusedUntil: now,
     }
     if (account.connections >= connections)
-      return new BusyError(`the relay holds ${connections} connections for each node, which this one has`, {
+      return new BusyError(`the relay holds ${connections} connections for ${this.#whom}, which are there`, {
         relayQuota: 'connections',
       })
     account.connections++

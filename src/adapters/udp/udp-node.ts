@@ -225,6 +225,11 @@ export class UdpNode {
     for (const run of this.#onChange) run()
   }
 
+  /** Whether the pool has admitted this raw key, as far as this node knows. */
+  admits(key: Uint8Array): boolean {
+    return this.#dht.admits(key)
+  }
+
   /** The pool's relays but for this node itself. */
   get relays(): readonly Uint8Array[] {
     return (this.#options.relays?.() ?? []).filter((key) => !equalBytes(key, this.relayKeyPair.publicKey))

@@ -9,7 +9,7 @@
  * - Streams are never paused and their raw bytes are guarded, as UDX has no flow control of its own.
  */
 import type NoiseSecretStream from '@hyperswarm/secret-stream'
-import type { ConnectOptions, DhtServer, HandshakePayload, HostPort } from 'hyperdht'
+import type { ConnectOptions, DhtServer, HostPort } from 'hyperdht'
 import { lookup } from 'node:dns/promises'
 import { isIPv4 } from 'node:net'
 import { networkInterfaces } from 'node:os'
@@ -40,10 +40,12 @@ import type { SessionHostOptions } from '../wire/session-host.ts'
 import { SessionHost } from '../wire/session-host.ts'
 import { Session } from '../wire/session.ts'
 import { cannotListen } from '../wire/socket-error.ts'
+import { DiallerScreen } from './dialler-screen.ts'
 import type { Attempt } from './first-of.ts'
 import { firstOf } from './first-of.ts'
-import { HandshakeGate, SLOT_MS } from './handshake-gate.ts'
+import { SLOT_MS } from './handshake-gate.ts'
 import { GuardedStream } from './record-guard.ts'
+import { byAnyRelay, listenerHandshake } from './relay-choice.ts'
 import { formatUdpAddress, parseHostPort, parseUdpAddress } from './udp-address.ts'
 import { UdpLink } from './udp-link.ts'
 import type { UdpNode } from './udp-node.ts'
@@ -54,6 +56,8 @@ const RELAY_AFTER_MS = 600
 /** A relayed connection takes four round trips; where the relay is down, or doesn't know one of the two yet, the next is asked. */
 const NEXT_RELAY_AFTER_MS = 1500
 const MAX_RELAYS_TRIED = 3
+/** Who knows fewer has the peer name some. */
+const ENOUGH_RELAYS = 2
 /** One attempt's time: repeats of a lost datagram come each second. */
 const ATTEMPT_MS = 6000
 const MAX_RELAY_ONLY = 1024
@@ -122,20 +126,21 @@ export class UdpTransport implements Transport {
     if (this.#closed) throw new UnreachableError('the transport is closed')
     this.#checkListenAddress(options.address)
     if (this.#listener !== undefined) throw new UsageError('this node has a listener')
-    const gate = new HandshakeGate(this.#host.clock)
+    const screen = new DiallerScreen(this.node, this.#host.clock)
     const owner = new Set<Session>()
     const server = this.node.dht.createServer({
-      firewall: (key, payload, from) => this.#screen(gate, key, payload, from),
+      firewall: (key, payload, from) => !screen.lets(key, payload, from),
+      createHandshake: listenerHandshake,
       handshakeClearWait: SLOT_MS,
     })
-    server.on('connection', (stream) => this.#greetDialler(stream, gate, options, owner))
+    server.on('connection', (stream) => this.#greetDialler(stream, screen, options, owner))
     const listener: Listener = {
       address: this.address,
       close: async () => {
         if (this.#listener !== listener) return
         this.#listener = undefined
         const closing = server.close()
-        gate.clear()
+        screen.clear()
         await Promise.all([...owner].map((session) => session.close()))
         await this.#atMost(WITHDRAW_WAIT_MS, closing)
       },
@@ -188,28 +193,18 @@ export class UdpTransport implements Transport {
     return formatUdpAddress(this.publicKey, hints.slice(0, 4))
   }
 
-  /** Whether to drop a dialler's first message without an answer. */
-  #screen(gate: HandshakeGate, key: Uint8Array, payload: HandshakePayload, from: HostPort): boolean {
-    const relay = payload.relayThrough
-    // Only the pool's own relays: else anybody could have us connect to any key.
-    if (relay !== null && !this.node.relays.some((known) => equalBytes(known, relay.publicKey)))
-      payload.relayThrough = null
-    return !gate.enter(toHex(key), from.host)
-  }
-
   #greetDialler(
     stream: NoiseSecretStream,
-    gate: HandshakeGate,
+    screen: DiallerScreen,
     options: ListenOptions,
     owner: Set<Session>,
   ): void {
     this.#track(stream)
     const peerKey = new Uint8Array(stream.remotePublicKey)
-    const name = toHex(peerKey)
-    gate.begin(name, stream)
+    screen.begin(stream, this.#isRelayed(stream))
     const first = (bytes: Uint8Array): void => {
       stream.off('data', first)
-      gate.prove(name, stream)
+      screen.prove(stream)
       this.#accept(stream, peerKey, bytes, options, owner)
     }
     stream.on('data', first)
@@ -274,8 +269,8 @@ export class UdpTransport implements Transport {
   }
 
   /**
-   * A direct attempt, and others through relays where the pool has relays. The library would do both in one, but then the two ends
-   * can settle on different paths and wait for each other.
+   * A direct attempt, and others through relays: those that are known, or that the peer names. The library would do both in one, but then
+   * the two ends can settle on different paths and wait for each other.
    */
   #attempts(target: DialTarget): Attempt<Session>[] {
     const name = toHex(target.key)
@@ -288,11 +283,11 @@ export class UdpTransport implements Transport {
       },
     }
     const likely = this.node.natKind === 'random' || this.#relayOnly.has(name)
-    const relayed = this.node.someRelays(target.key, MAX_RELAYS_TRIED).map((relay, i): Attempt<Session> => ({
+    const relayed = this.#relaysFor(target.key).map((relay, i): Attempt<Session> => ({
       afterMs: (likely ? 0 : RELAY_AFTER_MS) + i * NEXT_RELAY_AFTER_MS,
       run: async (signal) => {
-        const relayThrough = Buffer.from(relay)
-        const session = await this.#attempt(target, signal, { relayThrough, holepunch: () => false })
+        const through = relay === undefined ? byAnyRelay() : { relayThrough: Buffer.from(relay) }
+        const session = await this.#attempt(target, signal, { ...through, holepunch: () => false })
         this.#relayOnly.add(name)
         if (this.#relayOnly.size > MAX_RELAY_ONLY)
           this.#relayOnly.delete(this.#relayOnly.values().next().value!)
@@ -300,6 +295,14 @@ export class UdpTransport implements Transport {
       },
     }))
     return [direct, ...relayed]
+  }
+
+  /** Relays to try in turn; undefined for one of the peer's choice. */
+  #relaysFor(peer: Uint8Array): readonly (Uint8Array | undefined)[] {
+    const known = this.node.someRelays(peer, MAX_RELAYS_TRIED)
+    // Who joins knows none, and the one that he knew may have gone. Who is reached from everywhere needs none.
+    const chosen = this.node.natKind === 'open' ? 0 : Math.max(0, ENOUGH_RELAYS - known.length)
+    return [...known, ...Array.from({ length: chosen }, () => undefined)]
   }
 
   async #attempt(target: DialTarget, signal: AbortSignal, how: ConnectOptions): Promise<Session> {

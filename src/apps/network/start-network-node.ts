@@ -86,6 +86,7 @@ export async function startNetworkNode(options: StartNetworkNodeOptions): Promis
     const relay = new NodeRelay(network, {
       admit: (key) => network.book.admits(key),
       askAgain: () => exchange?.again(),
+      ...(target === undefined ? {} : { host: target.peerId }),
     })
     undo.push(() => relay.close())
     if (target !== undefined) {

@@ -201,6 +201,7 @@ export async function startProvider(options: StartProviderOptions): Promise<Runn
     const relay: NodeRelay = new NodeRelay(network, {
       admit: (key) => network.book.admits(key),
       askAgain: () => exchange.again(),
+      host: settings.tracker.peerId,
     })
     const exchange = new NetworkExchange(
       {

@@ -2,6 +2,7 @@
 declare module 'hyperdht' {
   import type { EventEmitter } from 'node:events'
   import type NoiseSecretStream from '@hyperswarm/secret-stream'
+  import type NoiseWrap from 'hyperdht/lib/noise-wrap.js'
   import type { SecretStreamOptions } from '@hyperswarm/secret-stream'
   import type { UdxStream } from 'udx-native'
 
@@ -20,6 +21,8 @@ declare module 'hyperdht' {
     rawStream: UdxStream | null,
     options: SecretStreamOptions,
   ) => NoiseSecretStream
+
+  export type MakeHandshake = (keyPair: KeyPair, remotePublicKey: Buffer | null) => NoiseWrap
 
   export interface DhtOptions {
     readonly keyPair?: KeyPair
@@ -46,9 +49,10 @@ declare module 'hyperdht' {
     /** False gives up punching; a relay may still be found. */
     readonly holepunch?: () => boolean
     readonly createSecretStream?: MakeSecretStream
+    readonly createHandshake?: MakeHandshake
   }
 
-  /** What a dialler says of itself in its first message; its key is proven, that it is fresh is not. */
+  /** What one side of a handshake says of itself: of a dialler the key is proven, that it is fresh is not. */
   export interface HandshakePayload {
     relayThrough: { readonly publicKey: Buffer; readonly token: Buffer } | null
   }
@@ -61,6 +65,7 @@ declare module 'hyperdht' {
       from: HostPort,
     ) => boolean | Promise<boolean>
     readonly createSecretStream?: MakeSecretStream
+    readonly createHandshake?: MakeHandshake
     /** How long a finished handshake's state is kept, ms. */
     readonly handshakeClearWait?: number
   }

@@ -8,13 +8,13 @@ const CLOSE_MS = 500
 /** The relay that a reachable node is for its pool: begun once the node knows that others reach it. */
 export class NodeRelay {
   readonly #network: Pick<PoolNetwork, 'node' | 'isReachable' | 'line'>
-  readonly #whom: Pick<RelayOptions, 'admit' | 'askAgain'>
+  readonly #whom: Pick<RelayOptions, 'admit' | 'askAgain' | 'host'>
   #server: RelayServer | undefined
   #starting: Promise<void> | undefined
 
   constructor(
     network: Pick<PoolNetwork, 'node' | 'isReachable' | 'line'>,
-    whom: Pick<RelayOptions, 'admit' | 'askAgain'>,
+    whom: Pick<RelayOptions, 'admit' | 'askAgain' | 'host'>,
   ) {
     this.#network = network
     this.#whom = whom
