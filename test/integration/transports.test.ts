@@ -1,6 +1,6 @@
 /** A pool of real processes over each transport: what is put comes back after two providers were killed with -9. */
 import { once } from 'node:events'
-import { afterEach, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { PutResult } from '../../src/client/operations/put.ts'
 import { differences, makeMixedTree, recordTree } from '../fixtures/mixed-tree.ts'
 import { ProcessPool, until } from '../fixtures/processes/process-pool.ts'
@@ -25,12 +25,6 @@ interface Peer {
   readonly relays: boolean
 }
 
-let pool: ProcessPool | undefined
-afterEach(async () => {
-  await pool?.close()
-  pool = undefined
-})
-
 /** One JSON document a line. */
 function documents<T>(text: string): T[] {
   return text
@@ -44,29 +38,15 @@ describe.each([
   { transport: 'auto', used: 'tls' },
   { transport: 'tls', used: 'tls' },
 ] as const)('over $transport', ({ transport, used }) => {
-  test('what is put comes back without two of the providers, and status says how they are reached', async () => {
+  let pool: ProcessPool
+  beforeAll(async () => {
     pool = await ProcessPool.start({ restart: 'never', transport })
-    makeMixedTree(pool.at('tree'), randomFrom(7), { large: 2, small: 20 })
-    const { safety } = await pool.json<PutResult>('put', pool.at('tree'), '/home/')
-    expect(safety).toEqual({ survives: 2, target: 2, missingShards: 0 })
-
-    const { providers } = await pool.json<Shown>('status')
-    expect(providers).toHaveLength(6)
-    for (const provider of providers) {
-      expect(provider).toMatchObject({ state: 'up', transport: used, relayed: false })
-      expect(provider.roundTripMs).toBeGreaterThan(0)
-      expect(provider.goodput).toBeGreaterThan(0)
-    }
-
-    await pool.kill('2', '5')
-    expect((await pool.run('get', '/home/tree', pool.at('out'))).code).toBe(0)
-    expect(differences(recordTree(pool.at('tree')), recordTree(pool.at('out')))).toEqual([])
   })
+  afterAll(() => pool.close())
 
   test('peers and doctor say how the pool is reached', async () => {
-    pool = await ProcessPool.start({ providers: 3, transport })
     const peers = documents<Peer>((await pool.run('peers', '--json')).stdout)
-    expect(peers.map(({ role }) => role)).toEqual(['tracker', 'provider', 'provider', 'provider'])
+    expect(peers.map(({ role }) => role)).toEqual(['tracker', ...Array(6).fill('provider')])
     for (const peer of peers) {
       expect(peer.transport).toBe(used)
       expect(peer.address.includes('+')).toBe(transport === 'auto')
@@ -85,10 +65,28 @@ describe.each([
     }
     expect(findings.map(({ check }) => check)).toEqual(checks[transport])
   })
+
+  test('what is put comes back without two of the providers, and status says how they are reached', async () => {
+    makeMixedTree(pool.at('tree'), randomFrom(7), { large: 2, small: 20 })
+    const { safety } = await pool.json<PutResult>('put', pool.at('tree'), '/home/')
+    expect(safety).toEqual({ survives: 2, target: 2, missingShards: 0 })
+
+    const { providers } = await pool.json<Shown>('status')
+    expect(providers).toHaveLength(6)
+    for (const provider of providers) {
+      expect(provider).toMatchObject({ state: 'up', transport: used, relayed: false })
+      expect(provider.roundTripMs).toBeGreaterThan(0)
+      expect(provider.goodput).toBeGreaterThan(0)
+    }
+
+    await pool.kill('2', '5')
+    expect((await pool.run('get', '/home/tree', pool.at('out'))).code).toBe(0)
+    expect(differences(recordTree(pool.at('tree')), recordTree(pool.at('out')))).toEqual([])
+  })
 })
 
 test('providers join by less than the tracker’s address', async () => {
-  pool = await ProcessPool.start({ providers: 2, transport: 'auto' })
+  await using pool = await ProcessPool.start({ providers: 2, transport: 'auto' })
   const peers = documents<Peer>((await pool.run('peers', '--json')).stdout)
   const node = peers.at(-1)!.address
   const [place] = node.split('+')
@@ -121,7 +119,7 @@ test('providers join by less than the tracker’s address', async () => {
     joined.push(address)
   }
   const { providers } = await until(async () => {
-    const shown = await pool!.json<Shown>('status')
+    const shown = await pool.json<Shown>('status')
     return shown.providers.filter(({ state }) => state === 'up').length === 5 ? shown : undefined
   })
   expect(providers.map(({ address }) => address)).toEqual(expect.arrayContaining(joined))
