@@ -2,55 +2,28 @@
 import { execFileSync } from 'node:child_process'
 import * as fs from 'node:fs'
 import * as path from 'node:path'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import type { Client } from '../../src/client/client.ts'
+import { describe, expect, test } from 'vitest'
 import { cat } from '../../src/client/operations/cat.ts'
 import { get } from '../../src/client/operations/get.ts'
 import { list } from '../../src/client/operations/list.ts'
-import { makeFolder } from '../../src/client/operations/make-folder.ts'
 import { put } from '../../src/client/operations/put.ts'
 import { stat } from '../../src/client/operations/stat.ts'
 import { status } from '../../src/client/operations/status.ts'
 import { MAX_CHUNK_BYTES, MIN_CHUNK_BYTES, NORMAL_CHUNK_BYTES } from '../../src/core/open/blobs/chunker.ts'
-import { CancelledError, ConflictError, DeniedError, UsageError } from '../../src/core/open/errors.ts'
-import { nodeLocalFiles } from '../../src/adapters/files/node-local-files.ts'
-import type { LocalFiles } from '../../src/ports/local-files.ts'
+import { CancelledError, ConflictError, UsageError } from '../../src/core/open/errors.ts'
 import { treeOf } from '../fixtures/local-tree.ts'
 import { randomFrom, seededRandom } from '../fixtures/seeded-random.ts'
-import type { TestPool } from '../fixtures/test-pool.ts'
-import { startTestPool } from '../fixtures/test-pool.ts'
+import { ownFolders } from '../fixtures/own-folders.ts'
 
-let pool: TestPool
-let client: Client
-let scratch: string
-let home: string
-let attempts = 0
-beforeAll(async () => {
-  pool = await startTestPool({ providers: 3 })
-})
-afterAll(() => pool.close())
-beforeEach(async () => {
-  client = await pool.client()
-  home = `/home/${attempts}`
-  scratch = await pool.scratch(String(attempts++))
-  await makeFolder(client, { path: home })
-})
-afterEach(() => client.close())
-
-const local = (...names: string[]) => path.join(scratch, ...names)
-/** Another client, as the next command would be. */
-const next = async () => {
-  await client.close()
-  client = await pool.client()
-  return client
-}
+const own = ownFolders()
+const { local, next } = own
 
 /** Puts a local folder, gets it with another client, and expects the same tree. */
 async function roundTrip(folder: string) {
   const name = path.basename(folder)
-  const stored = await put(client, { sources: [folder], target: `${home}/` })
+  const stored = await put(own.client, { sources: [folder], target: `${own.home}/` })
   const target = local(`got ${name}`)
-  const got = await get(await next(), { sources: [`${home}/${name}`], target })
+  const got = await get(await next(), { sources: [`${own.home}/${name}`], target })
   expect(got.failed).toEqual([])
   return { stored, got, target }
 }
@@ -71,23 +44,24 @@ describe('bytes', () => {
     expect(stored.problems).toEqual([])
     expect(treeOf(target)).toEqual(treeOf(local('lengths')))
 
-    const again = await put(await next(), { sources: [local('lengths')], target: `${home}/` })
+    const again = await put(await next(), { sources: [local('lengths')], target: `${own.home}/` })
     expect(again.unchanged).toBe(again.files)
     expect(again.sentBytes).toBe(0)
-    const renamed = await put(await next(), { sources: [local('lengths')], target: `${home}/other name` })
+    const renamed = await put(await next(), { sources: [local('lengths')], target: `${own.home}/other name` })
     expect(renamed.sentBytes).toBeLessThan(stored.bytes / 100)
   })
 
   test('ranges of a file', async () => {
     const bytes = randomFrom(11).bytes(3_000_000)
     fs.writeFileSync(local('file'), bytes)
-    await put(client, { sources: [local('file')], target: `${home}/` })
+    await put(own.client, { sources: [local('file')], target: `${own.home}/` })
     const random = seededRandom()
     for (let i = 0; i < 20; i++) {
       const offset = random.below(bytes.length + 10)
       const length = random.below(200_000)
       const parts: Uint8Array[] = []
-      for await (const part of cat(client, { path: `${home}/file`, offset, length })) parts.push(part.slice())
+      for await (const part of cat(own.client, { path: `${own.home}/file`, offset, length }))
+        parts.push(part.slice())
       expect(Buffer.concat(parts).equals(bytes.subarray(offset, offset + length))).toBe(true)
     }
   })
@@ -96,7 +70,7 @@ describe('bytes', () => {
     const random = seededRandom()
     const bytes = random.bytes(64 * 1024 * 1024)
     fs.writeFileSync(local('large'), bytes)
-    await put(client, { sources: [local('large')], target: `${home}/` })
+    await put(own.client, { sources: [local('large')], target: `${own.home}/` })
     const parts: Uint8Array[] = []
     for (let i = 0; i < 10; i++) {
       const at = i * 6_000_000
@@ -106,12 +80,12 @@ describe('bytes', () => {
     fs.writeFileSync(local('large'), Buffer.concat(parts))
     const { sentBytes, unchanged } = await put(await next(), {
       sources: [local('large')],
-      target: `${home}/`,
+      target: `${own.home}/`,
     })
     expect(unchanged).toBe(0)
     // Two mean chunks an insert, three copies of each, and the lists.
     expect(sentBytes / 3).toBeLessThan(10 * 2 * 256 * 1024 * 1.5)
-    await get(client, { sources: [`${home}/large`], target: local('got') })
+    await get(own.client, { sources: [`${own.home}/large`], target: local('got') })
     expect(fs.readFileSync(local('got')).equals(fs.readFileSync(local('large')))).toBe(true)
   })
 
@@ -125,7 +99,7 @@ describe('bytes', () => {
     const { stored, target } = await roundTrip(local('many'))
     expect(stored).toMatchObject({ files: 2_000, folders: 21, problems: [] })
     expect(treeOf(target)).toEqual(treeOf(local('many')))
-    const { files } = await status(client)
+    const { files } = await status(own.client)
     expect(files).toBeGreaterThanOrEqual(2_000)
   })
 })
@@ -161,7 +135,7 @@ describe('names', () => {
     expect(treeOf(target)).toEqual(treeOf(folder))
     expect(new Set(fs.readdirSync(target))).toEqual(new Set([...names, 'level 0']))
     const listed: string[] = []
-    for await (const { name, conflict } of list(client, { path: `${home}/names` })) {
+    for await (const { name, conflict } of list(own.client, { path: `${own.home}/names` })) {
       expect(conflict).toBe(false)
       listed.push(name)
     }
@@ -173,9 +147,12 @@ describe('names', () => {
     fs.mkdirSync(local('b'))
     fs.writeFileSync(local('a', 'same'), 'first')
     fs.writeFileSync(local('b', 'same'), 'second')
-    const both = put(client, { sources: [local('a', 'same'), local('b', 'same')], target: `${home}/` })
+    const both = put(own.client, {
+      sources: [local('a', 'same'), local('b', 'same')],
+      target: `${own.home}/`,
+    })
     await expect(both).rejects.toBeInstanceOf(UsageError)
-    expect((await get(client, { sources: [home], target: local('got') })).files).toBe(0)
+    expect((await get(own.client, { sources: [own.home], target: local('got') })).files).toBe(0)
   })
 })
 
@@ -205,7 +182,7 @@ describe('modes, times and symlinks', () => {
     const { target } = await roundTrip(folder)
     expect(treeOf(target)).toEqual(treeOf(folder))
     for (const [name, [seconds, nanoseconds]] of Object.entries(times)) {
-      const entry = await stat(client, { path: `${home}/modes/${name}` })
+      const entry = await stat(own.client, { path: `${own.home}/modes/${name}` })
       expect([entry.mtimeSeconds, entry.mtimeNanoseconds]).toEqual([seconds, nanoseconds])
       // Node sets times as doubles: a quarter of a microsecond.
       const { mtimeNs } = fs.lstatSync(path.join(target, name), { bigint: true })
@@ -218,16 +195,16 @@ describe('modes, times and symlinks', () => {
     const folder = local('folder')
     fs.mkdirSync(path.join(folder, 'inner'), { recursive: true })
     fs.writeFileSync(path.join(folder, 'inner', 'file'), 'x')
-    await put(client, { sources: [folder], target: `${home}/` })
+    await put(own.client, { sources: [folder], target: `${own.home}/` })
     fs.chmodSync(path.join(folder, 'inner'), 0o700)
     fs.utimesSync(path.join(folder, 'inner'), 1_000, 1_000)
-    const again = await put(await next(), { sources: [folder], target: `${home}/` })
+    const again = await put(await next(), { sources: [folder], target: `${own.home}/` })
     expect(again.unchanged).toBe(1)
-    const entry = await stat(client, { path: `${home}/folder/inner` })
+    const entry = await stat(own.client, { path: `${own.home}/folder/inner` })
     expect(entry).toMatchObject({ mode: 0o700, mtimeSeconds: 1_000 })
     const versions = entry.version
-    await put(await next(), { sources: [folder], target: `${home}/` })
-    expect((await stat(client, { path: `${home}/folder/inner` })).version).toBe(versions)
+    await put(await next(), { sources: [folder], target: `${own.home}/` })
+    expect((await stat(own.client, { path: `${own.home}/folder/inner` })).version).toBe(versions)
   })
 
   test('symlinks stay symlinks: dangling, absolute, in circles', async () => {
@@ -251,8 +228,8 @@ describe('modes, times and symlinks', () => {
     // Another target is another version.
     fs.rmSync(path.join(folder, 'dangling'))
     fs.symlinkSync('somewhere', path.join(folder, 'dangling'))
-    await put(await next(), { sources: [folder], target: `${home}/` })
-    expect((await stat(client, { path: `${home}/links/dangling` })).target).toBe('somewhere')
+    await put(await next(), { sources: [folder], target: `${own.home}/` })
+    expect((await stat(own.client, { path: `${own.home}/links/dangling` })).target).toBe('somewhere')
   })
 
   test('get never writes through a symlink that waits in the target folder', async () => {
@@ -260,14 +237,14 @@ describe('modes, times and symlinks', () => {
     fs.mkdirSync(path.join(folder, 'sub'), { recursive: true })
     fs.writeFileSync(path.join(folder, 'sub', 'file'), 'from the pool')
     fs.writeFileSync(path.join(folder, 'file'), 'from the pool')
-    await put(client, { sources: [folder], target: `${home}/` })
+    await put(own.client, { sources: [folder], target: `${own.home}/` })
     fs.mkdirSync(local('victim'))
     fs.writeFileSync(local('victim', 'secret'), 'mine')
     fs.mkdirSync(local('out', 'tree'), { recursive: true })
     fs.symlinkSync(local('victim'), local('out', 'tree', 'sub'))
     fs.symlinkSync(local('victim', 'secret'), local('out', 'tree', 'file'))
-    const { failed } = await get(client, { sources: [`${home}/tree`], target: local('out') })
-    expect(failed.map(({ path }) => path)).toEqual([`${home}/tree/sub`])
+    const { failed } = await get(own.client, { sources: [`${own.home}/tree`], target: local('out') })
+    expect(failed.map(({ path }) => path)).toEqual([`${own.home}/tree/sub`])
     expect(failed[0]!.error).toBeInstanceOf(ConflictError)
     expect(fs.readdirSync(local('victim'))).toEqual(['secret'])
     expect(fs.readFileSync(local('victim', 'secret'), 'utf8')).toBe('mine')
@@ -283,15 +260,15 @@ describe('what is in the way', () => {
     fs.writeFileSync(path.join(folder, 'file'), 'new')
     fs.writeFileSync(path.join(folder, 'replaced'), 'new')
     fs.symlinkSync('x', path.join(folder, 'link'))
-    await put(client, { sources: [folder], target: `${home}/` })
+    await put(own.client, { sources: [folder], target: `${own.home}/` })
     const out = local('out', 'tree')
     fs.mkdirSync(path.join(out, 'file'), { recursive: true })
     fs.mkdirSync(path.join(out, 'folder'))
     fs.mkdirSync(path.join(out, 'link'))
     fs.writeFileSync(path.join(out, 'folder', 'kept'), 'mine')
     fs.writeFileSync(path.join(out, 'replaced'), 'old and longer')
-    const { failed } = await get(client, { sources: [`${home}/tree`], target: local('out') })
-    expect(failed.map(({ path }) => path).sort()).toEqual([`${home}/tree/file`, `${home}/tree/link`])
+    const { failed } = await get(own.client, { sources: [`${own.home}/tree`], target: local('out') })
+    expect(failed.map(({ path }) => path).sort()).toEqual([`${own.home}/tree/file`, `${own.home}/tree/link`])
     for (const { error } of failed) expect(error).toBeInstanceOf(ConflictError)
     expect(fs.readFileSync(path.join(out, 'replaced'), 'utf8')).toBe('new')
     expect(fs.readdirSync(path.join(out, 'folder')).sort()).toEqual(['a', 'kept'])
@@ -303,31 +280,31 @@ describe('what is in the way', () => {
     fs.mkdirSync(path.join(folder, 'a'), { recursive: true })
     fs.writeFileSync(path.join(folder, 'a', 'inner'), 'x')
     fs.writeFileSync(path.join(folder, 'b'), 'x')
-    await put(client, { sources: [folder], target: `${home}/` })
+    await put(own.client, { sources: [folder], target: `${own.home}/` })
     fs.rmSync(folder, { recursive: true })
     fs.mkdirSync(path.join(folder, 'b'), { recursive: true })
     fs.writeFileSync(path.join(folder, 'a'), 'a file now')
     fs.writeFileSync(path.join(folder, 'b', 'inner'), 'x')
     fs.writeFileSync(path.join(folder, 'c'), 'new')
-    const { problems, files } = await put(await next(), { sources: [folder], target: `${home}/` })
+    const { problems, files } = await put(await next(), { sources: [folder], target: `${own.home}/` })
     expect(problems.map(({ path: at }) => path.basename(at)).sort()).toEqual(['a', 'b'])
     for (const { error } of problems) expect(error).toBeInstanceOf(ConflictError)
     expect(files).toBe(1)
-    expect((await stat(client, { path: `${home}/tree/a` })).kind).toBe('folder')
-    expect((await stat(client, { path: `${home}/tree/c` })).size).toBe(3)
+    expect((await stat(own.client, { path: `${own.home}/tree/a` })).kind).toBe('folder')
+    expect((await stat(own.client, { path: `${own.home}/tree/c` })).size).toBe(3)
   })
 
   test('a get that is given up leaves nothing half-written', async () => {
     fs.mkdirSync(local('tree'))
     for (let i = 0; i < 6; i++) fs.writeFileSync(local('tree', String(i)), randomFrom(i).bytes(9_000_000))
-    await put(client, { sources: [local('tree')], target: `${home}/` })
+    await put(own.client, { sources: [local('tree')], target: `${own.home}/` })
     const random = seededRandom()
     for (let round = 0; round < 5; round++) {
       const stop = new AbortController()
       const after = random.below(50_000_000)
       const target = local(`out ${round}`)
-      const given = get(client, {
-        sources: [`${home}/tree`],
+      const given = get(own.client, {
+        sources: [`${own.home}/tree`],
         target,
         signal: stop.signal,
         onProgress({ bytes }) {
@@ -342,111 +319,4 @@ describe('what is in the way', () => {
         )
     }
   })
-})
-
-/** Runs as another user where we are root, who may read everything; the pool in this process is that user's meanwhile. */
-async function asNobody<T>(work: () => Promise<T>): Promise<T> {
-  if (process.geteuid?.() !== 0) return work()
-  const NOBODY = 65_534
-  execFileSync('chown', ['-R', String(NOBODY), pool.folder])
-  process.seteuid!(NOBODY)
-  try {
-    return await work()
-  } finally {
-    process.seteuid!(0)
-  }
-}
-
-describe('what changes or can’t be read', () => {
-  /** The real files, with a hand that meddles at the first read of `name`. */
-  const meddling = (name: string, meddle: () => void): LocalFiles => ({
-    ...nodeLocalFiles,
-    walk: (named) => nodeLocalFiles.walk(named),
-    async open(entry) {
-      const file = await nodeLocalFiles.open(entry)
-      if (path.basename(entry.path) !== name) return file
-      let done = false
-      return {
-        stat: () => file.stat(),
-        close: () => file.close(),
-        async read(buffer, position) {
-          const count = await file.read(buffer, position)
-          if (!done) meddle()
-          done = true
-          return count
-        },
-      }
-    },
-  })
-
-  test.each([1_000, 5_000_000])(
-    'a file of %d bytes that grows, shrinks or vanishes while it is read',
-    async (size) => {
-      fs.mkdirSync(local('tree'))
-      const names = ['grows', 'shrinks', 'vanishes', 'rewritten']
-      const before = new Map(names.map((name, i) => [name, Buffer.from(randomFrom(i).bytes(size))]))
-      const meddle: Record<string, (file: string) => void> = {
-        grows: (file) => fs.appendFileSync(file, 'and more'),
-        shrinks: (file) => fs.truncateSync(file, 10),
-        vanishes: (file) => fs.rmSync(file),
-        rewritten: (file) => fs.writeFileSync(file, Buffer.alloc(size, 1)),
-      }
-      for (const name of names) {
-        fs.writeFileSync(local('tree', name), before.get(name)!)
-        fs.writeFileSync(local('tree', `other ${name}`), name)
-        const meddled = await pool.client({ files: meddling(name, () => meddle[name]!(local('tree', name))) })
-        const { problems, warnings } = await put(meddled, {
-          sources: [local('tree')],
-          target: `${home}/${name}`,
-        })
-        await meddled.close()
-        expect(problems.length + warnings.length).toBeLessThanOrEqual(1)
-        const told = problems.length + warnings.length === 1
-        const target = local(`got ${name}`)
-        const { failed } = await get(await next(), { sources: [`${home}/${name}`], target })
-        expect(failed).toEqual([])
-        expect(fs.readFileSync(path.join(target, `other ${name}`), 'utf8')).toBe(name)
-        if (problems.length > 0) expect(fs.existsSync(path.join(target, name))).toBe(false)
-        else if (!told) {
-          // Nothing was told, so what is stored is the file as it was or as it is.
-          const stored = fs.readFileSync(path.join(target, name))
-          const now = fs.existsSync(local('tree', name)) ? fs.readFileSync(local('tree', name)) : undefined
-          expect(stored.equals(before.get(name)!) || (now !== undefined && stored.equals(now))).toBe(true)
-        }
-        fs.rmSync(local('tree', name), { force: true })
-      }
-    },
-  )
-
-  test('sockets, pipes and devices are told and left out', async () => {
-    const folder = local('odd')
-    fs.mkdirSync(folder)
-    execFileSync('mkfifo', [path.join(folder, 'pipe')])
-    fs.writeFileSync(path.join(folder, 'file'), 'x')
-    const { problems, files } = await put(client, { sources: [folder], target: `${home}/` })
-    expect(problems.map(({ path: at }) => path.basename(at))).toEqual(['pipe'])
-    expect(problems[0]!.error).toBeInstanceOf(UsageError)
-    expect(files).toBe(1)
-    await expect(put(client, { sources: ['/dev/null'], target: `${home}/` })).rejects.toBeInstanceOf(
-      UsageError,
-    )
-  })
-
-  test.skipIf(process.geteuid === undefined)(
-    'a file without read permission is told, the others go on',
-    async () => {
-      const folder = local('locked')
-      fs.mkdirSync(path.join(folder, 'closed'), { recursive: true })
-      fs.writeFileSync(path.join(folder, 'closed', 'inner'), 'x')
-      fs.writeFileSync(path.join(folder, 'secret'), 'x')
-      fs.writeFileSync(path.join(folder, 'open'), 'x')
-      fs.chmodSync(path.join(folder, 'secret'), 0)
-      fs.chmodSync(path.join(folder, 'closed'), 0)
-      const { problems, files } = await asNobody(() => put(client, { sources: [folder], target: `${home}/` }))
-      fs.chmodSync(path.join(folder, 'closed'), 0o700)
-      expect(problems.map(({ path: at }) => path.basename(at)).sort()).toEqual(['closed', 'secret'])
-      for (const { error } of problems) expect(error).toBeInstanceOf(DeniedError)
-      expect(files).toBe(1)
-    },
-  )
 })
