@@ -3,7 +3,7 @@ import * as fs from 'node:fs'
 import { expect, it } from 'vitest'
 import type { CheckResult } from '../../src/client/operations/check.ts'
 import type { PutResult } from '../../src/client/operations/put.ts'
-import { ProcessPool, until } from '../fixtures/processes/process-pool.ts'
+import { ProcessPool, providersUpIn, usedIn } from '../fixtures/processes/process-pool.ts'
 import { seededRandom } from '../fixtures/seeded-random.ts'
 import { startPut } from '../fixtures/processes/start-put.ts'
 
@@ -13,17 +13,15 @@ const LEASE_SECONDS = 4
 it('frees the shards of a put that was killed and not run again, after the lease', async () => {
   await using pool = await ProcessPool.start({ providers: PROVIDERS, lease: LEASE_SECONDS })
   const random = seededRandom()
-  const used = async () => {
-    const { providers } = await pool.providersUp(PROVIDERS)
-    return providers.reduce((sum, provider) => sum + provider.used, 0)
-  }
+  const used = (wanted: (bytes: number) => boolean): Promise<number> =>
+    pool.statusUntil((status) => {
+      const bytes = usedIn(status)
+      return providersUpIn(status) === PROVIDERS && wanted(bytes) ? bytes : undefined
+    })
   const kept = pool.at('kept')
   fs.writeFileSync(kept, random.bytes(3_000_000))
   const { sentBytes } = await pool.json<PutResult>('put', kept, '/home/')
-  const before = await until(async () => {
-    const bytes = await used()
-    return bytes >= sentBytes ? bytes : undefined
-  })
+  const before = await used((bytes) => bytes >= sentBytes)
 
   // One file: nothing of it is committed before all of it arrived.
   const given = pool.at('given')
@@ -32,8 +30,8 @@ it('frees the shards of a put that was killed and not run again, after the lease
   await reached(20_000_000)
   command.child.kill('SIGKILL')
   expect((await command.finished).code).toBeNull()
-  await until(async () => ((await used()) > before ? true : undefined))
-  await until(async () => ((await used()) === before ? true : undefined))
+  await used((bytes) => bytes > before)
+  await used((bytes) => bytes === before)
   expect((await pool.run('cat', '/home/kept')).bytes.equals(fs.readFileSync(kept))).toBe(true)
   expect((await pool.run('stat', '/home/given')).code).toBe(3)
 

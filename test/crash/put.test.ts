@@ -1,5 +1,6 @@
 /** A whole pool of processes under kill -9 in the middle of `put`: nothing acknowledged is lost, nothing is half-visible, the next put resumes. */
 import * as fs from 'node:fs'
+import * as path from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest'
 import type { CheckResult } from '../../src/client/operations/check.ts'
@@ -9,7 +10,7 @@ import type { TreeRecord } from '../fixtures/mixed-tree.ts'
 import { differences, makeMixedTree, recordTree, sizeOf, strangers } from '../fixtures/mixed-tree.ts'
 import { MAX_SHARD_BYTES } from '../../src/core/open/stripes/stripe.ts'
 import { REPORT_INTERVAL_MS } from '../../src/provider/reports/keep-reporting.ts'
-import { ProcessPool, until } from '../fixtures/processes/process-pool.ts'
+import { ProcessPool, providersUpIn, usedIn } from '../fixtures/processes/process-pool.ts'
 import { startPut } from '../fixtures/processes/start-put.ts'
 import { randomFrom } from '../fixtures/seeded-random.ts'
 
@@ -30,30 +31,26 @@ beforeAll(async () => {
 })
 afterAll(() => pool.close())
 
-/** Shard bytes that providers hold, as all of them reported. */
-async function usedBytes(): Promise<number> {
-  const { providers } = await pool.providersUp(PROVIDERS)
-  return providers.reduce((sum, { used }) => sum + used, 0)
-}
-
-/** The same once it is as `wanted`, or after as many reports as should have told it. */
-async function settled(wanted: (bytes: number) => boolean): Promise<number> {
+/** Shard bytes that providers hold, as all of them reported: once that is as `wanted`, or after as many reports as should have told it. */
+async function usedBytes(wanted: (bytes: number) => boolean = () => true): Promise<number> {
   const deadline = performance.now() + 10 * REPORT_INTERVAL_MS
-  return until(async () => {
-    const now = await usedBytes()
+  return pool.statusUntil((status) => {
+    if (providersUpIn(status) < PROVIDERS) return undefined
+    const now = usedIn(status)
     return wanted(now) || performance.now() > deadline ? now : undefined
   })
 }
 
 let targets = 0
-/** Gets a remote folder and returns what came. */
-async function fetched(remote: string): Promise<TreeRecord> {
+/** Gets these folders of the member's home and returns what came, in the same order. */
+async function fetched(names: readonly string[]): Promise<TreeRecord[]> {
   const target = pool.at(`out-${targets++}`)
-  const { failed } = await pool.json<GetResult>('get', remote, target)
+  fs.mkdirSync(target)
+  const { failed } = await pool.json<GetResult>('get', ...names.map((name) => `/home/${name}`), target)
   expect(failed).toEqual([])
-  const record = recordTree(target)
+  const records = names.map((name) => recordTree(path.join(target, name)))
   fs.rmSync(target, { recursive: true })
-  return record
+  return records
 }
 
 /** What both puts of a round may bring to providers, given what one undisturbed put of the tree would. */
@@ -99,7 +96,7 @@ it(`loses nothing through ${ROUNDS} kills in the middle of put (ALLMEND_SEED=${S
   const from = performance.now()
   const { sentBytes } = JSON.parse((await calm.command.finished).stdout) as PutResult
   const putMs = performance.now() - from
-  let used = await settled((now) => now >= sentBytes)
+  let used = await usedBytes((now) => now >= sentBytes)
   const storedRatio = used / sizeOf(calmTree)
 
   // What was stored twice while nodes came and went is freed some time later, in the middle of another round.
@@ -129,7 +126,7 @@ it(`loses nothing through ${ROUNDS} kills in the middle of put (ALLMEND_SEED=${S
     const listed = await pool.run('--json', 'ls', '-R', `/home/${name}`)
     expect(code === 0 ? [0] : [0, 3], `${told}: ${listed.stderr}`).toContain(listed.code)
     if (listed.code === 0) {
-      const seen = await fetched(`/home/${name}`)
+      const seen = (await fetched([name]))[0]!
       expect(code === 0 ? differences(tree, seen) : strangers(tree, seen), told).toEqual([])
       expect(seen.size, told).toBe(listed.stdout.split('\n').filter(Boolean).length + 1)
     }
@@ -138,14 +135,13 @@ it(`loses nothing through ${ROUNDS} kills in the middle of put (ALLMEND_SEED=${S
     const second = await pool.json<PutResult>('put', source(name), '/home/')
     expect(second.problems, told).toEqual([])
     const [earlier, known] = [...acknowledged][random.below(acknowledged.size)]!
-    const [came, stayed, after] = await Promise.all([
-      fetched(`/home/${name}`),
-      fetched(`/home/${earlier}`),
+    const [records, after] = await Promise.all([
+      fetched([name, earlier]),
       // What is told as sent was missing: as soon as the providers have reported, they hold so much more.
-      settled((now) => now >= arrived + second.sentBytes),
+      usedBytes((now) => now >= arrived + second.sentBytes),
     ])
-    expect(differences(tree, came), told).toEqual([])
-    expect(differences(known, stayed), `${told}: ${earlier}`).toEqual([])
+    expect(differences(tree, records[0]!), told).toEqual([])
+    expect(differences(known, records[1]!), `${told}: ${earlier}`).toEqual([])
     acknowledged.set(name, tree)
     fs.rmSync(source(name), { recursive: true })
     expect(second.sentBytes, `${told}: sent again`).toBeLessThanOrEqual(after - arrived + surplus)
@@ -160,8 +156,9 @@ it(`loses nothing through ${ROUNDS} kills in the middle of put (ALLMEND_SEED=${S
     used = after
   }
 
-  for (const [name, tree] of acknowledged)
-    expect(differences(tree, await fetched(`/home/${name}`)), name).toEqual([])
+  const names = [...acknowledged.keys()]
+  for (const [i, record] of (await fetched(names)).entries())
+    expect(differences(acknowledged.get(names[i]!)!, record), names[i]).toEqual([])
   const checked = await pool.run('--json', 'check', '--read-data')
   const { problems, lost, atRisk, files } = JSON.parse(checked.stdout) as CheckResult
   expect({ problems, lost, atRisk, files }).toEqual({ problems: [], lost: 0, atRisk: 0, files: [] })
