@@ -5,7 +5,7 @@
  */
 import { appendFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import type { ChurnReport } from '../network/churn/churn.ts'
+import type { ChurnReport, Sample } from '../network/churn/churn.ts'
 import { churn, SOCKETS_MAY_DIFFER } from '../network/churn/churn.ts'
 import { slopePerHour } from '../network/churn/usage.ts'
 import { Lab, labMissing } from '../network/lab.ts'
@@ -21,9 +21,14 @@ const EVENT_MS = { short: 200, long: 3000 }
 const MB = 1e6
 /** In all the time; V8's young heap takes up to 50 MB of it, but in providers. */
 const MOST_RSS = { tracker: 260 * MB, office: 190 * MB, red: 190 * MB, alice: 400 * MB, bob: 400 * MB }
-/** An hour, after garbage was collected; what the pool keeps of its files is in it. */
+/** An hour, after garbage was collected, beyond what the tracker keeps of its pool's files. */
 const MOST_NATIVE_SLOPE = 8 * MB
 const MOST_LIVE_SLOPE = 4 * MB
+/** A leaf and a branch of the log's map for each file; all are let go when there are too many (`RESIDENT` in map-tree.ts). */
+const MAP_BYTES_PER_FILE = 1300
+const MAP_FILES = 16_384
+/** What SQLite keeps of the tracker's database at most (`CACHE_KIB` in database.ts). */
+const DATABASE_CACHE = 32 * 1024 * 1024
 
 const missing = labMissing()
 const where = missing === undefined ? 'homes' : `loopback (${missing})`
@@ -32,13 +37,21 @@ function show(line: string): void {
   if (output !== undefined) appendFileSync(output, `${line}\n`)
 }
 
+/** What a process takes beyond what it has to keep of the pool's files. */
+const BEYOND = {
+  native: (name: string, { native, database }: Sample): number =>
+    native - (name === 'tracker' ? Math.min(database, DATABASE_CACHE) : 0),
+  live: (name: string, { live, put }: Sample): number =>
+    live - (name === 'tracker' ? MAP_BYTES_PER_FILE * Math.min(put, MAP_FILES) : 0),
+}
+
 /** Bytes an hour's worth. */
-function slopes({ samples }: ChurnReport): Record<string, Record<'rss' | 'native' | 'live', number>> {
+function slopes({ samples }: ChurnReport): Record<string, Record<keyof typeof BEYOND, number>> {
   return Object.fromEntries(
     Object.entries(samples).map(([name, series]) => {
-      const slope = (of: 'rss' | 'native' | 'live'): number =>
-        slopePerHour(series.map((sample) => ({ at: sample.at, value: sample[of] }))) / rate
-      return [name, { rss: slope('rss'), native: slope('native'), live: slope('live') }]
+      const slope = (of: keyof typeof BEYOND): number =>
+        slopePerHour(series.map((sample) => ({ at: sample.at, value: BEYOND[of](name, sample) }))) / rate
+      return [name, { native: slope('native'), live: slope('live') }]
     }),
   )
 }

@@ -48,6 +48,9 @@ export interface ChurnOptions {
 export interface Sample extends Usage {
   /** Ms since the start. */
   readonly at: number
+  /** Files that members have put by then, and bytes of the tracker's database: what it has to grow by. */
+  readonly put: number
+  readonly database: number
 }
 
 export interface ChurnReport {
@@ -249,6 +252,7 @@ class Churn {
     }
     const kill = async (): Promise<void> => {
       const child = this.#members.get(CAROL.name)!
+      await this.#order(CAROL.name, 'tell')
       child.kill('SIGKILL')
       await once(child, 'exit')
       await this.#join(CAROL)
@@ -293,14 +297,19 @@ class Churn {
 
   async #sample(): Promise<void> {
     const members = [ALICE, BOB].map(({ name }) => [name, this.#members.get(name)!] as const)
+    for (const [name] of members) await this.#order(name, 'tell')
     const at = performance.now() - this.#started
+    const put = this.#did['put'] ?? 0
+    const database = fs.statSync(this.#home.at('tracker', 'tracker.db')).size
     const now = await this.#usages([...this.#steadyRoles(), ...members])
-    for (const [name, usage] of Object.entries(now)) (this.#samples[name] ??= []).push({ at, ...usage })
+    for (const [name, usage] of Object.entries(now))
+      (this.#samples[name] ??= []).push({ at, put, database, ...usage })
     const shown = Object.entries(now).map(
       ([name, { rss, native, live, sockets }]) =>
         `${name} ${[rss, native, live].map((bytes) => (bytes / 1e6).toFixed(0)).join('/')} MB ${sockets} sockets`,
     )
-    this.#o.onSample?.(`${(at / 60_000).toFixed(1)} min: ${shown.join(', ')}`)
+    const [minutes, megabytes] = [at / 60_000, database / 1e6].map((value) => value.toFixed(1))
+    this.#o.onSample?.(`${minutes} min: ${shown.join(', ')}; ${put} files put, ${megabytes} MB of database`)
   }
 
   /** Lets members finish, then read everything. */

@@ -25,7 +25,7 @@ export interface MemberOptions {
   readonly rate: number
 }
 
-export type MemberOrder = { readonly order: 'work' | 'rest' | 'verify' }
+export type MemberOrder = { readonly order: 'work' | 'rest' | 'verify' | 'tell' }
 
 /** What a member has done since it was asked last. */
 export interface MemberNews {
@@ -161,7 +161,7 @@ async function rest(): Promise<void> {
 async function obey({ order }: MemberOrder): Promise<void> {
   if (order === 'rest') await rest()
   else if (order === 'verify') await verify()
-  else {
+  else if (order === 'work') {
     working ??= new AbortController()
     work = workUntil(working.signal)
     return
