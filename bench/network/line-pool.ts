@@ -23,6 +23,9 @@ export interface Transfer {
   readonly busy: number
   /** The same for the shards' (put) or the file's (get) bytes alone. */
   readonly useful: number
+  /** Bytes of contents (put: with their parity), and those that the line carried in their direction. */
+  readonly contents: number
+  readonly carried: number
   readonly counted: Pick<LineCounters, 'lost' | 'dropped'>
   /** The longest that the line kept a packet back through the load of this machine, ms. */
   readonly lateMs: number
@@ -90,10 +93,13 @@ export class LinePool {
     const { [direction]: after } = await this.line.counters()
     if (after.overrun > before.overrun) throw new Error('the line could not keep up with its packets')
     const share = (moved: number): number => (moved * 8) / 1e6 / seconds / mbits
+    const carried = after.bytes - before.bytes
     return {
       seconds,
-      busy: share(after.bytes - before.bytes),
+      busy: share(carried),
       useful: share(bytes),
+      contents: bytes,
+      carried,
       counted: { lost: after.lost - before.lost, dropped: after.dropped - before.dropped },
       lateMs: after.lateUs / 1000,
     }

@@ -2,7 +2,7 @@
 import type { LineCondition } from '../line/line.ts'
 import { probeLine } from '../line/probe-line.ts'
 import type { Row } from '../row.ts'
-import { atLeast, percent } from '../row.ts'
+import { atLeast, atMost, percent, times } from '../row.ts'
 import type { Setting, Transfer } from './line-pool.ts'
 import type { LinePool } from './line-pool.ts'
 
@@ -35,7 +35,10 @@ const SCENES: readonly Scene[] = [
   },
 ]
 
-/** One row for each scene, direction and transport. */
+/** What a get may have on the line for a byte of contents: headers and repeats of packets, and what is asked of two holders at once. */
+const CARRIED = 1.1
+
+/** One row for each scene, direction and transport, and one for what a get moves. */
 export async function transferRows(section: string, pool: LinePool): Promise<Row[]> {
   const rows: Row[] = []
   for (const scene of SCENES) {
@@ -66,15 +69,33 @@ export async function transferRows(section: string, pool: LinePool): Promise<Row
           ...(way === 'put' ? atLeast(own.put.busy, scene.target, percent(scene.target)) : {}),
           note: describe(own[way]),
         })
+      const { contents, carried } = own.get
+      rows.push({
+        section,
+        name: `bytes of a get of 200 MB, ${transport}: ${scene.name}`,
+        value: `${megabytes(carried)} on the line`,
+        beside: `${megabytes(contents)} of contents; TLS, cubic ${times(ratioOf(cubic.get))}; TLS, BBR ${times(ratioOf(bbr.get))}`,
+        ratio: times(ratioOf(own.get)),
+        ...atMost(ratioOf(own.get), CARRIED, times(CARRIED)),
+      })
     }
   }
   return rows
 }
 
-function describe({ seconds, busy, useful, counted, lateMs }: Transfer): string {
+function ratioOf({ carried, contents }: Transfer): number {
+  return carried / contents
+}
+
+function megabytes(bytes: number): string {
+  return `${(bytes / 1e6).toFixed(0)} MB`
+}
+
+function describe(transfer: Transfer): string {
+  const { seconds, busy, useful, counted, lateMs } = transfer
   const late = lateMs < 20 ? '' : `, up to ${lateMs.toFixed(0)} ms late by load`
   return (
-    `${seconds.toFixed(1)} s, line ${percent(busy)} busy, ${percent(useful)} with contents, ` +
+    `${seconds.toFixed(1)} s, line ${percent(busy)} busy, ${percent(useful)} with contents (${times(ratioOf(transfer))} their bytes), ` +
     `${counted.lost} packets lost, ${counted.dropped} dropped by the queue${late}`
   )
 }

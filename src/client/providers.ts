@@ -14,6 +14,7 @@ import { BULK_BYTES } from '../ports/transport.ts'
 import type { Tracker } from './tracker.ts'
 import { Hedging } from './transfer/hedging.ts'
 import { Peer } from './transfer/peer.ts'
+import { SharedLine } from './transfer/shared-line.ts'
 
 /** A provider that failed isn't asked first again for this long, ms. */
 const SHUN_MS = 10_000
@@ -39,6 +40,7 @@ export class Providers {
   readonly #onHead: (head: Head) => void
   /** When reads are raced against others. */
   readonly hedging = new Hedging()
+  readonly #line: SharedLine
   /** Connections on which nothing was presented yet. */
   readonly #isNew = new WeakSet<Connection>()
   readonly #shunned = new Map<string, number>()
@@ -57,6 +59,7 @@ export class Providers {
     this.#transport = transport
     this.#clock = clock
     this.#tracker = tracker
+    this.#line = new SharedLine(() => clock.monotonic())
   }
 
   /** All providers of the pool; at most `LIST_AGE_MS` old, or fresh. */
@@ -129,7 +132,7 @@ export class Providers {
     let peer = this.#peers.get(id)
     if (peer === undefined) {
       const known = this.#transport.known?.(provider)
-      peer = new Peer(() => this.#dial(id, provider), this.#clock, known)
+      peer = new Peer(() => this.#dial(id, provider), this.#clock, known, this.#line)
       this.#peers.set(id, peer)
     }
     return peer
@@ -138,6 +141,16 @@ export class Providers {
   /** How long it takes until so many bytes of a provider are here, ms; of one that nothing is known of, as long as of others. */
   expectedMs(provider: Uint8Array, bytes: number): number | undefined {
     return this.peer(provider).pace.expectedMs(bytes, this.#typicalRate())
+  }
+
+  /** How long this machine's line would need for so many bytes beside all that is under way to it, ms; undefined where nothing is known of it. */
+  lineMs(bytes: number): number | undefined {
+    return this.#line.expectedMs(bytes, this.#typicalRate())
+  }
+
+  /** Whether this machine's line moves about as much as it can at the moment. */
+  get isLineFull(): boolean {
+    return this.#line.isFull(this.#typicalRate())
   }
 
   /** The middle one of all that were measured, bytes a second. */

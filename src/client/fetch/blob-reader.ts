@@ -15,11 +15,12 @@ import type { Space } from '../tree/space.ts'
 import type { BlobAt } from './blob-locator.ts'
 import { BlobLocator } from './blob-locator.ts'
 import type { Raced } from './hedged.ts'
-import { isLate } from './hedged.ts'
+import { hedgeParts, isLate } from './hedged.ts'
 import { Patience, ProvidersAwayError } from './patience.ts'
 import { isTooEarly } from './too-early.ts'
 import { DamageReporter } from './damage-reporter.ts'
-import type { Range, StripeReader } from './stripe-reader.ts'
+import type { Range } from './ranges.ts'
+import type { StripeReader } from './stripe-reader.ts'
 
 /** Decoded stripes kept: a few of 4 data shards of 4 MiB, so that a sequential read decodes each once. */
 const MAX_CACHED_BYTES = 64 * 1024 * 1024
@@ -149,7 +150,7 @@ export class BlobReader {
       try {
         return this.#verify(wanted, parts)
       } catch (error) {
-        if (from !== undefined) stripe.blame(index, from)
+        if (from !== undefined) stripe.blame(from)
         throw error
       }
     }
@@ -171,13 +172,8 @@ export class BlobReader {
 
   /** The direct read, and when it fails or dawdles the other way; the first that succeeds. */
   async #hedge<T>(direct: Promise<T>, raced: Raced, other: () => Promise<T>): Promise<T> {
-    const { clock, providers } = this.#client
     const over = new AbortController()
-    const late = isLate(
-      { clock, hedging: providers.hedging, isHeld: () => providers.isHeld },
-      raced,
-      over.signal,
-    )
+    const late = isLate(hedgeParts(this.#client), raced, over.signal)
     const outcome = direct.then(
       (value) => ({ value }),
       (error: unknown) => ({ error }),

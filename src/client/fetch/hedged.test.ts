@@ -10,12 +10,16 @@ let clock: ManualClock
 let hedging: Hedging
 let done: number
 let isHeld: boolean
+let lineMs: number | undefined
+let isLineFull: boolean
 let started: Fetch[]
 beforeEach(() => {
   clock = new ManualClock()
   hedging = new Hedging()
   done = 0
   isHeld = false
+  lineMs = undefined
+  isLineFull = false
   started = []
 })
 
@@ -46,7 +50,7 @@ const candidate = (name: string, expectedMs?: number): Candidate => ({
 
 const fetchTwo = (expected: readonly (number | undefined)[], signal?: AbortSignal): Promise<unknown> =>
   fetchEnough(
-    { clock, hedging, isHeld: () => isHeld },
+    { clock, hedging, isHeld: () => isHeld, lineMs: () => lineMs, isLineFull: () => isLineFull },
     expected.map((ms, i) => candidate('abcdef'[i]!, ms)),
     2,
     () => done >= 2,
@@ -123,6 +127,47 @@ test('a read that gets on too slowly is raced', async () => {
   clock.advance(UNKNOWN_MS)
   await settled()
   expect(names()).toEqual(['a', 'b', 'c'])
+})
+
+test('nobody is raced before our line could have moved all that is under way and the race as well', async () => {
+  lineMs = 3 * UNKNOWN_MS
+  void fetchTwo([undefined, undefined, 60_000, 60_000])
+  for (const expected of ['ab', 'ab', 'abcd']) {
+    await clock.sleeperAt(UNKNOWN_MS)
+    clock.advance(UNKNOWN_MS)
+    await settled()
+    expect(names().join('')).toBe(expected)
+  }
+})
+
+test('a read that got slow is raced when its rest takes several times as long as the race, by how it got on lately', async () => {
+  lineMs = UNKNOWN_MS
+  void fetchTwo([undefined, 60_000, 10])
+  for (const [bytes, expected] of [
+    [2.2 * MIB, 'ab'],
+    // The rest would take three times as long as the race,
+    [2.7 * MIB, 'ab'],
+    // and five times.
+    [2.9 * MIB, 'abc'],
+  ] as const) {
+    started[0]!.receive(bytes)
+    await clock.sleeperAt(UNKNOWN_MS)
+    clock.advance(UNKNOWN_MS)
+    await settled()
+    expect(names().join('')).toBe(expected)
+  }
+})
+
+test('over a full line nobody is raced before several times as long as the race would take', async () => {
+  lineMs = UNKNOWN_MS
+  isLineFull = true
+  void fetchTwo([undefined, 60_000, 60_000])
+  for (const expected of ['ab', 'ab', 'ab', 'abc']) {
+    await clock.sleeperAt(UNKNOWN_MS)
+    clock.advance(UNKNOWN_MS)
+    await settled()
+    expect(names().join('')).toBe(expected)
+  }
 })
 
 test('nobody is raced while it is our own line that keeps all waiting', async () => {

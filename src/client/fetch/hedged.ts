@@ -1,14 +1,35 @@
 import { AllmendError, CancelledError } from '../../core/open/errors.ts'
 import type { Clock } from '../../ports/clock.ts'
 import { slept } from '../../ports/slept.ts'
+import type { Client } from '../client.ts'
 import { throwIfCancelled } from '../concurrency.ts'
 import type { Hedging } from '../transfer/hedging.ts'
+
+/** Racing a read has to bring the rest of it sooner by this factor: the other way is no surer. */
+const RACING_FACTOR = 4
+/** Over a line that is full a read may take so many times as long as racing it would: others make it wait, and end before. */
+const FULL_FACTOR = 4
 
 export interface HedgeParts {
   readonly clock: Clock
   readonly hedging: Hedging
   /** Whether it is a limit of this node's own line that reads wait for: others would wait for it just as well. */
   readonly isHeld: () => boolean
+  /** How long this machine's line would need for so many bytes beside all that is under way to it, ms; undefined where nothing is known of it. */
+  readonly lineMs: (bytes: number) => number | undefined
+  /** Whether that line moves about as much as it can. */
+  readonly isLineFull: () => boolean
+}
+
+/** What a client's reads are raced by. */
+export function hedgeParts({ clock, providers }: Pick<Client, 'clock' | 'providers'>): HedgeParts {
+  return {
+    clock,
+    hedging: providers.hedging,
+    isHeld: () => providers.isHeld,
+    lineMs: (bytes) => providers.lineMs(bytes),
+    isLineFull: () => providers.isLineFull,
+  }
 }
 
 /** A read under way, and what racing it would cost. */
@@ -23,22 +44,30 @@ export interface Raced {
 }
 
 /**
- * Resolves true once a read dawdles and may be raced; false when the signal comes first. A read that gets on is left alone while the rest of it should be
- * here within as long again: where many reads share the reader's own line, some are always late, and others would be no sooner.
+ * Resolves true once a read dawdles and may be raced; false when the signal comes first. Invariants:
+ * - no read is raced before it has taken as long as this machine's line needs for all that is under way and for the race, or several times as long while
+ *   the line is full: some reads are always late then, others would be no sooner, and the race would make all of them later.
+ * - a read that gets on is left alone while the rest of it should be here within as long again, or a few times as long as the race would take.
  */
 export async function isLate(
-  { clock, hedging, isHeld }: HedgeParts,
+  { clock, hedging, isHeld, lineMs, isLineFull }: HedgeParts,
   { expectedMs, bytes, received, cost }: Raced,
   signal: AbortSignal,
 ): Promise<boolean> {
   const delayMs = hedging.delayMs(expectedMs)
+  const started = clock.monotonic()
   let before = 0
-  for (let waits = 1; await slept(clock, delayMs, signal); waits++) {
+  while (await slept(clock, delayMs, signal)) {
+    const tookMs = clock.monotonic() - started
     const now = received()
     const isStalled = now === before
+    // By how it got on lately: all are slow in the beginning.
+    const leftMs = (delayMs * (bytes - now)) / (now - before)
     before = now
-    const isAlmostHere = !isStalled && (bytes - now) * waits <= now
-    if (!isAlmostHere && !isHeld() && hedging.spend(cost(), isStalled)) return true
+    const racingMs = lineMs(cost()) ?? 0
+    const isWorthIt = isStalled || leftMs > Math.max(delayMs, racingMs * RACING_FACTOR)
+    const isTime = tookMs >= racingMs * (isLineFull() ? FULL_FACTOR : 1)
+    if (isWorthIt && isTime && !isHeld() && hedging.spend(cost(), isStalled)) return true
   }
   return false
 }

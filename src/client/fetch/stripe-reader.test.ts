@@ -1,12 +1,12 @@
 import { beforeEach, expect, test } from 'vitest'
 import { seedOf } from '../../../test/fixtures/provider-pool.ts'
+import { randomFrom } from '../../../test/fixtures/seeded-random.ts'
 import { MemoryNetwork } from '../../adapters/memory/memory-transport.ts'
 import { nodeClock } from '../../adapters/native/node-clock.ts'
 import { nodePrimitives } from '../../adapters/native/node-primitives.ts'
-import { nodeRandom } from '../../adapters/native/node-random.ts'
 import { toHex } from '../../core/open/bytes.ts'
 import { encodeParity } from '../../core/open/stripes/erasure-code.ts'
-import { CancelledError } from '../../core/open/errors.ts'
+import { CancelledError, NotEnoughShardsError } from '../../core/open/errors.ts'
 import { peerId } from '../../core/open/hash.ts'
 import { shardId } from '../../core/open/merkle.ts'
 import type { Signed } from '../../core/open/objects/signed.ts'
@@ -74,18 +74,18 @@ beforeEach(async () => {
     providers,
     transport,
     primitives: nodePrimitives,
-    random: nodeRandom,
+    random: randomFrom(1),
   } as unknown as Client
 })
 
 /** A stripe whose shards lie at a provider each. */
-function reader(salt: number): StripeReader {
-  const data = Array.from({ length: K }, (_, i) => new Uint8Array(SHARD).fill(salt * K + i + 1))
-  const shards = [...data, ...encodeParity({ k: K, n: N }, data)]
+function reader(salt: number, k = K, n = N): StripeReader {
+  const data = Array.from({ length: k }, (_, i) => new Uint8Array(SHARD).fill(salt * K + i + 1))
+  const shards = [...data, ...encodeParity({ k, n }, data)]
   const ids = shards.map((bytes) => new Uint8Array(shardId(nodePrimitives.blake3, bytes)))
   for (const [i, id] of ids.entries()) stored.set(toHex(id), shards[i]!)
-  const stripe: Stripe = { k: K, n: N, shards: ids.map((id) => [id, SHARD] as const) }
-  const holders = views.map(({ id }, index) => [index, id, true] as const)
+  const stripe: Stripe = { k, n, shards: ids.map((id) => [id, SHARD] as const) }
+  const holders = views.slice(0, n).map(({ id }, index) => [index, id, true] as const)
   const view = { id: stripeId(nodePrimitives, stripe), stripe, holders, copies: undefined }
   return new StripeReader(client, view, () => ticket, new DamageReporter({} as Tracker, client.clock))
 }
@@ -116,6 +116,28 @@ test('a holder that stands still costs one hedge; later stripes are read without
   onAsked = (place) => (place === 1 ? void isAsked.resolve() : isAsked.promise)
   await expectDecoded(reader(6), 6)
   expect(asked[1]).toBe(2)
+})
+
+test('of whole copies all are read, whichever place they have, and who serves a wrong one no more', async () => {
+  const { promise: isOpen, resolve: open } = Promise.withResolvers<void>()
+  onAsked = () => isOpen
+  const reads = Array.from({ length: 30 }, (_, salt) =>
+    reader(salt, 1, 3).direct(0, [{ offset: 0, length: SHARD }]),
+  )
+  open()
+  for (const { parts } of await Promise.all(reads)) expect(parts[0]).toHaveLength(SHARD)
+  expect(asked.slice(3)).toEqual([0, 0, 0])
+  for (const times of asked.slice(0, 3)) expect(times).toBeGreaterThan(5)
+
+  const stripe = reader(1, 1, 3)
+  const servers = new Set<string>()
+  for (let i = 0; i < 3; i++) {
+    const { from } = await stripe.direct(0, [{ offset: 0, length: 10 }])
+    servers.add(toHex(from!.provider))
+    stripe.blame(from!)
+  }
+  expect(servers.size).toBe(3)
+  await expect(stripe.direct(0, [{ offset: 0, length: 10 }])).rejects.toThrow(NotEnoughShardsError)
 })
 
 test('ranges come from their holder, and from whole shards once it is gone', async () => {

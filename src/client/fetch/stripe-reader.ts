@@ -12,7 +12,6 @@ import {
   AllmendError,
   CancelledError,
   DamagedShardError,
-  DeniedError,
   MalformedError,
   NotEnoughShardsError,
   NotFoundError,
@@ -29,21 +28,18 @@ import type { Source } from '../transfer/rank-sources.ts'
 import { isBetterDecoded, rankSources } from '../transfer/rank-sources.ts'
 import type { DamageReporter } from './damage-reporter.ts'
 import type { Candidate } from './hedged.ts'
-import { fetchEnough } from './hedged.ts'
+import { fetchEnough, hedgeParts } from './hedged.ts'
 import type { Holding } from './holdings.ts'
 import { holdingsOf } from './holdings.ts'
-import { isTooEarly } from './too-early.ts'
+import type { Range } from './ranges.ts'
+import { bytesIn, cut } from './ranges.ts'
+import { isTooEarly, servedLater } from './too-early.ts'
 import { tooFewShards } from './too-few-shards.ts'
 
 /** A shard of 4 MiB over a slow line; a dead peer is noticed much earlier by the transport. */
 const SHARD_TIMEOUT_MS = 60_000
 /** A provider that says what it has. */
 const STAT_TIMEOUT_MS = 5_000
-
-export interface Range {
-  readonly offset: number
-  readonly length: number
-}
 
 export type PassFor = (provider: Uint8Array, shard: Uint8Array) => Pass | undefined
 
@@ -57,7 +53,11 @@ export interface ReadOptions {
 /** Who may have a shard, and when it would be here whole. */
 interface Holder extends Source {
   readonly provider: Uint8Array
+  /** Where in the stripe he has it: elsewhere than asked for where shards are the same. */
+  readonly place: number
 }
+
+type Place = Pick<Holder, 'provider' | 'place'>
 
 export class StripeReader {
   #view: StripeView
@@ -128,16 +128,18 @@ export class StripeReader {
     const indices = [...wanted.keys()].filter((index) => !this.#whole.has(index))
     if (indices.length === 0) return true
     if (this.#decoding !== undefined) return false
-    const best = indices.map((index) => this.#holders(index)[0])
+    const best = indices.map((index) => this.#equalHolders(index)[0])
     if (!best.every((holder) => holder?.isUp === true && !holder.isShunned)) return false
     const expected = best.map((holder) => this.#expectedMs(holder!.provider, wanted.get(holder!.index)!))
     const directMs = expected.includes(undefined) ? undefined : Math.max(...expected.map((ms = 0) => ms))
-    return !isBetterDecoded(directMs, this.#sources(), this.view.stripe.k - this.#whole.size)
+    const missing = this.view.stripe.k - this.#whole.size
+    const lineMs = this.#client.providers.lineMs(this.decodingBytes)
+    return !isBetterDecoded(directMs, this.#sources(), missing, lineMs)
   }
 
   /** How long these bytes of a data shard will take from their holder, ms; undefined where that is not known. */
   expectedMs(index: number, bytes: number): number | undefined {
-    const holder = this.#whole.has(index) ? undefined : this.#holders(index)[0]
+    const holder = this.#whole.has(index) ? undefined : this.#equalHolders(index)[0]
     return holder === undefined ? undefined : this.#expectedMs(holder.provider, bytes)
   }
 
@@ -156,26 +158,26 @@ export class StripeReader {
     index: number,
     ranges: readonly Range[],
     options: ReadOptions = {},
-  ): Promise<{ parts: Uint8Array[]; from?: Uint8Array; body?: Uint8Array }> {
+  ): Promise<{ parts: Uint8Array[]; from?: Place; body?: Uint8Array }> {
     const whole = this.#whole.get(index)
     if (whole !== undefined) return { parts: cut(whole, ranges) }
-    const from = this.#holders(index)[0]?.provider
+    const from = this.#equalHolders(index)[0]
     if (from === undefined) throw new NotEnoughShardsError('the holder of this shard is not there', { index })
-    const length = ranges.reduce((sum, range) => sum + range.length, 0)
+    const length = bytesIn(ranges)
     let body: Uint8Array
     try {
-      body = await this.#read(index, from, ranges, options)
+      body = await this.#read(from.place, from.provider, ranges, options)
     } catch (error) {
       // A copy that was dropped meanwhile, or a provider that went: others may have the shard, too.
-      const [next] = this.#holders(index)
+      const [next] = this.#equalHolders(index)
       const goesOn = error instanceof AllmendError && !(error instanceof CancelledError)
       if (!goesOn || next?.isUp !== true || next.isShunned) throw error
       return this.direct(index, ranges, options)
     }
     if (body.length !== length) {
-      this.blame(index, from)
+      this.blame(from)
       throw new UntrustedError('a provider answered with another length than was asked for', {
-        provider: from,
+        provider: from.provider,
       })
     }
     let at = 0
@@ -198,8 +200,8 @@ export class StripeReader {
   }
 
   /** Remembers and reports a holder whose bytes were wrong. */
-  blame(index: number, provider: Uint8Array): void {
-    this.#prove(index, provider, DAMAGE_WRONG)
+  blame({ place, provider }: Place): void {
+    this.#prove(place, provider, DAMAGE_WRONG)
   }
 
   #prove(index: number, provider: Uint8Array, what: Damage['what']): void {
@@ -225,15 +227,26 @@ export class StripeReader {
     this.#failed.add(this.#key(index, provider))
   }
 
-  /** Holders of a shard worth asking, the best first; equal ones in the order that chance gave them. */
+  /** Who has the bytes of a shard, the best first; equal ones in the order that chance gave them: of whole copies that is everybody. */
+  #equalHolders(index: number): Holder[] {
+    const { shards } = this.view.stripe
+    return this.#ranked(index, (place) => equalBytes(shards[place]![0], shards[index]![0]))
+  }
+
+  /** Holders of a shard in its own place worth asking. */
   #holders(index: number): Holder[] {
+    return this.#ranked(index, (place) => place === index)
+  }
+
+  #ranked(index: number, has: (place: number) => boolean): Holder[] {
     const { providers } = this.#client
     const [, length] = this.view.stripe.shards[index]!
     return rankSources(
       [...this.#holdings, ...this.#found]
-        .filter(({ index: at, provider }) => at === index && !this.#failed.has(this.#key(index, provider)))
-        .map(({ provider, up }) => ({
+        .filter(({ index: place, provider }) => has(place) && !this.#failed.has(this.#key(place, provider)))
+        .map(({ index: place, provider, up }) => ({
           index,
+          place,
           provider,
           isData: index < this.view.stripe.k,
           isUp: up,
@@ -264,7 +277,7 @@ export class StripeReader {
     const [shard, whole] = this.view.stripe.shards[index]!
     const { clock, providers } = this.#client
     const { hedging } = providers
-    const bytes = ranges.length === 0 ? whole : ranges.reduce((sum, { length }) => sum + length, 0)
+    const bytes = ranges.length === 0 ? whole : bytesIn(ranges)
     const expectedMs = this.#expectedMs(provider, bytes)
     const started = clock.monotonic()
     const pass = this.#passFor(provider, shard)
@@ -322,7 +335,7 @@ export class StripeReader {
 
   /** Fetches from the first of these, and from the next where one fails or dawdles, until k shards are here. Returns the first failure. */
   #fetch(sources: readonly Holder[], k: number, signal: AbortSignal | undefined): Promise<unknown> {
-    const { clock, providers } = this.#client
+    const { providers } = this.#client
     const { hedging } = providers
     const lengthOf = ({ index }: Holder) => this.view.stripe.shards[index]![1]
     const missing = k - this.#whole.size
@@ -338,8 +351,7 @@ export class StripeReader {
       fetch: (stop, onReceived) => this.#fetchWhole(source.index, { signal: stop, onReceived }),
     }))
     const atOnce = Math.max(0, missing) + (isExploring ? 1 : 0)
-    const parts = { clock, hedging, isHeld: () => providers.isHeld }
-    return fetchEnough(parts, candidates, atOnce, () => this.#whole.size >= k, signal)
+    return fetchEnough(hedgeParts(this.#client), candidates, atOnce, () => this.#whole.size >= k, signal)
   }
 
   /** Looks for the missing shards at others than the known holders, until k are at hand. */
@@ -397,14 +409,14 @@ export class StripeReader {
   async #fetchWhole(index: number, options: ReadOptions): Promise<boolean> {
     const [id, length] = this.view.stripe.shards[index]!
     let lastError: unknown
-    for (const { provider: holder } of this.#holders(index)) {
+    for (const holder of this.#holders(index)) {
       try {
-        const bytes = await this.#read(index, holder, [], options)
+        const bytes = await this.#read(index, holder.provider, [], options)
         if (bytes.length === length && equalBytes(shardId(this.#client.primitives.blake3, bytes), id)) {
           this.#whole.set(index, bytes)
           return true
         }
-        this.blame(index, holder)
+        this.blame(holder)
       } catch (error) {
         if (error instanceof CancelledError || !(error instanceof AllmendError)) throw error
         lastError = error
@@ -415,14 +427,7 @@ export class StripeReader {
   }
 
   #tooFew(cause: unknown): AllmendError {
-    if (this.#tooEarly !== undefined) {
-      const { wait } = this.#tooEarly.facts
-      return new DeniedError(
-        `the tracker can't be reached, and providers serve without it only when they have lost it for a while: try again in ${String(wait)} s`,
-        { wait: wait ?? 0 },
-        { cause: this.#tooEarly },
-      )
-    }
+    if (this.#tooEarly !== undefined) return servedLater(this.#tooEarly)
     return tooFewShards(
       {
         view: this.view,
@@ -434,8 +439,4 @@ export class StripeReader {
       cause,
     )
   }
-}
-
-function cut(shard: Uint8Array, ranges: readonly Range[]): Uint8Array[] {
-  return ranges.map(({ offset, length }) => shard.subarray(offset, offset + length))
 }

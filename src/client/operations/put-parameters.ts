@@ -47,6 +47,8 @@ export interface PutResult {
   readonly bytes: number
   /** Shard bytes that went to providers. */
   readonly sentBytes: number
+  /** Those of them that had gone before: sending a shard was interrupted, or its provider failed. */
+  readonly repeatedBytes: number
   /** What could not be read; everything else is stored. */
   readonly problems: readonly PutProblem[]
   readonly safety: Safety

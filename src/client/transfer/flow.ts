@@ -1,3 +1,5 @@
+import type { SharedLine } from './shared-line.ts'
+
 /** A sample closes after so much busy time, or so many bytes. */
 const WINDOW_MS = 100
 const WINDOW_BYTES = 1024 * 1024
@@ -14,6 +16,7 @@ const STALL_MS = 500
 export class Flow {
   readonly #now: () => number
   readonly #latency: () => number | undefined
+  readonly #line: SharedLine | undefined
   #active = 0
   #underWay = 0
   /** Until when time has been counted; in the future where the answer can't be here yet. */
@@ -24,10 +27,11 @@ export class Flow {
   #rate: number | undefined
   #measuredAt: number | undefined
 
-  /** `now` in monotonic ms; `latency`, ms, undefined while unknown; `rate` in bytes a second, as known from before. */
-  constructor(now: () => number, latency: () => number | undefined, rate?: number) {
+  /** `now` in monotonic ms; `latency`, ms, undefined while unknown; `rate` in bytes a second, as known from before; `line`, which this is a part of. */
+  constructor(now: () => number, latency: () => number | undefined, rate?: number, line?: SharedLine) {
     this.#now = now
     this.#latency = latency
+    this.#line = line
     this.#rate = rate
     if (rate !== undefined) this.#measuredAt = now()
   }
@@ -53,15 +57,18 @@ export class Flow {
   /** So many bytes will be asked for, or sent. */
   expect(bytes: number): void {
     this.#underWay += bytes
+    this.#line?.expect(bytes)
   }
 
   /** So many of what was expected will not move any more. */
   forgo(bytes: number): void {
     this.#underWay -= bytes
+    this.#line?.forgo(bytes)
   }
 
   /** A transfer of what was expected begins. */
   begin(): void {
+    this.#line?.begin()
     if (this.#active++ > 0) return
     this.#since = this.#now() + (this.#latency() ?? 0)
     this.#isWaiting = true
@@ -69,6 +76,7 @@ export class Flow {
 
   /** So many bytes of it have moved. */
   moved(bytes: number): void {
+    this.#line?.received(bytes)
     const now = this.#now()
     if (this.#isWaiting && (this.#latency() === undefined || now < this.#since)) this.#since = now
     this.#isWaiting = false
@@ -80,6 +88,7 @@ export class Flow {
 
   /** A transfer is over. */
   end(): void {
+    this.#line?.end()
     this.#count(this.#now())
     if (--this.#active === 0 && this.#ms >= WINDOW_MS) this.#close()
   }

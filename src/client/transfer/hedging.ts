@@ -1,12 +1,12 @@
 /**
  * When a read that dawdles is raced against other holders, and how often.
  *
- * Invariant: what hedges of reads that get on may cost is at most HEDGED_SHARE of the bytes that reads brought, HEDGED_BURST, and one hedge. A read that gets
- * no byte at all may be hedged beyond that: nothing travels twice while it stands still; it is charged, so that others wait longer.
+ * Invariant: what hedges of reads that get on may cost is at most HEDGED_SHARE of the bytes that reads brought, HEDGED_BURST, and what one hedge costs beyond
+ * that. A read that gets no byte at all may be hedged beyond it: nothing travels twice while it stands still; it is charged, so that others wait longer.
  */
 
 /** Extra bytes for each byte that was read. */
-export const HEDGED_SHARE = 1 / 8
+export const HEDGED_SHARE = 1 / 20
 /** Extra bytes that may be spent before anything was read: four shards of 4 MiB. */
 export const HEDGED_BURST = 16 * 1024 * 1024
 /** As long as nothing is known of a holder, ms. */
@@ -52,7 +52,7 @@ export class Hedging {
 
   /** Whether a hedge that may cost so many bytes is to be made, and charges it; `stalled`: the read that it is for gets nothing. */
   spend(bytes: number, stalled = false): boolean {
-    if (this.#balance <= 0 && !stalled) return false
+    if (bytes > 0 && this.#balance < Math.min(bytes, HEDGED_BURST) && !stalled) return false
     this.#balance -= bytes
     return true
   }

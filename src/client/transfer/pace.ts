@@ -1,5 +1,6 @@
 import type { KnownPeer } from '../../ports/transport.ts'
 import { Flow } from './flow.ts'
+import type { SharedLine } from './shared-line.ts'
 
 /** A round trip that was longer than usual moves what is known by this share: a handler's own time is in it. */
 const SLOWER_WEIGHT = 0.1
@@ -14,12 +15,12 @@ export class Pace {
   readonly down: Flow
   readonly up: Flow
 
-  /** `now` in monotonic ms; `known` from earlier. */
-  constructor(now: () => number, known: KnownPeer = {}) {
+  /** `now` in monotonic ms; `known` from earlier; `line`, over which all peers send to this machine. */
+  constructor(now: () => number, known: KnownPeer = {}, line?: SharedLine) {
     this.#now = now
     this.#roundTripMs = known.roundTripMs
     const latency = () => this.#roundTripMs
-    this.down = new Flow(now, latency, known.goodput)
+    this.down = new Flow(now, latency, known.goodput, line)
     this.up = new Flow(now, latency, known.goodput)
   }
 

@@ -5,6 +5,7 @@ import type { Flow } from './flow.ts'
 import { Lanes } from './lanes.ts'
 import { Pace } from './pace.ts'
 import { SendQueue } from './send-queue.ts'
+import type { SharedLine } from './shared-line.ts'
 
 /** Requests to one peer: over which connection, in which order, and how well that goes. */
 export class Peer {
@@ -13,9 +14,9 @@ export class Peer {
   readonly queue: SendQueue
   readonly #clock: Clock
 
-  constructor(dial: () => Promise<Connection>, clock: Clock, known?: KnownPeer) {
+  constructor(dial: () => Promise<Connection>, clock: Clock, known?: KnownPeer, line?: SharedLine) {
     this.#clock = clock
-    this.pace = new Pace(() => clock.monotonic(), known)
+    this.pace = new Pace(() => clock.monotonic(), known, line)
     this.lanes = new Lanes(dial, clock, this.pace)
     this.queue = new SendQueue(this.pace)
   }

@@ -94,6 +94,11 @@ describe('isBetterDecoded', () => {
     expect(isBetterDecoded(undefined, sources(5_000), K)).toBe(false)
   })
 
+  it('leaves nobody while the line has so much to move that decoding would take as long', () => {
+    expect(isBetterDecoded(5_000, sources(5_000), K, 2_400)).toBe(true)
+    expect(isBetterDecoded(5_000, sources(5_000), K, 2_600)).toBe(false)
+  })
+
   it('needs k others that are there', () => {
     const away = sources(5_000).map((source) => ({ ...source, isUp: source.index < 3 }))
     expect(isBetterDecoded(5_000, away, K)).toBe(false)

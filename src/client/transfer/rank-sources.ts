@@ -37,17 +37,18 @@ export function rankSources<S extends Source>(sources: readonly S[]): S[] {
 }
 
 /**
- * Whether bytes that should be here after `directMs` (the last of them) are better had by decoding, from the best `k` of these sources. Where nothing is
- * known they are not.
+ * Whether bytes that should be here after `directMs` (the last of them) are better had by decoding, from the best `k` of these sources, over a line that
+ * needs `lineMs` for them. Where nothing is known they are not.
  */
 export function isBetterDecoded(
   directMs: number | undefined,
   sources: readonly Source[],
   k: number,
+  lineMs = 0,
 ): boolean {
   const there = sources.filter(({ isUp, isShunned }) => isUp && !isShunned)
   const chosen = rankSources(there).slice(0, k)
   if (directMs === undefined || chosen.length < k) return false
-  const decodedMs = Math.max(...chosen.map(({ expectedMs = 0 }) => expectedMs))
+  const decodedMs = Math.max(lineMs, ...chosen.map(({ expectedMs = 0 }) => expectedMs))
   return directMs > decodedMs * DECODING_FACTOR && directMs > decodedMs + DECODING_GAIN_MS
 }

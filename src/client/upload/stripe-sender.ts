@@ -50,8 +50,8 @@ export interface StripeToSend {
 }
 
 export interface StripeEvents {
-  /** Bytes of one shard that went out. */
-  onSent(bytes: number): void
+  /** Bytes of one shard that went out; so many of them, beyond its length, again. */
+  onSent(bytes: number, repeated: number): void
   /** A shard became durable; `stored` counts them. */
   onStored(stored: number): void
 }
@@ -91,6 +91,8 @@ export async function sendStripe(
   const full = new Map<string, CapacityError>()
   /** Most bytes of a shard that were sent to a provider. */
   const reached = new Map<string, number>()
+  /** Bytes of each shard that were sent to anybody. */
+  const sentOf = Array.from({ length: n }, () => 0)
   const stop = new AbortController()
   const cancel = () => stop.abort()
   signal?.addEventListener('abort', cancel, { once: true })
@@ -136,7 +138,9 @@ export async function sendStripe(
     const turn = await client.providers.peer(provider).queue.enter(bytes.length, gotOn, stop.signal)
     let sent = 0
     const onSent = (total: number) => {
-      events.onSent(total - sent)
+      const spare = bytes.length - sentOf[index]!
+      sentOf[index]! += total - sent
+      events.onSent(total - sent, Math.max(0, total - sent - Math.max(0, spare)))
       sent = total
       turn.sent(total)
       if (markSent(index, provider, total)) turn.moved()

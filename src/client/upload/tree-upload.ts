@@ -93,6 +93,7 @@ export class TreeUpload {
     return {
       ...this.#count,
       sentBytes: this.#progress.wire,
+      repeatedBytes: this.#progress.repeated,
       problems: this.#problems,
       warnings: this.#warnings,
       safety: { survives: Math.min(survives, target), target, missingShards },

@@ -5,6 +5,8 @@ export class UploadProgress {
   atTarget = 0
   /** Shard bytes that were really handed to the network. */
   wire = 0
+  /** Those of them that went out before. */
+  repeated = 0
   readonly #owed = { sent: 0, decodable: 0, atTarget: 0 }
   readonly #changed: () => void
 

@@ -311,8 +311,9 @@ export class Uploader {
           isMoving: () => this.#isMoving(),
         },
         {
-          onSent: (bytes) => {
+          onSent: (bytes, repeated) => {
             this.#progress.wire += bytes
+            this.#progress.repeated += repeated
             sentBytes += bytes
             const reached = Math.floor(plain * Math.min(1, sentBytes / total))
             this.#progress.add('sent', Math.max(0, reached - sentPlain))
