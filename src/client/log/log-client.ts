@@ -6,53 +6,47 @@
  *   written, and nothing newer than the pinned head is read.
  * - what this device was promised stays on disk until log and map have shown it.
  */
-import { equalBytes, toHex } from '../../core/open/bytes.ts'
 import type { ErrorFacts } from '../../core/open/errors.ts'
 import { ForkedError, NotEnoughProvidersError, UntrustedError } from '../../core/open/errors.ts'
 import type { Checkpoint, LogIdentity } from '../../core/open/log/heads/checkpoint.ts'
 import { encodeCheckpoint, logIdentity } from '../../core/open/log/heads/checkpoint.ts'
 import type { ForkProof } from '../../core/open/log/heads/fork-proof.ts'
-import { headCheckpoint } from '../../core/open/log/heads/fork-proof.ts'
 import { CLOCK_SLACK_SECONDS, FRESH_SECONDS, freshness } from '../../core/open/log/heads/quorum.ts'
 import type { ServedHead } from '../../core/open/log/heads/verify-head.ts'
-import { verifyHead } from '../../core/open/log/heads/verify-head.ts'
 import { genesisCodec } from '../../core/open/objects/identity.ts'
 import type { Head } from '../../core/open/objects/operation.ts'
 import { emptyHead } from '../../core/open/objects/operation.ts'
-import { SUITE, ZERO_ID } from '../../core/open/objects/suite.ts'
 import { logEntries, logHead, mapProof } from '../../core/open/protocol/log-methods.ts'
 import type { Pins } from '../../ports/pin-store.ts'
 import type { ClientParts } from '../client.ts'
 import type { Tracker } from '../tracker.ts'
+import { QUORUM_PATIENCE_MS, acceptHead } from './accept-head.ts'
 import type { Evidence } from './log-evidence.ts'
+import { LogPins } from './log-pins.ts'
+import { MetHeads } from './met-heads.ts'
 import type { Proven } from './log-reader.ts'
 import type { MapPart, MapQuestion, PartAnswer, ProvenEntry } from './map-query.ts'
 import { partsOf, verifyPart } from './map-query.ts'
 import { requireKept, settleOwnEntries } from './own-entries.ts'
 import type { SeenView } from './pinned-view.ts'
-import { pinOf, viewOfPin } from './pinned-view.ts'
+import { viewOfPin } from './pinned-view.ts'
 import { freeze, judged, mistrust } from './accuse.ts'
 import { meetCheckpoint } from './meet-checkpoint.ts'
 import { SeenVersions } from './seen-versions.ts'
 import { ServedHeads } from './served-heads.ts'
 import { viewNotice } from './view-notice.ts'
-import { witnessPrefixes, witnessesOf } from './witnesses/witness-set.ts'
+import { pinWitnesses } from './witnesses/pin-witnesses.ts'
+import { witnessPrefixes } from './witnesses/witness-set.ts'
 
 /** A view is asked for anew after this, ms. */
 export const VIEW_MS = 5_000
 /** Providers come and go seldom, ms. */
 const WITNESSES_MS = 60_000
-/** How long witnesses may take to sign what was just written before a command gives up, ms. */
-const QUORUM_PATIENCE_MS = 15_000
-/** An honest tracker never serves a smaller head; it is asked once more in case it was just starting, ms. */
-const BEHIND_PATIENCE_MS = 1_000
 /** The tracker waits for its witnesses by itself where a quorum is up; it is asked again for this long, ms. */
 const COVER_PATIENCE_MS = 1_000
 const AGAIN_MS = 200
 /** Reads on an older view than this need the reader's consent, seconds. */
 export const STALE_SECONDS = 24 * 3_600
-/** Heads of other devices that are remembered. */
-const MAX_MET = 10_000
 /** Heads that change while a long answer is read: then it is read again. */
 const MAX_RESTARTS = 5
 
@@ -63,11 +57,11 @@ export class LogClient {
   readonly parts: Parts
   readonly tracker: Tracker
   readonly versions: SeenVersions
-  #pins: Pins | undefined
+  readonly #pins: LogPins
   #view: SeenView | undefined
   #asked = -Infinity
   #isLagging = false
-  readonly #met = new Map<string, Promise<unknown>>()
+  readonly #met: MetHeads
   #witnessesAsked = -Infinity
   #starting: Promise<void> | undefined
   readonly #served: ServedHeads
@@ -77,33 +71,19 @@ export class LogClient {
     this.tracker = tracker
     this.identity = logIdentity(genesisCodec.decode(parts.identity.genesis))
     this.versions = new SeenVersions(parts.pins)
+    this.#pins = new LogPins(parts)
+    this.#met = new MetHeads(this)
     this.#served = new ServedHeads(parts.primitives, this.identity, tracker)
   }
 
   /** What is pinned now. */
-  async pins(): Promise<Pins> {
-    this.#pins ??= await this.update((pins) => pins)
-    return this.#pins
+  pins(): Promise<Pins> {
+    return this.#pins.load()
   }
 
   /** Changes the pins on disk. */
-  async update(change: (pins: Pins) => Pins): Promise<Pins> {
-    const { pool, genesis } = this.parts.identity
-    this.#pins = await this.parts.pins.update((stored) => {
-      if (stored !== undefined && !equalBytes(stored.pool, pool))
-        throw new UntrustedError('the pins of this home are of another pool')
-      // Objects of a lower suite than ours are none that decode: so only a program that is older than the pool can go below.
-      if (stored !== undefined && stored.minimumSuite > SUITE)
-        throw new UntrustedError(
-          `this pool asks for suite ${stored.minimumSuite}, and this program knows suite ${SUITE}: it is too old`,
-          { minimum: stored.minimumSuite, suite: SUITE },
-        )
-      const { minimumSuite } = genesisCodec.decode(genesis)
-      return change(
-        stored ?? { pool, witnesses: [], tracker: ZERO_ID, minimumSuite, contacts: [], spaces: [], own: [] },
-      )
-    })
-    return this.#pins
+  update(change: (pins: Pins) => Pins): Promise<Pins> {
+    return this.#pins.update(change)
   }
 
   /** The newest verified view, at most 5 s old; throws what is wrong with it. */
@@ -120,9 +100,8 @@ export class LogClient {
   }
 
   /** A head of this size holds all that this device has written. */
-  async ownSize(): Promise<number> {
-    const { own } = await this.pins()
-    return Math.max(0, ...own.map(({ index }) => index + 1))
+  ownSize(): Promise<number> {
+    return this.#pins.ownSize()
   }
 
   /** Entries that the tracker has now, as it says. */
@@ -226,17 +205,7 @@ export class LogClient {
 
   /** Holds the head that an operation of another device names against this log, once each; errors as of `meetCheckpoint`. */
   meetHead(head: Head): Promise<unknown> {
-    if (head.size === 0) return Promise.resolve()
-    const name = `${head.size} ${toHex(head.root)} ${toHex(head.signature)}`
-    let met = this.#met.get(name)
-    if (met === undefined) {
-      if (this.#met.size >= MAX_MET) this.#met.clear()
-      const { primitives } = this.parts
-      met = this.meet(encodeCheckpoint(primitives, this.identity, headCheckpoint(this.identity, head)))
-      this.#met.set(name, met)
-      met.catch(() => this.#met.delete(name))
-    }
-    return met
+    return this.#met.meet(head)
   }
 
   /** Before anything else a command looks at what was promised to earlier ones. */
@@ -262,7 +231,8 @@ export class LogClient {
     const { primitives, identity } = this.parts
     const prefixes = witnessPrefixes(primitives, identity.genesis)
     const { found, view, proof } = await this.#whole({ points: [], prefixes, covers: question.covers })
-    await this.#pinWitnesses(found)
+    await pinWitnesses(this, found)
+    this.#witnessesAsked = this.#now()
     const isAll = question.points.length === 0 && question.prefixes.length === 0
     return isAll ? { view, found: [], proof, answers: [] } : this.#whole(question)
   }
@@ -363,81 +333,20 @@ export class LogClient {
     served: ServedHead | undefined,
     begin: number,
   ): Promise<SeenView | undefined> {
-    const { primitives, clock } = this.parts
-    const pins = await this.pins()
     if (served === undefined) {
       if (before === undefined) throw new UntrustedError('the tracker serves no head of its log')
       this.#asked = this.#now()
       // The log alone stands in while unwitnessed: that it still serves this head is what it has to say.
-      const again = before.isWitnessed ? before : { ...before, seen: Math.floor(clock.now() / 1_000) }
+      const again = before.isWitnessed ? before : { ...before, seen: this.#seconds() }
       if (this.#view === before) this.#view = again
       return again
     }
-    const { witnesses, tracker } = pins
-    const heads = {
-      ...(before === undefined
-        ? {}
-        : { pinned: encodeCheckpoint(primitives, this.identity, before.checkpoint) }),
-      served: served.note,
-      consistency: served.consistency,
-    }
-    let verdict
-    try {
-      verdict = verifyHead(primitives, { log: this.identity, witnesses, tracker }, before?.checkpoint, served)
-    } catch (error) {
-      if (!(error instanceof UntrustedError)) throw error
-      const isQuorum = error.facts['needed'] !== undefined
-      if (isQuorum && this.#now() - begin < QUORUM_PATIENCE_MS) return undefined
-      const hint = isQuorum
-        ? ' (where they are lost for good and the admins have named others: `allmend witness accept`)'
-        : ''
-      throw await this.mistrust(error.message + hint, heads, error.facts)
-    }
-    if (verdict.kind === 'forked')
-      throw await this.freeze('the log contradicts what it had shown before', heads, verdict.proof)
-    if (verdict.kind === 'behind') {
-      if (this.#now() - begin < BEHIND_PATIENCE_MS) return undefined
-      throw await this.mistrust(
-        'the tracker serves an older log than it had shown before: it was rolled back, or lost data; nothing was written',
-        heads,
-        { pinned: before?.checkpoint.size ?? 0, size: verdict.size },
-      )
-    }
-    if (pins.forked !== undefined) await this.requireUnforked()
-    const view: SeenView = { ...verdict.view, seen: Math.floor(clock.now() / 1_000) }
-    const pin = pinOf(primitives, this.identity, view)
+    const view = await acceptHead(this, before, served, this.#now() - begin)
+    if (view === undefined) return undefined
     this.#served.add(view.checkpoint.size, served)
-    await this.update((stored) =>
-      stored.head !== undefined && stored.head.size > pin.size ? stored : { ...stored, head: pin },
-    )
     this.#asked = this.#now()
     if (this.#view === undefined || this.#view.checkpoint.size <= view.checkpoint.size) this.#view = view
     return view
-  }
-
-  async #pinWitnesses(found: readonly ProvenEntry[]): Promise<void> {
-    const { primitives, identity } = this.parts
-    const { counted: witnesses } = witnessesOf(primitives, identity, found)
-    const pins = await this.pins()
-    // The founder runs the log.
-    const tracker = genesisCodec.decode(identity.genesis).admins[0] ?? ZERO_ID
-    const isSame =
-      equalBytes(tracker, pins.tracker) &&
-      witnesses.length === pins.witnesses.length &&
-      witnesses.every(({ operator, key }, i) => {
-        const known = pins.witnesses[i]!
-        return equalBytes(operator, known.operator) && equalBytes(key, known.key)
-      })
-    // A quorum has come as far as what was to be accepted without one.
-    const isOver = pins.notice !== undefined && (pins.head?.size ?? 0) >= pins.notice.size
-    if (!isSame || isOver)
-      await this.update((stored) => ({
-        ...stored,
-        witnesses,
-        tracker,
-        notice: isOver ? undefined : stored.notice,
-      }))
-    this.#witnessesAsked = this.#now()
   }
 
   #now(): number {
