@@ -1,31 +1,23 @@
-import { availableParallelism } from 'node:os'
+import { availableParallelism, totalmem } from 'node:os'
 import { join } from 'node:path'
 import { defineConfig } from 'vitest/config'
-import type { TestSpecification } from 'vitest/node'
-import { BaseSequencer } from 'vitest/node'
 
 // Processes that tests start begin in half of the time, as the command line's do: see bin/allmend.js.
 process.env['NODE_COMPILE_CACHE'] ??= join(import.meta.dirname, 'node_modules', '.cache', 'allmend')
 
-const node = { environment: 'node', pool: 'forks' } as const
+/** What a pool of real processes takes at most, with the test that runs it. */
+const POOL_BYTES = 2 * 1024 ** 3
 /**
- * Files at a time whose tests run pools of real processes: these wait for each other for half of the time, and a pool takes up to 2 GiB.
- * They run after the unit tests, as their own processes take all cores anyhow.
+ * Files at a time, of all projects: one more than cores, as pools of processes wait for each other for half of the time. Projects begin
+ * in the order of their names and large files first, so that what kills processes for minutes doesn't run alone at the end, and the many
+ * short unit tests fill what is left.
  */
-const pools = { ...node, maxWorkers: 2, hookTimeout: 120_000, sequence: { groupOrder: 1 } } as const
-
-/** What kills processes for minutes begins first: begun last, one file of it would run alone at the end. */
-class LongestFirst extends BaseSequencer {
-  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
-    const sorted = await super.sort(files)
-    const isLong = ({ moduleId }: TestSpecification): boolean => moduleId.includes('/test/crash/')
-    return sorted.toSorted((a, b) => Number(isLong(b)) - Number(isLong(a)))
-  }
-}
+const maxWorkers = Math.max(2, Math.min(availableParallelism() + 1, Math.floor(totalmem() / POOL_BYTES)))
+const node = { environment: 'node', pool: 'forks', maxWorkers } as const
+const pools = { ...node, hookTimeout: 120_000 } as const
 
 export default defineConfig({
   test: {
-    sequence: { sequencer: LongestFirst },
     projects: [
       {
         test: {
@@ -33,7 +25,6 @@ export default defineConfig({
           name: 'unit',
           include: ['src/**/*.test.ts', 'scripts/**/*.test.ts', 'test/boundaries/*.test.ts'],
           testTimeout: 60_000,
-          maxWorkers: Math.max(2, availableParallelism() - 1),
         },
       },
       {

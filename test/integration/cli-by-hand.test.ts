@@ -1,4 +1,4 @@
-/** A pool set up by hand, as over several machines: tracker, founder with a passphrase, providers, a second member, recovery. */
+/** A pool set up by hand, as over several machines: tracker, founder with a passphrase, recovery, providers, a second member. */
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import * as fs from 'node:fs'
@@ -6,7 +6,7 @@ import * as os from 'node:os'
 import * as path from 'node:path'
 import * as readline from 'node:readline'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { runCli, spawnCli } from '../../../test/fixtures/processes/cli-process.ts'
+import { runCli, spawnCli } from '../fixtures/processes/cli-process.ts'
 
 const root = fs.mkdtempSync(path.join(os.tmpdir(), 'allmend-cli-'))
 const at = (...names: string[]) => path.join(root, ...names)
@@ -40,6 +40,8 @@ afterAll(async () => {
 }, 60_000)
 
 const alice = (...args: string[]) => runCli([...args, '--home', at('alice')], { env: PASSPHRASE })
+/** Alice on another machine, where no passphrase has to be stretched for each command. */
+const elsewhere = (...args: string[]) => runCli([...args, '--home', at('new')])
 
 describe('members and providers by hand', { timeout: 120_000 }, () => {
   it('founds a pool, with the words and the token from elsewhere than arguments', async () => {
@@ -72,21 +74,33 @@ describe('members and providers by hand', { timeout: 120_000 }, () => {
     expect([4, 5]).toContain(second.code)
   })
 
+  it('recovers everything on another machine from the 24 words', async () => {
+    const { stdout } = await alice('whoami', '--json')
+    const { tracker } = JSON.parse(stdout) as { tracker: string }
+    const from = ['recover', '--tracker', tracker, '--unattended']
+    const recovered = await runCli([...from, '--home', at('new'), '--phrase-file', at('words')])
+    expect(recovered).toMatchObject({ code: 0 })
+    expect(await elsewhere('mkdir', '/home/from-there')).toMatchObject({ code: 0 })
+    expect((await alice('ls', '/home')).stdout).toBe('from-there\n')
+    const strangers = { ALLMEND_PHRASE: `${'abandon '.repeat(23)}art` }
+    expect((await runCli([...from, '--home', at('none')], { env: strangers })).code).toBe(3)
+  })
+
   it('has too few providers at first, and takes files once three were started', async () => {
     fs.writeFileSync(at('file'), 'by hand')
-    expect((await alice('put', at('file'), '/home/', '--wait', '1')).code).toBe(6)
+    expect((await elsewhere('put', at('file'), '/home/', '--wait', '1')).code).toBe(6)
     for (const number of [1, 2, 3]) {
-      const invite = await alice('provider', 'invite')
+      const invite = await elsewhere('provider', 'invite')
       expect(invite.code).toBe(0)
       const store = ['--store', at(`provider-${number}`), '--capacity', '1GB', '--listen', '127.0.0.1:0']
       await role('provider', 'start', '--join', invite.stdout.trim(), ...store)
     }
-    expect((await alice('put', at('file'), '/home/')).code).toBe(0)
-    expect((await alice('cat', '/home/file')).stdout).toBe('by hand')
+    expect((await elsewhere('put', at('file'), '/home/')).code).toBe(0)
+    for (const home of [elsewhere, alice]) expect((await home('cat', '/home/file')).stdout).toBe('by hand')
   })
 
   it('lets a second member in who waits for being admitted, and keeps spaces apart', async () => {
-    const invite = await alice('member', 'invite', '--json')
+    const invite = await elsewhere('member', 'invite', '--json')
     expect(invite).toMatchObject({ code: 0 })
     const { token } = JSON.parse(invite.stdout) as { token: string }
     const bob = spawnCli(['init', '--home', at('bob'), '--name', 'bob', '--join', token, '--unattended'])
@@ -95,35 +109,12 @@ describe('members and providers by hand', { timeout: 120_000 }, () => {
     // The 24 words come first, then what to do.
     for await (const line of readline.createInterface({ input: bob.stderr! }))
       if (line.startsWith('Waiting to be admitted')) break
-    const admitted = await alice('member', 'admit', '--json')
+    const admitted = await elsewhere('member', 'admit', '--json')
     expect(admitted).toMatchObject({ code: 0 })
     expect(JSON.parse(admitted.stdout)).toMatchObject({ admitted: [{ name: 'bob' }] })
     expect(await closed).toEqual([0, null])
     expect((await runCli(['ls', '/home', '--home', at('bob')])).stdout).toBe('')
     expect((await runCli(['cat', '/home/file', '--home', at('bob')])).code).toBe(3)
-    expect((await alice('member', 'admit')).stdout).toBe('Nobody is waiting.\n')
-  })
-
-  it('recovers everything on another machine from the 24 words', async () => {
-    const { stdout } = await alice('whoami', '--json')
-    const { tracker } = JSON.parse(stdout) as { tracker: string }
-    const recovered = await runCli([
-      'recover',
-      '--home',
-      at('new'),
-      '--tracker',
-      tracker,
-      '--phrase-file',
-      at('words'),
-      '--unattended',
-    ])
-    expect(recovered).toMatchObject({ code: 0 })
-    expect((await runCli(['cat', '/home/file', '--home', at('new')])).stdout).toBe('by hand')
-    expect((await alice('cat', '/home/file')).stdout).toBe('by hand')
-    const strangers = { ALLMEND_PHRASE: `${'abandon '.repeat(23)}art` }
-    const nobody = await runCli(['recover', '--home', at('none'), '--tracker', tracker, '--unattended'], {
-      env: strangers,
-    })
-    expect(nobody.code).toBe(3)
+    expect((await elsewhere('member', 'admit')).stdout).toBe('Nobody is waiting.\n')
   })
 })
