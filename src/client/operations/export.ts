@@ -14,8 +14,8 @@ import type { Metadata } from '../../core/secret/metadata.ts'
 import type { TargetFolder } from '../../ports/local-files.ts'
 import type { Client } from '../client.ts'
 import { throwIfCancelled } from '../concurrency.ts'
-import type { FetchOptions, GetFailure } from './get.ts'
-import { fetchNodes } from './get.ts'
+import { downloadNodes } from '../download/tree-download.ts'
+import type { FetchOptions, GetFailure } from './get-parameters.ts'
 import type { LogVerdict } from '../log/audit/audit-log.ts'
 import { LogAudit } from '../log/audit/audit-log.ts'
 import type { Hasher } from '../log/audit/log-bundle.ts'
@@ -126,7 +126,7 @@ export async function exportAll(client: Client, parameters: ExportParameters): P
     return isThere
   }
   const nodes = [...roots].map(([name, node]) => ({ node, path: `/${name}`, name }))
-  const fetched = await fetchNodes(client, trees, nodes, await folder.folder(FILES_FOLDER), {
+  const fetched = await downloadNodes(client, trees, nodes, await folder.folder(FILES_FOLDER), {
     ...parameters,
     isHere,
   })
