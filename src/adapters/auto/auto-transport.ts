@@ -25,6 +25,7 @@ import { formatAddress, parseAddress } from '../wire/address.ts'
 import type { WireClock } from '../wire/clock.ts'
 import { systemClock } from '../wire/clock.ts'
 import { sha256PeerId } from '../wire/peer-id.ts'
+import { wasRefused } from '../wire/socket-error.ts'
 import { AutoConnection } from './auto-connection.ts'
 import type { KnownPath, Way } from './path-memory.ts'
 import { PathMemory } from './path-memory.ts'
@@ -34,6 +35,8 @@ const DIAL_TIMEOUT_MS = 10_000
 /** Who moved within a LAN leaves an address where nobody answers, which a system notices after 3 s. */
 const ELSEWHERE_AFTER_MS = 1500
 const NEVER = new AbortController().signal
+/** A way that another was quicker than leads somewhere if it is there within this: a busy machine is slow with handshakes, too. */
+const LATE_MS = 1000
 /** A node asks another one so often under which address it is seen. */
 const NOTICED_WITHIN_MS = 5000
 
@@ -65,6 +68,18 @@ export interface AutoTransportOptions {
   readonly clock?: WireClock
 }
 
+interface AttemptOptions {
+  readonly way: Way
+  readonly peerId: Uint8Array
+  readonly isOnly: boolean
+  /** The other way is only tried because this one took its time. */
+  readonly hasHeadStart: boolean
+  /** Ends the attempt. */
+  readonly signal: AbortSignal
+  /** Aborted before `signal` where nobody wants the connection any more. */
+  readonly givenUp: AbortSignal
+}
+
 /** How a connection reaches its peer. */
 export interface Path extends KnownPath {
   /** The other end as seen from here: the peer, or a relay. */
@@ -82,6 +97,8 @@ export class AutoTransport implements Transport {
   readonly #elsewhere: AutoTransportOptions['elsewhere']
   readonly #memory: PathMemory
   readonly #live = new Set<AutoConnection>()
+  /** What ends attempts that are late, each with what it does then. */
+  readonly #late = new Map<AbortController, Promise<void>>()
   /** By way and peer, while connections are there. */
   readonly #meters = new Map<string, PathMeter>()
   #udp: Promise<UdpWay> | undefined
@@ -193,8 +210,8 @@ export class AutoTransport implements Transport {
       throw new CancelledError('cancelled before dialling', {}, { cause: signal.reason })
     if (key !== undefined && !equalBytes(sha256PeerId(key), peerId))
       throw new UntrustedError('the address is of another key', { address, expected: toHex(peerId) })
-    const attempts = this.#attempts(parts, peerId, { ...options, timeoutMs })
     const giveUp = new AbortController()
+    const attempts = this.#attempts(parts, peerId, { ...options, timeoutMs }, giveUp.signal)
     const cancelTimer = this.#clock.after(timeoutMs, () =>
       giveUp.abort(new UnreachableError('no connection in time', { address, timeoutMs })),
     )
@@ -204,7 +221,7 @@ export class AutoTransport implements Transport {
     const started = this.#clock.now()
     try {
       const connection = await firstOf(attempts, this.#clock, giveUp.signal)
-      this.#keep(connection, peerId, attempts[0]!.way)
+      this.#keep(connection, peerId)
       return connection
     } catch (error) {
       throw error instanceof UnreachableError
@@ -220,7 +237,8 @@ export class AutoTransport implements Transport {
     { tls, udp }: { readonly tls?: string; readonly udp?: string },
     peerId: Uint8Array,
     options: DialOptions,
-  ): (Attempt<AutoConnection> & { readonly way: Way })[] {
+    givenUp: AbortSignal,
+  ): Attempt<AutoConnection>[] {
     const { first, otherAfterMs } = this.#memory.order(peerId)
     const ways: { readonly way: Way; readonly dial: (options: DialOptions) => Promise<Connection> }[] = []
     const over = this.#tls
@@ -240,38 +258,61 @@ export class AutoTransport implements Transport {
     if (ways[0]?.way !== first) ways.reverse()
     const isOnly = ways.length === 1
     return ways.map(({ way, dial }, i) => ({
-      way,
       afterMs: i === 0 ? 0 : otherAfterMs,
-      run: (signal) => this.#attempt({ way, peerId, isOnly, signal }, () => dial({ ...options, signal })),
+      run: (signal) => {
+        const hasHeadStart = i === 0 && !isOnly
+        return this.#attempt({ way, peerId, isOnly, hasHeadStart, signal, givenUp }, (ended) =>
+          dial({ ...options, signal: ended }),
+        )
+      },
     }))
   }
 
   async #attempt(
-    {
-      way,
-      peerId,
-      isOnly,
-      signal,
-    }: {
-      readonly way: Way
-      readonly peerId: Uint8Array
-      readonly isOnly: boolean
-      readonly signal: AbortSignal
-    },
-    dial: () => Promise<Connection>,
+    { way, peerId, isOnly, hasHeadStart, signal, givenUp }: AttemptOptions,
+    dial: (signal: AbortSignal) => Promise<Connection>,
   ): Promise<AutoConnection> {
+    const ended = new AbortController()
+    const dialled = dial(ended.signal)
+    signal.addEventListener(
+      'abort',
+      () => {
+        if (hasHeadStart && !givenUp.aborted)
+          this.#awaitLate(dialled, ended, () => this.#memory.failed(peerId, way))
+        else ended.abort()
+      },
+      { once: true },
+    )
     try {
-      const inner = await dial()
+      const inner = await dialled
       // The other way may win in the same moment.
       if (signal.aborted) void inner.close()
       else signal.addEventListener('abort', () => void inner.close(), { once: true })
       return this.#metered(inner, way, peerId, isOnly)
     } catch (error) {
-      if (!signal.aborted) this.#memory.failed(peerId, way)
+      if (!signal.aborted && !wasRefused(error)) this.#memory.failed(peerId, way)
       // Behind the same host and port somebody else may answer: the other way leads to the right one, or to nobody.
       if (!isOnly) asHint(error)
       throw error
     }
+  }
+
+  /** The way that was to be first has lost: it has failed if it doesn't lead anywhere in a moment either, or before all ends. */
+  #awaitLate(dialled: Promise<Connection>, ended: AbortController, failed: () => void): void {
+    const cancel = this.#clock.after(LATE_MS, () => ended.abort())
+    const done = dialled.then(
+      () => undefined,
+      (error: unknown) => {
+        if (!wasRefused(error)) failed()
+      },
+    )
+    this.#late.set(
+      ended,
+      done.finally(() => {
+        cancel()
+        this.#late.delete(ended)
+      }),
+    )
   }
 
   #metered(inner: Connection, way: Way, peerId: Uint8Array, isOnly: boolean): AutoConnection {
@@ -287,10 +328,8 @@ export class AutoTransport implements Transport {
     return connection
   }
 
-  #keep(connection: AutoConnection, peerId: Uint8Array, first: Way): void {
+  #keep(connection: AutoConnection, peerId: Uint8Array): void {
     const { way } = connection
-    // It had its head start.
-    if (way !== first) this.#memory.failed(peerId, first)
     this.#memory.connected(peerId, way, this.#ready?.transport.path(connection.inner)?.relayed)
     this.#live.add(connection)
     void connection.closed.then(() => this.#live.delete(connection))
@@ -353,6 +392,8 @@ export class AutoTransport implements Transport {
 
   async close(): Promise<void> {
     this.#closed = true
+    for (const ended of this.#late.keys()) ended.abort()
+    await Promise.all(this.#late.values())
     const udp = await this.#udp?.catch(() => undefined)
     await Promise.all([this.#tls?.close(), udp?.transport.close()])
     await udp?.close()

@@ -35,6 +35,11 @@ export function socketReason(error: unknown): string {
   return CONNECT[codeOf(error) ?? ''] ?? textOf(error)
 }
 
+/** Whether the other host said that nothing listens there: a program that is being started again, sooner than a way that leads nowhere. */
+export function wasRefused(error: unknown): boolean {
+  return codeOf(error instanceof UnreachableError ? error.cause : error) === 'ECONNREFUSED'
+}
+
 /** The system's code of a failure, also where a library has wrapped it. */
 function codeOf(error: unknown): string | undefined {
   // What several addresses of a name failed with is one error of many: the first tells.
