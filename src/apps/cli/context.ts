@@ -32,6 +32,8 @@ const SLOW_MS = 2_000
 export interface WithClientOptions extends ChainUrlOption {
   /** The command's work counts whatever providers say of the log. */
   readonly goesOn?: boolean
+  /** How long to wait for a tracker that is away, ms, unless --tracker-wait says it; by default the client's own. */
+  readonly trackerWaitMs?: number
 }
 
 export interface CommandContext {
@@ -69,14 +71,14 @@ export function commandContext(command: Command, signal: AbortSignal): CommandCo
     setExitCode(code) {
       process.exitCode = code
     },
-    async withClient(use, { chainUrl, goesOn = false } = {}) {
+    async withClient(use, { chainUrl, goesOn = false, trackerWaitMs } = {}) {
       const client = await openClient({
         home,
         acceptStale: options.stale === true,
         chainUrl: namedChainUrl(chainUrl),
         transport,
         line,
-        trackerWaitMs: trackerWait === undefined ? undefined : trackerWait * 1_000,
+        trackerWaitMs: trackerWait === undefined ? trackerWaitMs : trackerWait * 1_000,
         passphrase: () =>
           readSecret({ what: 'Passphrase', file: options.passphraseFile, variable: 'ALLMEND_PASSPHRASE' }),
       })

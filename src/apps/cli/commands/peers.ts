@@ -11,6 +11,8 @@ import type { PeerDocument } from '../text/peer-lines.ts'
 import { NATS, ROLES, peerLines } from '../text/peer-lines.ts'
 import { showWaiting } from '../text/waiting.ts'
 
+/** Whoever asks what is there now needn't wait long for what isn't; a tracker that is started again is back within this, ms. */
+const TRACKER_WAIT_MS = 3_000
 /** Peers that are dialled at once. */
 const AT_ONCE = 16
 const BY_NAME = new Intl.Collator('en', { numeric: true })
@@ -26,26 +28,29 @@ export function registerPeers(program: Command, run: RunCommand): void {
     )
     .action(
       run(async ({ output, withClient }) => {
-        await withClient(async (client) => {
-          const peers = await knownPeers(client)
-          const shown: PeerDocument[] = []
-          const done = showWaiting(output.json, `asking ${count(peers.length, 'node')} …`)
-          try {
-            const measured = orderedAhead(peers, AT_ONCE, async (peer) => ({
-              ...peer,
-              ...(peer.up
-                ? await measurePeer(client.transport, { id: fromHex(peer.id)!, address: peer.address })
-                : {}),
-            }))
-            for await (const peer of measured) {
-              shown.push(peer)
-              if (output.json) output.item(peer, '')
+        await withClient(
+          async (client) => {
+            const peers = await knownPeers(client)
+            const shown: PeerDocument[] = []
+            const done = showWaiting(output.json, `asking ${count(peers.length, 'node')} …`)
+            try {
+              const measured = orderedAhead(peers, AT_ONCE, async (peer) => ({
+                ...peer,
+                ...(peer.up
+                  ? await measurePeer(client.transport, { id: fromHex(peer.id)!, address: peer.address })
+                  : {}),
+              }))
+              for await (const peer of measured) {
+                shown.push(peer)
+                if (output.json) output.item(peer, '')
+              }
+            } finally {
+              done()
             }
-          } finally {
-            done()
-          }
-          if (!output.json) output.result(shown, peerLines(shown))
-        })
+            if (!output.json) output.result(shown, peerLines(shown))
+          },
+          { trackerWaitMs: TRACKER_WAIT_MS },
+        )
       }),
     )
 }
