@@ -80,6 +80,14 @@ describeInLab('two homes', () => {
       expect(await exchange(...between('symmetric', 'symmetric'))).toMatchObject({ relayed: true })
   })
 
+  it('connect by a relay that the far one names where the near one knows none', async () => {
+    const { bootstrap } = pool
+    const newcomer = await LabPeer.start(lab, 'near-symmetric', { seed: 70, bootstrap, relays: [] })
+    for (let i = 0; i < 5; i++)
+      expect(await exchange(newcomer, far.get('symmetric')!)).toMatchObject({ relayed: true })
+    newcomer.child.disconnect()
+  })
+
   it('are told why relays that have passed on enough for them connect them no more', async () => {
     for (const peer of pool.relayPeers) await peer.do({ do: 'relay', bytesPerDay: 100_000 })
     const [dialler, address] = between('symmetric', 'symmetric')

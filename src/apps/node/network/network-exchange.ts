@@ -14,8 +14,8 @@ const EXCHANGE_MS = 60_000
 const FIRST_RETRY_MS = 1000
 /** A tracker that has just learned of a relay doesn't have it wait. */
 const LAST_RETRY_MS = 8000
-/** Strangers can't make a relay ask more often than that. */
-const ASK_AGAIN_MS = 5000
+/** Strangers can't make a relay ask more often than that, some hundred bytes each; who has just joined waits for as long before others reach him by it. */
+const ASK_AGAIN_MS = 1000
 
 export interface NetworkExchangeParts {
   readonly network: Pick<PoolNetwork, 'book' | 'node' | 'isReachable'>
