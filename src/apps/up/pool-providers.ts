@@ -15,10 +15,11 @@ import type { ProviderSettings } from '../provider/provider-settings.ts'
 import { parseSettings } from '../provider/provider-settings.ts'
 import { withAdmin } from './pool-members.ts'
 import type { PoolLayout } from './pool-layout.ts'
-import type { StartPoolOptions } from './start-pool.ts'
+import type { StartPoolOptions } from './start-pool-options.ts'
 import type { RoleCommand } from './role-process.ts'
 
 const LOOPBACK = '127.0.0.1:0'
+
 /** Numbers of the providers in the folder, ascending. */
 export async function existingProviders(layout: PoolLayout): Promise<number[]> {
   await fs.mkdir(layout.providers, { recursive: true, mode: 0o700 })

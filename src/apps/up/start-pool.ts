@@ -4,80 +4,30 @@
  * that a member could rely on; (4) members that are missing are made; (5) further providers start, on members' invites; (6) all of
  * them are kept running until `stop`.
  */
-import * as fs from 'node:fs/promises'
-import { setTimeout as delay } from 'node:timers/promises'
 import { fromHex } from '../../core/open/bytes.ts'
-import {
-  CancelledError,
-  ConflictError,
-  FolderError,
-  InternalError,
-  NotFoundError,
-} from '../../core/open/errors.ts'
-import { bindLedger } from '../../client/log/ledger/ledger-binding.ts'
-import { nodeFiles } from '../../adapters/disk/disk-files.ts'
-import { readFolderFormat, writeFolderFormat } from '../../adapters/disk/folder-format.ts'
+import { CancelledError, InternalError } from '../../core/open/errors.ts'
 import type { Logger } from '../../ports/logger.ts'
 import type { FolderLock } from '../../adapters/disk/folder-lock.ts'
-import { fileError } from '../../adapters/files/file-error.ts'
-import { waitForLock } from '../../adapters/files/wait-for-lock.ts'
 import { LEDGER_PROBLEM } from '../cli/ledger-news.ts'
 import { roleLogger } from '../cli/role-logger.ts'
-import { limitArgs } from '../cli/options/limit-options.ts'
 import type { HomeConfig } from '../node/home-config.ts'
-import type { LineSettings } from '../node/network/line-settings.ts'
-import { readIfThere } from '../node/private-file.ts'
-import type { ChainNode } from '../tracker/ledger-record.ts'
 import { readLedgerRecord } from '../tracker/ledger-record.ts'
 import { endOrphans } from './end-orphans.ts'
 import type { PoolLayout } from './pool-layout.ts'
 import { poolLayout } from './pool-layout.ts'
-import { claimMember, ensureMembers, tellMembers, unclaimedMembers, withAdmin } from './pool-members.ts'
-import type { TransportMode } from '../node/network/transport-mode.ts'
+import { ensureMembers, tellMembers } from './pool-members.ts'
 import { existingProviders, joinedProviders, providerCommand, providerToken } from './pool-providers.ts'
+import { PORT_IS_LOST, chainCommand, trackerCommand } from './pool-tracker.ts'
 import type { ReadyLine } from './role-process.ts'
 import type { RunningProcess } from './run-file.ts'
-import { readRunFile, writeRunFile } from './run-file.ts'
+import { writeRunFile } from './run-file.ts'
+import type { StartPoolOptions } from './start-pool-options.ts'
 import { SupervisedRole } from './supervised-role.ts'
+import { takeFolder } from './take-folder.ts'
+import { useLedger } from './use-ledger.ts'
 
-const KIND = 'pool'
-const VERSION = 1
-const LOOPBACK = '127.0.0.1:0'
-/** A supervisor that is being stopped gives the folder up soon. */
-const LOCK_WAIT_MS = 1_000
-/** Failed starts after which the tracker's port counts as somebody else's. */
-const PORT_IS_LOST = 3
 /** After a kill of everything, ports and locks may be held for a moment by what is just dying. */
 const START_ATTEMPTS = PORT_IS_LOST + 1
-/** The contracts are deployed within a second of the pool's founding; a network that takes longer is bound at another start. */
-const LEDGER_MS = 15_000
-const LEDGER_PAUSE_MS = 100
-
-export interface StartPoolOptions {
-  readonly dir: string
-  /** At least so many; those that are in the folder run too. */
-  readonly providers: number
-  /** Bytes that each provider lends. */
-  readonly capacity: number
-  readonly members: readonly string[]
-  readonly restart: 'always' | 'never'
-  /** Life of uncommitted stripes; by default the tracker's own, a day. */
-  readonly leaseSeconds?: number
-  /** When providers serve offline tickets; by default their own, ten minutes. */
-  readonly offlineAfterSeconds?: number
-  /** A chain of the pool's own, a node of another network, or none. */
-  readonly chain: 'embedded' | 'none' | ChainNode
-  /** Entries, and seconds, after which the log's head is anchored; by default the tracker's own. */
-  readonly anchorEvery?: number
-  readonly anchorSeconds?: number
-  /** Which ways its roles and members connect. */
-  readonly transport?: TransportMode | undefined
-  /** What its roles and members may move beyond this machine, each; remembered. */
-  readonly limits?: LineSettings | undefined
-  readonly signal: AbortSignal
-  /** Hears why the tracker anchors nothing, and of `undefined` when that is over. */
-  readonly onLedgerProblem: (problem: string | undefined) => void
-}
 
 export interface RunningPool {
   readonly members: readonly { readonly name: string; readonly home: string; readonly phraseFile: string }[]
@@ -197,20 +147,12 @@ class Pool implements RunningPool {
       this.#chainUrl = node.url
       return { ready: Promise.resolve() }
     }
-    const log = this.#layout.log('chain')
     const role = new SupervisedRole({
       role: 'chain',
       id: 'chain',
       restart: restart === 'always',
       logger: this.#logger,
-      command: (failures) => {
-        // Its tracker finds it by its folder, so another port will do.
-        const listen = failures < PORT_IS_LOST ? [] : [`--listen=${LOOPBACK}`]
-        return {
-          args: ['chain', 'start', `--dir=${this.#layout.chain}`, ...listen, `--log-file=${log}`],
-          log,
-        }
-      },
+      command: (failures) => chainCommand(this.#layout, failures),
       onReady: (line) => this.#chainReady(line),
     })
     this.#chain = role
@@ -228,77 +170,18 @@ class Pool implements RunningPool {
     await this.#note()
   }
 
-  /** Binds a new pool to its ledger and claims its members' names there; what fails is tried again at the next start. */
-  async #useLedger(): Promise<void> {
-    if (this.#options.chain === 'none') return
-    try {
-      await withAdmin(this.#layout, (admin) => this.#onceThere(() => bindLedger(admin)))
-    } catch (error) {
-      this.#logger.warn({ why: String(error) }, 'the pool is not bound to its ledger')
-    }
-    try {
-      const record = await readLedgerRecord(this.#layout.tracker)
-      if (record === undefined) return
-      for (const member of await unclaimedMembers(this.#layout, record.binding))
-        await this.#onceThere(() => claimMember(member))
-    } catch (error) {
-      this.#logger.warn({ why: String(error) }, 'not all names are claimed on the ledger')
-    }
-  }
-
-  /** Tries again while the tracker has no ledger yet. */
-  async #onceThere(run: () => Promise<void>): Promise<void> {
-    const end = performance.now() + LEDGER_MS
-    for (;;)
-      try {
-        return await run()
-      } catch (error) {
-        if (!(error instanceof NotFoundError) || performance.now() > end) throw error
-        await delay(LEDGER_PAUSE_MS, undefined, { signal: this.#options.signal })
-      }
-  }
-
-  #chainArgs(): string[] {
-    const { chain, anchorEvery, anchorSeconds } = this.#options
-    if (chain === 'none') return ['--no-chain']
-    return [
-      ...(chain === 'embedded' ? [] : [`--chain-url=${chain.url}`, `--chain-key-file=${chain.keyFile}`]),
-      ...(this.#chain === undefined ? [] : [`--chain-dir=${this.#layout.chain}`]),
-      ...(anchorEvery === undefined ? [] : [`--anchor-every=${anchorEvery}`]),
-      ...(anchorSeconds === undefined ? [] : [`--anchor-seconds=${anchorSeconds}`]),
-    ]
-  }
-
-  #networkArgs(): string[] {
-    const { transport, limits = {} } = this.#options
-    return [...(transport === undefined ? [] : [`--transport=${transport}`]), ...limitArgs(limits)]
+  #useLedger(): Promise<void> {
+    const { chain, signal } = this.#options
+    return chain === 'none' ? Promise.resolve() : useLedger(this.#layout, this.#logger, signal)
   }
 
   async #startTracker(): Promise<ReadyLine> {
-    const log = this.#layout.log('tracker')
     const role = new SupervisedRole({
       role: 'tracker',
       id: 'tracker',
       restart: this.#options.restart === 'always',
       logger: this.#logger,
-      command: async (failures) => {
-        // Without an address of its own, it would take one that the whole network sees.
-        const placed = (await readIfThere(this.#layout.trackerAddress)) !== undefined
-        const listen = placed && failures < PORT_IS_LOST ? [] : [`--listen=${LOOPBACK}`]
-        const { leaseSeconds } = this.#options
-        const lease = leaseSeconds === undefined ? [] : [`--lease=${leaseSeconds}`]
-        const dir = `--dir=${this.#layout.tracker}`
-        const args = [
-          'tracker',
-          'start',
-          dir,
-          ...listen,
-          ...lease,
-          ...this.#chainArgs(),
-          ...this.#networkArgs(),
-        ]
-        return { args: [...args, `--log-file=${log}`], log }
-      },
+      command: (failures) => trackerCommand(this.#layout, this.#options, this.#chain !== undefined, failures),
       onReady: (line) => this.#trackerReady(line),
       onNews: ({ [LEDGER_PROBLEM]: problem }) => {
         if (problem !== undefined) this.#options.onLedgerProblem(problem === '' ? undefined : problem)
@@ -368,28 +251,5 @@ class Pool implements RunningPool {
   #note(): Promise<void> {
     this.#writing = this.#writing.then(() => writeRunFile(this.#layout.run, this.processes()))
     return this.#writing
-  }
-}
-
-async function takeFolder(layout: PoolLayout): Promise<FolderLock> {
-  try {
-    for (const folder of [layout.dir, layout.run, layout.tracker, layout.members, layout.logs])
-      await fs.mkdir(folder, { recursive: true, mode: 0o700 })
-  } catch (error) {
-    throw fileError(layout.dir, error)
-  }
-  const format = await readFolderFormat(nodeFiles, layout.dir, KIND, VERSION)
-  if (format === 'damaged') throw new FolderError(`${layout.dir}/format is damaged`, { dir: layout.dir })
-  if (format === 'absent') await writeFolderFormat(nodeFiles, layout.dir, KIND, VERSION)
-  try {
-    return await waitForLock(layout.run, LOCK_WAIT_MS)
-  } catch (cause) {
-    if (!(cause instanceof FolderError)) throw cause
-    const { supervisor } = await readRunFile(layout.run)
-    throw new ConflictError(
-      `a pool runs in ${layout.dir} already${supervisor === undefined ? '' : ` (process ${supervisor})`}: \`allmend down --dir ${layout.dir}\` stops it`,
-      { dir: layout.dir, ...(supervisor === undefined ? {} : { pid: supervisor }) },
-      { cause },
-    )
   }
 }
