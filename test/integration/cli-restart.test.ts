@@ -12,6 +12,7 @@ import type { RunningProcess } from '../../src/apps/up/run-file.ts'
 import { differences, makeMixedTree, recordTree } from '../fixtures/mixed-tree.ts'
 import { ProcessPool, processesWith, until } from '../fixtures/processes/process-pool.ts'
 import { randomFrom } from '../fixtures/seeded-random.ts'
+import { errnoOf } from '../../src/adapters/disk/disk-error.ts'
 import { hostPortOfAddress } from '../../src/core/open/peers/peer-address.ts'
 
 const PROVIDERS = 4
@@ -20,6 +21,18 @@ const END_MS = 60_000
 
 const places = (processes: readonly RunningProcess[]) =>
   processes.map(({ role, id, address, peer }) => ({ role, id, address, peer }))
+
+/** Takes the port of an address; where somebody else of this machine has it already, it is taken too. */
+async function squat(address: string): Promise<net.Server> {
+  const [host, port] = hostPortOfAddress(address)!.split(':')
+  const squatter = net.createServer().listen(Number(port), host)
+  try {
+    await once(squatter, 'listening')
+  } catch (error) {
+    if (errnoOf(error) !== 'EADDRINUSE') throw error
+  }
+  return squatter
+}
 
 describe('a pool in its folder', () => {
   let pool: ProcessPool
@@ -105,11 +118,7 @@ describe('a pool in its folder', () => {
     for (const { pid, id } of before) expect(await waitForExit(pid, END_MS), `${id} is left`).toBe(true)
 
     const taken = before.filter(({ id }) => ['tracker', '1', '3'].includes(id))
-    const squatters = taken.map(({ address }) => {
-      const [host, port] = hostPortOfAddress(address)!.split(':')
-      return net.createServer().listen(Number(port), host)
-    })
-    await Promise.all(squatters.map((squatter) => once(squatter, 'listening')))
+    const squatters = await Promise.all(taken.map(({ address }) => squat(address)))
     try {
       await pool.up('--members=alice,bob,carol')
       await pool.providersUp(PROVIDERS)
