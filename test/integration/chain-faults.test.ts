@@ -16,7 +16,7 @@ import { fromHex } from '../../src/core/open/bytes.ts'
 import type { ForeignChain } from '../fixtures/processes/foreign-chain.ts'
 import { FUNDED_ADDRESS, chainFlags, startForeignChain } from '../fixtures/processes/foreign-chain.ts'
 import type { LedgerStatus } from '../fixtures/processes/ledger-process.ts'
-import { OFTEN, anchored, ledgerStatusOf, putNamed } from '../fixtures/processes/ledger-process.ts'
+import { OFTEN, anchored, ledgerStatusWhen, putNamed } from '../fixtures/processes/ledger-process.ts'
 import { ProcessPool, until } from '../fixtures/processes/process-pool.ts'
 
 let folder: string
@@ -42,10 +42,7 @@ async function work(name: string): Promise<void> {
 
 /** Waits until `ledger status` says it, and how much isn't anchored. */
 const problemNow = (words: RegExp): Promise<LedgerStatus> =>
-  until(async () => {
-    const found = await ledgerStatusOf(pool)
-    return words.test(found.problem ?? '') && found.lag.entries > 0 ? found : undefined
-  })
+  ledgerStatusWhen(pool, ({ problem, lag }) => words.test(problem ?? '') && lag.entries > 0)
 
 /** Every head in the contract, and that the log has all of them. */
 async function headsInChain({ contracts }: LedgerStatus): Promise<number[]> {

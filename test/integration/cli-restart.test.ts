@@ -10,7 +10,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { isAlive, waitForExit } from '../../src/apps/up/process-alive.ts'
 import type { RunningProcess } from '../../src/apps/up/run-file.ts'
 import { differences, makeMixedTree, recordTree } from '../fixtures/mixed-tree.ts'
-import { ProcessPool, processesWith, until } from '../fixtures/processes/process-pool.ts'
+import { ProcessPool, processesWith } from '../fixtures/processes/process-pool.ts'
 import { randomFrom } from '../fixtures/seeded-random.ts'
 import { errnoOf } from '../../src/adapters/disk/disk-error.ts'
 import { hostPortOfAddress } from '../../src/core/open/peers/peer-address.ts'
@@ -148,10 +148,9 @@ describe('a pool in its folder', () => {
     expect(told().filter(({ role }) => role === 'provider')).toHaveLength(PROVIDERS + 1)
     const { peer } = pool.process(3)
     await pool.kill(3)
-    await until(async () => {
-      const { providers } = await pool.status()
-      return providers.find(({ id, state }) => id === peer && state === 'down')
-    })
+    await pool.statusUntil(({ providers }) =>
+      providers.find(({ id, state }) => id === peer && state === 'down'),
+    )
     await sameData('after down')
     expect(pool.processes().some(({ id, pid }) => id === '3' && isAlive(pid))).toBe(false)
   })

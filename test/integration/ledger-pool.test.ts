@@ -4,7 +4,13 @@ import * as fs from 'node:fs'
 import { afterEach, describe, expect, it } from 'vitest'
 import { createJsonRpc, isObject } from '../../src/adapters/evm/json-rpc.ts'
 import type { Verdict } from '../fixtures/processes/ledger-process.ts'
-import { OFTEN, anchored, ledgerStatusOf, putNamed } from '../fixtures/processes/ledger-process.ts'
+import {
+  OFTEN,
+  anchored,
+  ledgerStatusOf,
+  ledgerStatusWhen,
+  putNamed,
+} from '../fixtures/processes/ledger-process.ts'
 import { ProcessPool, until } from '../fixtures/processes/process-pool.ts'
 
 interface Shares {
@@ -89,7 +95,7 @@ describe('a pool and its embedded chain', () => {
     await pool.kill('chain')
     await putNamed(pool, 'without')
     expect((await pool.run('cat', '/home/without')).stdout).toBe('without')
-    await until(async () => ((await ledgerStatusOf(pool)).problem === undefined ? undefined : true))
+    await ledgerStatusWhen(pool, ({ problem }) => problem !== undefined)
     expect(await pool.json<Verdict>('log', 'verify')).toMatchObject({ verified: true, chainAsked: false })
     const back = pool.spawn(['chain', 'start', '--dir', pool.at('pool', 'chain')])
     const again = await anchored(pool)
