@@ -3,7 +3,7 @@ import { parsePeerAddress } from '../../core/open/peers/peer-address.ts'
 import { describePool } from '../../core/open/protocol/tracker-methods.ts'
 import { call } from '../../ports/rpc.ts'
 import type { Connection, Transport } from '../../ports/transport.ts'
-import type { Finding, Patient } from './diagnose.ts'
+import type { Finding, Patient } from './finding.ts'
 
 const DIAL_MS = 4000
 /** What heads and locks allow a clock to be off. */

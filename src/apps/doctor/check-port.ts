@@ -2,7 +2,7 @@ import { lookup } from 'node:dns/promises'
 import { connect, isIP } from 'node:net'
 import { formatAddress } from '../../adapters/wire/address.ts'
 import { socketReason } from '../../adapters/wire/socket-error.ts'
-import type { Finding } from './diagnose.ts'
+import type { Finding } from './finding.ts'
 
 /** A line that takes longer to say yes is of no use. */
 const CONNECT_MS = 2500

@@ -7,7 +7,7 @@ import { parsePeerAddress } from '../../core/open/peers/peer-address.ts'
 import { atMost } from '../node/at-most.ts'
 import type { NetworkBook } from '../node/network/network-book.ts'
 import { askTracker } from './ask-tracker.ts'
-import type { Finding, Patient } from './diagnose.ts'
+import type { Finding, Patient } from './finding.ts'
 
 const PING_MS = 2500
 const JOIN_MS = 3000

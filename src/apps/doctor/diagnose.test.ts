@@ -12,7 +12,7 @@ import { NetworkBook } from '../node/network/network-book.ts'
 import type { TransportMode } from '../node/network/transport-mode.ts'
 import type { RunningTracker } from '../tracker/start-tracker.ts'
 import { startTracker } from '../tracker/start-tracker.ts'
-import type { Finding, Patient } from './diagnose.ts'
+import type { Finding, Patient } from './finding.ts'
 import { diagnose } from './diagnose.ts'
 
 const silent = { debug() {}, info() {}, warn() {}, error() {} }

@@ -11,7 +11,7 @@ import type { Clock } from '../../ports/clock.ts'
 import { call } from '../../ports/rpc.ts'
 import { slept } from '../../ports/slept.ts'
 import type { Connection, DialOptions } from '../../ports/transport.ts'
-import { requireInTime } from '../tickets/present-ticket.ts'
+import { requireInTime } from '../tickets/in-time.ts'
 
 export interface FetchParts {
   readonly primitives: Primitives

@@ -1,12 +1,12 @@
 import { CancelledError } from '../../core/open/errors.ts'
-import type { ProviderState } from '../provider-state.ts'
+import type { ByteBudget } from '../../core/open/byte-budget.ts'
 
 /** Shards that a provider verifies and stores at once, bytes: a group commit's worth; bounds the store's own buffers. */
 export const INTAKE_BYTES = 16 * 1024 * 1024
 
 /** Runs `work` when `bytes` of the intake are free, in the order of asking; throws CancelledError when the caller left before. */
 export async function withIntake<T>(
-  state: Pick<ProviderState, 'intake'>,
+  state: { readonly intake: ByteBudget },
   bytes: number,
   signal: AbortSignal,
   work: () => Promise<T>,

@@ -15,7 +15,7 @@ import {
 } from '../../core/open/protocol/provider-methods.ts'
 import { call } from '../../ports/rpc.ts'
 import type { Connection } from '../../ports/transport.ts'
-import { CLOCK_SKEW_SECONDS } from './present-ticket.ts'
+import { CLOCK_SKEW_SECONDS } from './in-time.ts'
 
 const [shard, other, unknown] = [testShard(1), testShard(2), testShard(3)] as const
 let pool: ProviderPool

@@ -5,7 +5,7 @@ import { openSigned } from '../../core/open/objects/signed.ts'
 import { presentOfflineTicket } from '../../core/open/protocol/provider-methods.ts'
 import type { Route } from '../../ports/rpc.ts'
 import { route } from '../../ports/rpc.ts'
-import { requireInTime } from './present-ticket.ts'
+import { requireInTime } from './in-time.ts'
 import type { ProviderState } from '../provider-state.ts'
 
 /**

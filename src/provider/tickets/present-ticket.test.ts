@@ -9,7 +9,7 @@ import { presentTicket, putShard, readShard } from '../../core/open/protocol/pro
 import { nodePrimitives } from '../../adapters/native/node-primitives.ts'
 import { call } from '../../ports/rpc.ts'
 import type { Connection } from '../../ports/transport.ts'
-import { CLOCK_SKEW_SECONDS } from './present-ticket.ts'
+import { CLOCK_SKEW_SECONDS } from './in-time.ts'
 
 const shard = testShard(1)
 let pool: ProviderPool

@@ -6,9 +6,7 @@ import { presentTicket } from '../../core/open/protocol/provider-methods.ts'
 import type { Route } from '../../ports/rpc.ts'
 import { route } from '../../ports/rpc.ts'
 import type { ProviderState } from '../provider-state.ts'
-
-/** Seconds that a provider's clock and the tracker's may differ: machines at home without a time service drift by this. */
-export const CLOCK_SKEW_SECONDS = 60
+import { requireInTime } from './in-time.ts'
 
 /**
  * Takes a ticket for the caller's connection. Throws UntrustedError for a signature that isn't the log key's,
@@ -31,24 +29,4 @@ export function presentTicketRoute(state: ProviderState): Route {
     const head = state.newestHead()
     return Promise.resolve({ value: head === undefined ? {} : { head } })
   })
-}
-
-/** Throws DeniedError for a ticket that has expired, or is good for more than `maxSeconds` from now. */
-export function requireInTime(
-  state: Pick<ProviderState, 'clock'>,
-  notAfter: number,
-  maxSeconds: number,
-): void {
-  const now = Math.floor(state.clock.now() / 1_000)
-  if (notAfter > now + maxSeconds + CLOCK_SKEW_SECONDS)
-    throw new DeniedError('this ticket is valid for longer than any may be: are both clocks right?', {
-      notAfter,
-      now,
-    })
-  if (isExpired(state, notAfter)) throw new DeniedError('this ticket has expired', { notAfter, now })
-}
-
-/** Whether a ticket good until `notAfter` (Unix seconds) has expired. */
-export function isExpired(state: Pick<ProviderState, 'clock'>, notAfter: number): boolean {
-  return Math.floor(state.clock.now() / 1_000) > notAfter + CLOCK_SKEW_SECONDS
 }

@@ -1,7 +1,7 @@
 import { DeniedError } from '../../core/open/errors.ts'
 import { TICKET_READ, TICKET_READ_COPY } from '../../core/open/objects/ticket.ts'
 import type { Connection } from '../../ports/transport.ts'
-import { isExpired } from './present-ticket.ts'
+import { isExpired } from './in-time.ts'
 import type { ShardOrigin } from './offline-reads.ts'
 import type { ProviderState } from '../provider-state.ts'
 import type { Right, TicketKind } from './ticket-book.ts'

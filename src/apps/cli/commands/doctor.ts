@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { nodeRandom } from '../../../adapters/native/node-random.ts'
-import type { Finding } from '../../doctor/diagnose.ts'
+import type { Finding } from '../../doctor/finding.ts'
 import { diagnose } from '../../doctor/diagnose.ts'
 import { HomeFolder } from '../../node/home-folder.ts'
 import { NetworkBook } from '../../node/network/network-book.ts'

@@ -21,6 +21,7 @@ import { replayLedgerBinding } from './replay-ledger.ts'
 import { replayOperation } from './replay-operation.ts'
 import { replayProvider, replayProviderInvite } from './replay-providers.ts'
 import { replayWitnessVote } from './replay-witnesses.ts'
+import type { LogHistory, Replay } from './replay.ts'
 import { RowDraft } from './row-draft.ts'
 import type { RowReader, RowWrite } from './rows.ts'
 
@@ -33,14 +34,6 @@ export interface ReplayObject {
   readonly signatures: Uint8Array
   /** An operation's changes; empty otherwise. */
   readonly changes: readonly Uint8Array[]
-}
-
-/** What of the log itself an entry may refer to. */
-export interface LogHistory {
-  /** Entries before this one. */
-  readonly size: number
-  /** The log's root at a size up to that. */
-  root(size: number): Uint8Array
 }
 
 /** A map key that an entry touches. */
@@ -56,19 +49,6 @@ export interface Replayed {
   readonly rows: readonly RowWrite[]
   /** In the order of their keys. */
   readonly touched: readonly MapTouch[]
-}
-
-/** What rules work on. */
-export interface Replay {
-  readonly primitives: Primitives
-  readonly pool: Uint8Array
-  readonly genesis: Uint8Array
-  readonly log: LogIdentity
-  readonly rows: RowDraft
-  /** Unix seconds. */
-  readonly seconds: number
-  readonly history: LogHistory
-  touch(key: Uint8Array, isRemoved?: boolean): void
 }
 
 /** The rows and map keys that the next entry writes and touches; throws an AllmendError when the rules refuse it. */

@@ -6,7 +6,7 @@ import { ledgerBindingCodec } from '../../objects/ledger-binding.ts'
 import type { Signed } from '../../objects/signed.ts'
 import { openSigned } from '../../objects/signed.ts'
 import { POLICY, mapPolicy } from '../map/map-key.ts'
-import type { Replay } from './replay-entry.ts'
+import type { Replay } from './replay.ts'
 import { deviceAt } from './replay-members.ts'
 
 const THE_ONE = new Uint8Array(0)

@@ -8,7 +8,7 @@ import { openSigned } from '../../objects/signed.ts'
 import { ZERO_ID } from '../../objects/suite.ts'
 import { checkCertificateLife, verifyCertificate, verifyMemberRecord } from '../../objects/verify-identity.ts'
 import { POLICY, mapDevice, mapName, mapPolicy, mapRecord } from '../map/map-key.ts'
-import type { Replay } from './replay-entry.ts'
+import type { Replay } from './replay.ts'
 import type { Rows } from './rows.ts'
 
 /** Devices of one member: as many as one answer names. */

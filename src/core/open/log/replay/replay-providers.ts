@@ -8,7 +8,7 @@ import { providerInviteCodec, providerRecordCodec } from '../../objects/provider
 import type { Signed } from '../../objects/signed.ts'
 import { openSigned } from '../../objects/signed.ts'
 import { POLICY, mapPolicy } from '../map/map-key.ts'
-import type { Replay } from './replay-entry.ts'
+import type { Replay } from './replay.ts'
 import { deviceAt } from './replay-members.ts'
 
 /** Invites are for the next days, not for keeping, seconds. */

@@ -7,7 +7,7 @@ import { openSigned } from '../../objects/signed.ts'
 import { witnessVoteCodec } from '../../objects/witness-vote.ts'
 import { POLICY, mapPolicy } from '../map/map-key.ts'
 import { isAdmin } from '../heads/witness-rule.ts'
-import type { Replay } from './replay-entry.ts'
+import type { Replay } from './replay.ts'
 import { deviceAt } from './replay-members.ts'
 
 /** A first admin's vote; the number of each one on the same operator rises by one, so that none is played again. */
