@@ -125,6 +125,10 @@ export class RelayGuests {
     return undefined
   }
 
+  has(stream: NoiseSecretStream): boolean {
+    return this.#guests.has(stream)
+  }
+
   /** It is none any more: the pool has admitted its key, or it has gone. */
   leave(stream: NoiseSecretStream): void {
     this.#guests.delete(stream)

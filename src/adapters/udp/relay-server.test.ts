@@ -1,11 +1,11 @@
 import * as blindRelay from 'blind-relay'
 import HyperDHT from 'hyperdht'
 import { once } from 'node:events'
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { equalBytes } from '../../core/open/bytes.ts'
 import { parseTimetable } from '../../core/open/limits/timetable.ts'
 import { LineLimits } from '../wire/line-limits.ts'
-import { RelayYard, connect, seedOf, send } from './relay-yard.fixture.ts'
+import { RelayYard, connect, eventually, seedOf, send } from './relay-yard.fixture.ts'
 
 const LOOK_MS = 1000
 
@@ -35,7 +35,7 @@ describe('a relay', () => {
     far.destroy()
 
     for (let i = 0; i < 30; i++) yard.clock.advance(LOOK_MS)
-    await vi.waitFor(() => expect(relay.usage.connections).toBe(0))
+    await eventually(() => expect(relay.usage.connections).toBe(0))
     expect(await connect(hog, friend)).toBeDefined()
   })
 
@@ -50,7 +50,7 @@ describe('a relay', () => {
     await send(...calm, 20_000)
     yard.clock.advance(LOOK_MS)
     await Promise.all(pair.map((stream) => stream.destroyed || once(stream, 'close')))
-    await vi.waitFor(() => expect(hog.refusals[0]).toMatchObject({ facts: { relayQuota: 'line' } }))
+    await eventually(() => expect(hog.refusals[0]).toMatchObject({ facts: { relayQuota: 'line' } }))
     expect([calm[0].destroyed, other.refusals]).toEqual([false, []])
     // What it moves itself waits for that, too.
     expect(line.held).toEqual({ up: true, down: true })
@@ -67,7 +67,7 @@ describe('a relay', () => {
       await send(near, far, 200_000)
     }
     yard.clock.advance(LOOK_MS)
-    await vi.waitFor(() => expect(listener.refusals[0]).toMatchObject({ facts: { relayQuota: 'day' } }))
+    await eventually(() => expect(listener.refusals[0]).toMatchObject({ facts: { relayQuota: 'day' } }))
     expect(callers.flatMap(({ refusals }) => refusals)).toEqual([])
   })
 
@@ -77,11 +77,11 @@ describe('a relay', () => {
     const held = [await connect(many, friend), await connect(many, friend)]
     const third = await connect(many, friend)
     expect([held[0], held[1], third].map((pair) => pair !== undefined)).toEqual([true, true, false])
-    await vi.waitFor(() => expect(many.refusals[0]).toMatchObject({ facts: { relayQuota: 'connections' } }))
+    await eventually(() => expect(many.refusals[0]).toMatchObject({ facts: { relayQuota: 'connections' } }))
     for (const pair of held) for (const stream of pair!) stream.destroy()
     await many.node.close()
     await friend.node.close()
-    await vi.waitFor(() => expect(relay.usage).toEqual({ sessions: 0, connections: 0, links: 0 }), 10_000)
+    await eventually(() => expect(relay.usage).toEqual({ sessions: 0, guests: 0, connections: 0, links: 0 }))
   }, 30_000)
 
   it('serves nobody whom the pool has not admitted', async () => {

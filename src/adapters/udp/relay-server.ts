@@ -40,7 +40,7 @@ const MAX_UNKNOWN = 16
 const NEWS_MS = 1000
 /** Bytes of a control stream: some hundred pairings at once, and keepalives. */
 const CONTROL_BURST_BYTES = 16 * 1024
-/** Of a guest's: one pairing. */
+/** Of a guest's, whose pairing takes 123. */
 const GUEST_CONTROL_BURST_BYTES = 1024
 const CONTROL_BYTES_PER_SECOND = 128
 const AUDIT_MS = 1000
@@ -59,6 +59,13 @@ export interface RelayOptions {
   /** The limits of the line, in which what is passed on counts both ways. */
   readonly line?: Pick<LineLimits, 'spend' | 'owes'> | undefined
   readonly clock?: WireClock
+}
+
+export interface RelayUsage {
+  readonly sessions: number
+  readonly guests: number
+  readonly connections: number
+  readonly links: number
 }
 
 interface Served {
@@ -176,10 +183,10 @@ export class RelayServer {
     await this.#server.listen(this.#node.relayKeyPair)
   }
 
-  /** Control streams, relayed connections, and their ends at present. */
-  get usage(): { readonly sessions: number; readonly connections: number; readonly links: number } {
+  /** Control streams, those of them that are guests', relayed connections, and their ends at present. */
+  get usage(): RelayUsage {
     const connections = this.#relay.stats.pairings.active
-    return { sessions: this.#served.size, connections, links: this.#links }
+    return { sessions: this.#served.size, guests: this.#guests.size, connections, links: this.#links }
   }
 
   #createStream(options: object): ReturnType<UdpNode['dht']['createRawStream']> {
@@ -344,7 +351,7 @@ export class RelayServer {
       const { stream, since, isGuest } = served
       const burst = isGuest ? GUEST_CONTROL_BURST_BYTES : CONTROL_BURST_BYTES
       if (stream.rawBytesRead > burst + ((now - since) / 1000) * CONTROL_BYTES_PER_SECOND) stream.destroy()
-      else if (isGuest && this.#admits(stream.remotePublicKey)) this.#welcome(served)
+      else if (this.#guests.has(stream) && this.#admits(stream.remotePublicKey)) this.#welcome(served)
     }
     let busiest: { readonly ends: ReadonlySet<End>; readonly bytes: number } | undefined
     for (const ends of this.#connections) {

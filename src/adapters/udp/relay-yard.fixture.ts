@@ -5,6 +5,7 @@ import type { ConnectOptions } from 'hyperdht'
 import { hash } from 'node:crypto'
 import { once } from 'node:events'
 import type { UdxStream } from 'udx-native'
+import { vi } from 'vitest'
 import { equalBytes } from '../../core/open/bytes.ts'
 import type { AllmendError } from '../../core/open/errors.ts'
 import { ManualClock } from '../wire/manual-clock.ts'
@@ -13,6 +14,12 @@ import type { RelayOptions, RelayServer } from './relay-server.ts'
 import { startRelay } from './relay-server.ts'
 import type { UdpNode } from './udp-node.ts'
 import { createUdpNode } from './udp-node.ts'
+
+/** On a machine that has much else to do. */
+const PATIENCE_MS = 20_000
+
+/** Resolves once the check holds. */
+export const eventually = (check: () => void): Promise<void> => vi.waitFor(check, PATIENCE_MS)
 
 export const seedOf = (name: string): Buffer => hash('sha256', name, 'buffer')
 
