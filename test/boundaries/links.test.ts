@@ -1,4 +1,4 @@
-/** Documents lead to what is there: files, headings, and every page from its folder's index. */
+/** Documents lead to what is there: files, headings, the code that they name, and every page from its folder's index. */
 import { execFileSync } from 'node:child_process'
 import * as fs from 'node:fs'
 import * as path from 'node:path'
@@ -31,6 +31,18 @@ function anchors(name: string): string[] {
   return [...headings].map((found) => anchor(found[1]!))
 }
 
+/** Files and folders of ours that a document names as code, `a/{b,c}.ts` as two. */
+function codePaths(name: string): string[] {
+  const named = read(name).matchAll(/`((?:src|test|scripts|bench|vectors|contracts|docs|bin)\/[\w./{},-]+)`/g)
+  return [...named].flatMap(([, code = '']) => {
+    const [before, group, after] = code.split(/[{}]/)
+    return group === undefined ? [code] : group.split(',').map((one) => `${before}${one}${after}`)
+  })
+}
+
+/** What these say was so when it was written. */
+const isHistory = (name: string): boolean => name === 'CHANGELOG.md' || name.startsWith('docs/decisions/')
+
 describe('links in documents', () => {
   test.each(documents)('of %s lead somewhere', (name) => {
     const dead = links(name).filter((link) => {
@@ -41,6 +53,10 @@ describe('links in documents', () => {
       return heading !== undefined && target.endsWith('.md') && !anchors(target).includes(heading)
     })
     expect(dead).toEqual([])
+  })
+
+  test.each(documents.filter((name) => !isHistory(name)))('of %s to code lead somewhere', (name) => {
+    expect(codePaths(name).filter((code) => !fs.existsSync(path.join(root, code)))).toEqual([])
   })
 
   test.each(['docs/spec', 'docs/decisions', 'docs/operating'])(
