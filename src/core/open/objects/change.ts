@@ -76,7 +76,8 @@ export const keyRecordField = struct({
 })
 export type KeyRecord = ValueOf<typeof keyRecordField>
 
-export const grantField = struct({
+/** What a grant says of itself, keys aside. */
+export const grantTermsFields = {
   id: [0, grantId],
   node: [1, nodeId],
   gen: [2, uint()],
@@ -88,6 +89,9 @@ export const grantField = struct({
   via: [6, optional(grantId)],
   /** Unix seconds. */
   notAfter: [7, optional(uint())],
+} as const
+export const grantField = struct({
+  ...grantTermsFields,
   commitments: [8, keyCommitmentsField],
   /** HPKE to the grantee: mk, ck with `download`, the dedup secret with `write`. */
   sealed: [9, bytesUpTo(MAX_SEALED_KEYS_BYTES)],

@@ -4,11 +4,11 @@
  */
 import type { Codec, ValueOf } from '../../schema.ts'
 import { array, bool, bytesUpTo, codec, optional, struct, text, tuple, uint } from '../../schema.ts'
-import { ALL_RIGHTS } from '../../objects/change.ts'
+import { grantTermsFields } from '../../objects/change.ts'
 import { MAX_ADMINS } from '../../objects/identity.ts'
 import type { NodeState } from './node-state.ts'
 import { nodeStateCodec } from './node-state.ts'
-import { grantId, id, nodeId, publicKey } from '../../objects/suite.ts'
+import { id, nodeId, publicKey } from '../../objects/suite.ts'
 
 /** Grants of one space that rules look through. */
 export const MAX_GRANTS = 1_024
@@ -41,17 +41,7 @@ const witnessVotesRow = struct({
   votes: [0, array(struct({ admin: [0, id], approved: [1, bool()], seq: [2, uint()] }), MAX_ADMINS)],
 })
 const spaceRow = struct({ root: [0, nodeId], epoch: [1, uint()] })
-const grantField = struct({
-  id: [0, grantId],
-  node: [1, nodeId],
-  gen: [2, uint()],
-  grantee: [3, id],
-  encGen: [4, uint()],
-  rights: [5, uint(ALL_RIGHTS)],
-  via: [6, optional(grantId)],
-  /** Unix seconds. */
-  notAfter: [7, optional(uint())],
-})
+const grantField = struct(grantTermsFields)
 const grantsRow = struct({ grants: [0, array(grantField, MAX_GRANTS)] })
 const fields = {
   /** Of the pool; no key. */
