@@ -1,7 +1,7 @@
 import HyperDHT from 'hyperdht'
 import type { HandshakePayload } from 'hyperdht'
 import { expect, it } from 'vitest'
-import { byAnyRelay, listenerHandshake, wantsAnyRelay } from './relay-choice.ts'
+import { AnyRelay, listenerHandshake, wantsAnyRelay } from './relay-choice.ts'
 
 const keysOf = (fill: number) => HyperDHT.keyPair(new Uint8Array(32).fill(fill))
 const RELAY = keysOf(3).publicKey
@@ -21,8 +21,10 @@ const PLAIN = {
 
 const sides = () => {
   const listener = keysOf(1)
-  const { relayThrough, createHandshake } = byAnyRelay()
+  const choice = new AnyRelay()
+  const { relayThrough, createHandshake } = choice.next()
   return {
+    choice,
     relayThrough,
     dialler: createHandshake(keysOf(2), listener.publicKey),
     listener: listenerHandshake(listener, null),
@@ -30,7 +32,8 @@ const sides = () => {
 }
 
 it('has the listener name the relay, which the dialler takes for its own choice', () => {
-  const { dialler, listener, relayThrough } = sides()
+  const { dialler, listener, relayThrough, choice } = sides()
+  expect(() => choice.next()).toThrow('does not answer')
   const wish = { publicKey: relayThrough, token: TOKEN }
   const payload = listener.recv(dialler.send({ ...PLAIN, relayThrough: wish }))
   expect(wantsAnyRelay(payload)).toBe(true)
@@ -38,6 +41,7 @@ it('has the listener name the relay, which the dialler takes for its own choice'
   const answer = dialler.recv(listener.send({ ...PLAIN }))
   expect(answer.relayThrough).toBeNull()
   expect(relayThrough).toEqual(RELAY)
+  expect(choice.next().relayThrough).not.toEqual(RELAY)
 })
 
 it('leaves a dialler that names a relay itself, or none, as it is', () => {

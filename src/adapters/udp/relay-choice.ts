@@ -54,12 +54,26 @@ class DiallerHandshake extends NoiseWrap {
 export const listenerHandshake: MakeHandshake = (keyPair, remotePublicKey) =>
   new ListenerHandshake(keyPair, remotePublicKey)
 
-/** Options of an attempt by the listener's choice; `relayThrough` holds the relay's key once the listener has answered. */
-export function byAnyRelay(): { readonly relayThrough: Buffer; readonly createHandshake: MakeHandshake } {
-  const relayThrough = Buffer.from(ANY_RELAY)
-  return {
-    relayThrough,
-    createHandshake: (keyPair, remotePublicKey) =>
-      new DiallerHandshake(keyPair, remotePublicKey, relayThrough),
+/** How one attempt is made; `relayThrough` holds the relay's key once the listener has answered. */
+interface ByAnyRelay {
+  readonly relayThrough: Buffer
+  readonly createHandshake: MakeHandshake
+}
+
+/** The attempts of one dial by relays that the listener names. */
+export class AnyRelay {
+  #last: Buffer | undefined
+
+  /** Throws UnreachableError where the attempt before has no answer yet: another relay doesn't help who isn't there. */
+  next(): ByAnyRelay {
+    if (this.#last !== undefined && ANY_RELAY.equals(this.#last))
+      throw new UnreachableError('the peer does not answer')
+    const relayThrough = Buffer.from(ANY_RELAY)
+    this.#last = relayThrough
+    return {
+      relayThrough,
+      createHandshake: (keyPair, remotePublicKey) =>
+        new DiallerHandshake(keyPair, remotePublicKey, relayThrough),
+    }
   }
 }

@@ -45,7 +45,7 @@ import type { Attempt } from './first-of.ts'
 import { firstOf } from './first-of.ts'
 import { SLOT_MS } from './handshake-gate.ts'
 import { GuardedStream } from './record-guard.ts'
-import { byAnyRelay, listenerHandshake } from './relay-choice.ts'
+import { AnyRelay, listenerHandshake } from './relay-choice.ts'
 import { formatUdpAddress, parseHostPort, parseUdpAddress } from './udp-address.ts'
 import { UdpLink } from './udp-link.ts'
 import type { UdpNode } from './udp-node.ts'
@@ -283,10 +283,11 @@ export class UdpTransport implements Transport {
       },
     }
     const likely = this.node.natKind === 'random' || this.#relayOnly.has(name)
+    const named = new AnyRelay()
     const relayed = this.#relaysFor(target.key).map((relay, i): Attempt<Session> => ({
       afterMs: (likely ? 0 : RELAY_AFTER_MS) + i * NEXT_RELAY_AFTER_MS,
       run: async (signal) => {
-        const through = relay === undefined ? byAnyRelay() : { relayThrough: Buffer.from(relay) }
+        const through = relay === undefined ? named.next() : { relayThrough: Buffer.from(relay) }
         const session = await this.#attempt(target, signal, { ...through, holepunch: () => false })
         this.#relayOnly.add(name)
         if (this.#relayOnly.size > MAX_RELAY_ONLY)
