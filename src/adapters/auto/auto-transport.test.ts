@@ -14,7 +14,7 @@ import { ManualClock } from '../wire/manual-clock.ts'
 import type { SessionHostOptions } from '../wire/session-host.ts'
 import { conformanceLimits } from '../wire/conformance-limits.fixture.ts'
 import { sha256PeerId } from '../wire/peer-id.ts'
-import type { UdpWay } from './auto-transport.ts'
+import type { UdpWay } from './udp-way.ts'
 import { AutoTransport } from './auto-transport.ts'
 
 type Ways = 'both' | 'tls' | 'udp'

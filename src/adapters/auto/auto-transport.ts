@@ -10,26 +10,22 @@
  */
 import { equalBytes, toHex } from '../../core/open/bytes.ts'
 import { CancelledError, UnreachableError, UntrustedError } from '../../core/open/errors.ts'
-import {
-  formatPeerAddress,
-  hostPortOfAddress,
-  keyOfAddress,
-  parsePeerAddress,
-} from '../../core/open/peers/peer-address.ts'
+import { hostPortOfAddress, keyOfAddress, parsePeerAddress } from '../../core/open/peers/peer-address.ts'
 import type { Line } from '../../ports/line.ts'
 import type { Connection, DialOptions, Listener, ListenOptions, Transport } from '../../ports/transport.ts'
 import type { Attempt } from '../udp/first-of.ts'
 import { firstOf } from '../udp/first-of.ts'
-import type { UdpTransport } from '../udp/udp-transport.ts'
-import { formatAddress, parseAddress } from '../wire/address.ts'
+import { parseAddress } from '../wire/address.ts'
 import type { WireClock } from '../wire/clock.ts'
 import { systemClock } from '../wire/clock.ts'
 import { sha256PeerId } from '../wire/peer-id.ts'
 import { wasRefused } from '../wire/socket-error.ts'
 import { AutoConnection } from './auto-connection.ts'
+import { listenBoth } from './listen-both.ts'
 import type { KnownPath, Way } from './path-memory.ts'
 import { PathMemory } from './path-memory.ts'
 import { PathMeter } from './path-meter.ts'
+import type { UdpWay } from './udp-way.ts'
 
 const DIAL_TIMEOUT_MS = 10_000
 /** Who moved within a LAN leaves an address where nobody answers, which a system notices after 3 s. */
@@ -39,17 +35,6 @@ const NEVER = new AbortController().signal
 const LATE_MS = 1000
 /** A node asks another one so often under which address it is seen. */
 const NOTICED_WITHIN_MS = 5000
-
-/** The UDP side with the node beneath it, which belongs to this transport. */
-export interface UdpWay {
-  readonly transport: Pick<UdpTransport, 'listen' | 'dial' | 'path' | 'refusalSince' | 'close'>
-  /** What is bound, over IPv4. */
-  readonly at: { readonly host: string; readonly port: number }
-  /** Others reach that port without this node's help, as far as it knows. */
-  readonly isReachable: () => boolean
-  readonly onNetworkChange: (run: () => void) => () => void
-  readonly close: () => Promise<void>
-}
 
 export interface AutoTransportOptions {
   /** Raw Ed25519 net key. */
@@ -125,34 +110,9 @@ export class AutoTransport implements Transport {
    */
   async listen(options: ListenOptions): Promise<Listener> {
     if (this.#closed) throw new UnreachableError('the transport is closed')
-    const { host, port } = parseAddress(hostPortOfAddress(options.address) ?? '')
+    const at = parseAddress(hostPortOfAddress(options.address) ?? '')
     const udp = this.#makeUdp === undefined ? undefined : await this.#udpToListen()
-    const over: Listener[] = []
-    try {
-      if (this.#tls !== undefined)
-        over.push(await listenOnSame(this.#tls, { ...options, address: options.address }, host, port, udp))
-      if (udp !== undefined)
-        over.push(
-          await udp.transport.listen({ ...options, address: formatAddress(udp.at.host, udp.at.port) }),
-        )
-    } catch (error) {
-      await Promise.all(over.map((listener) => listener.close()))
-      throw error
-    }
-    const tls = this.#tls === undefined ? undefined : over[0]?.address
-    const key = udp === undefined ? undefined : over.at(-1)?.address.split('@', 1)[0]
-    return {
-      get address() {
-        const hint = udp?.isReachable() === true ? `@${formatAddress(udp.at.host, udp.at.port)}` : ''
-        return formatPeerAddress({
-          ...(tls === undefined ? {} : { tls }),
-          ...(key === undefined ? {} : { udp: `${key}${hint}` }),
-        })
-      },
-      close: async () => {
-        await Promise.all(over.map((listener) => listener.close()))
-      },
-    }
+    return listenBoth(this.#tls, udp, at, options)
   }
 
   /** TLS alone is better than nothing where UDP can't be had at the moment; `udpProblem` says why. */
@@ -405,21 +365,4 @@ export class AutoTransport implements Transport {
 function asHint(error: unknown): never {
   if (!(error instanceof UntrustedError)) throw error
   throw new UnreachableError('somebody else answers there', {}, { cause: error })
-}
-
-/** Over TLS on UDP's port where the choice is free; there may be somebody else, and then any port will do. */
-async function listenOnSame(
-  tls: Transport,
-  options: ListenOptions,
-  host: string,
-  port: number,
-  udp: UdpWay | undefined,
-): Promise<Listener> {
-  if (port !== 0 || udp === undefined) return tls.listen({ ...options, address: formatAddress(host, port) })
-  try {
-    return await tls.listen({ ...options, address: formatAddress(host, udp.at.port) })
-  } catch (error) {
-    if (!(error instanceof UnreachableError)) throw error
-    return tls.listen({ ...options, address: formatAddress(host, 0) })
-  }
 }

@@ -6,7 +6,7 @@
  * - Bootstrap nodes are the pool's own: those that the tracker's address, the book or a person names. Without one there is no UDP.
  */
 import { isIPv4 } from 'node:net'
-import type { UdpWay } from '../../../adapters/auto/auto-transport.ts'
+import type { UdpWay } from '../../../adapters/auto/udp-way.ts'
 import { AutoTransport } from '../../../adapters/auto/auto-transport.ts'
 import { PathMemory } from '../../../adapters/auto/path-memory.ts'
 import { createTlsTransport } from '../../../adapters/tls/tls-transport.ts'
