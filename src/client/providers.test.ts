@@ -1,11 +1,11 @@
 import { beforeEach, expect, test } from 'vitest'
 import { ManualClock } from '../../test/fixtures/manual-clock.ts'
-import { UnreachableError } from '../core/open/errors.ts'
+import { CancelledError, UnreachableError } from '../core/open/errors.ts'
 import type { AllmendError } from '../core/open/errors.ts'
 import type { Signed } from '../core/open/objects/signed.ts'
 import { presentTicket, statShards } from '../core/open/protocol/provider-methods.ts'
 import type { ProviderView } from '../core/open/protocol/tracker-methods.ts'
-import type { Connection, Message, Transport } from '../ports/transport.ts'
+import type { Connection, DialOptions, Message, Transport } from '../ports/transport.ts'
 import { Providers } from './providers.ts'
 import type { Tracker } from './tracker.ts'
 
@@ -33,14 +33,20 @@ let clock: ManualClock
 let wires: Wire[]
 let dials: number
 let isUnreachable: boolean
+/** Dials that don't end by themselves. */
+let hangs: boolean
 let providers: Providers
 beforeEach(() => {
   clock = new ManualClock()
   wires = []
   dials = 0
-  isUnreachable = false
-  const dial = (): Promise<Connection> => {
+  isUnreachable = hangs = false
+  const dial = (_address: string, _id: Uint8Array, { signal }: DialOptions): Promise<Connection> => {
     dials++
+    if (hangs)
+      return new Promise((_, reject) => {
+        signal!.addEventListener('abort', () => reject(new CancelledError('given up')))
+      })
     if (isUnreachable) return Promise.reject(new UnreachableError('nobody answers'))
     const wire = new Wire()
     wires.push(wire)
@@ -110,4 +116,27 @@ test('a provider that is down by the tracker’s word, too, is dialled once in a
   providers.learn([view(1, true)])
   await ask()
   expect(dials).toBe(4)
+})
+
+test('one that only an earlier process heard of is dialled once in a while as well', async () => {
+  isUnreachable = true
+  providers.remember([view(3, true)])
+  for (let i = 0; i < 3; i++) await expect(ask(3)).rejects.toThrow('nobody answers')
+  expect(dials).toBe(1)
+  providers.learn([view(3, true)])
+  await expect(ask(3)).rejects.toThrow('nobody answers')
+  expect(dials).toBe(2)
+})
+
+test('one that is dialled for long is doubted, not shunned, and closing doesn’t wait for it', async () => {
+  hangs = true
+  const asked = ask()
+  expect(providers.isDoubtful(fill(1))).toBe(false)
+  clock.advance(1_000)
+  expect(providers.isDoubtful(fill(1))).toBe(true)
+  expect(providers.isShunned(fill(1))).toBe(false)
+  expect(providers.isDoubtful(fill(2))).toBe(false)
+  const fails = expect(asked).rejects.toThrow('the client is closed')
+  await providers.close()
+  await fails
 })

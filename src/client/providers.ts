@@ -20,7 +20,10 @@ import { SharedLine } from './transfer/shared-line.ts'
 const SHUN_MS = 10_000
 /** How old the list of providers may be before a new stripe is planned on it, ms. */
 const LIST_AGE_MS = 1_000
-const DIAL_TIMEOUT_MS = 3_000
+/** Relays are tried in turn, the second one after 2.1 s; it has to have the time for its handshakes on a slow line. */
+const DIAL_TIMEOUT_MS = 5_000
+/** Most are reached by then: one that isn't may be gone, ms. */
+const DOUBTED_MS = 1_000
 /** A dead peer is noticed after 2.5 s; when nobody else answered in most of that time, it isn't the peer, ms. */
 const QUIET_MS = 2_000
 
@@ -44,8 +47,12 @@ export class Providers {
   /** Connections on which nothing was presented yet. */
   readonly #isNew = new WeakSet<Connection>()
   readonly #shunned = new Map<string, number>()
-  /** Those that could not be dialled: while the tracker, too, says that they are down, that holds for SHUN_MS. */
+  /** Those that could not be dialled: while the tracker, too, says that they are down, or nothing at all, that holds for SHUN_MS. */
   readonly #undialled = new Map<string, { readonly error: UnreachableError; readonly at: number }>()
+  /** Those that are being dialled, since when. */
+  readonly #dialling = new Map<string, number>()
+  /** Those of which there is no word of the tracker's, but what it said to an earlier process. */
+  readonly #remembered = new Set<string>()
   #known = new Map<string, ProviderView>()
   #hasNews = false
   /** When a provider answered last; undefined where none ever has. */
@@ -68,6 +75,7 @@ export class Providers {
     this.#listing ??= this.#tracker.call(listProviders, {}).then(
       ({ providers }) => {
         this.#known = new Map(providers.map((provider) => [toHex(provider.id), provider]))
+        this.#remembered.clear()
         this.#hasNews = true
         this.#listedAt = this.#clock.monotonic()
         this.#listing = undefined
@@ -83,7 +91,10 @@ export class Providers {
 
   /** Takes in what another answer said about providers. */
   learn(providers: readonly ProviderView[]): void {
-    for (const provider of providers) this.#known.set(toHex(provider.id), provider)
+    for (const provider of providers) {
+      this.#known.set(toHex(provider.id), provider)
+      this.#remembered.delete(toHex(provider.id))
+    }
     this.#hasNews ||= providers.length > 0
   }
 
@@ -91,7 +102,9 @@ export class Providers {
   remember(providers: readonly ProviderView[]): void {
     for (const provider of providers) {
       const id = toHex(provider.id)
-      if (!this.#known.has(id)) this.#known.set(id, provider)
+      if (this.#known.has(id)) continue
+      this.#known.set(id, provider)
+      this.#remembered.add(id)
     }
   }
 
@@ -117,6 +130,12 @@ export class Providers {
     return this.#clock.monotonic() < (this.#shunned.get(toHex(provider)) ?? 0)
   }
 
+  /** Whether others should be asked first: it failed us a moment ago, or has been dialled for longer than it takes to reach most. */
+  isDoubtful(provider: Uint8Array): boolean {
+    const since = this.#dialling.get(toHex(provider)) ?? Number.POSITIVE_INFINITY
+    return this.isShunned(provider) || this.#clock.monotonic() - since >= DOUBTED_MS
+  }
+
   shun(provider: Uint8Array): void {
     this.#shunned.set(toHex(provider), this.#clock.monotonic() + SHUN_MS)
   }
@@ -132,7 +151,7 @@ export class Providers {
     let peer = this.#peers.get(id)
     if (peer === undefined) {
       const known = this.#transport.known?.(provider)
-      peer = new Peer(() => this.#dial(id, provider), this.#clock, known, this.#line)
+      peer = new Peer((signal) => this.#dial(id, provider, signal), this.#clock, known, this.#line)
       this.#peers.set(id, peer)
     }
     return peer
@@ -224,20 +243,22 @@ export class Providers {
     await Promise.all([...this.#peers.values()].map((peer) => peer.close()))
   }
 
-  async #dial(id: string, provider: Uint8Array): Promise<Connection> {
+  async #dial(id: string, provider: Uint8Array, signal: AbortSignal): Promise<Connection> {
     if (!this.#known.has(id)) await this.list(true)
     const known = this.#known.get(id)
     if (known === undefined) throw new NotFoundError('the tracker knows no such provider', { provider })
     const failure = this.#undialled.get(id)
+    const isDown = !known.up || this.#remembered.has(id)
     // A command asks it for each shard, and would wait as often.
-    if (failure !== undefined && !known.up && this.#clock.monotonic() - failure.at < SHUN_MS)
-      throw failure.error
+    if (failure !== undefined && isDown && this.#clock.monotonic() - failure.at < SHUN_MS) throw failure.error
+    this.#dialling.set(id, this.#clock.monotonic())
     const connection = await this.#transport
-      .dial(known.address, provider, { timeoutMs: DIAL_TIMEOUT_MS })
+      .dial(known.address, provider, { timeoutMs: DIAL_TIMEOUT_MS, signal })
       .catch((error: unknown) => {
         if (error instanceof UnreachableError) this.#undialled.set(id, { error, at: this.#clock.monotonic() })
         throw error
       })
+      .finally(() => this.#dialling.delete(id))
     this.#undialled.delete(id)
     this.#isNew.add(connection)
     return connection

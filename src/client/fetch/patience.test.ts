@@ -4,7 +4,7 @@ import { UnreachableError } from '../../core/open/errors.ts'
 import type { ProviderView } from '../../core/open/protocol/tracker-methods.ts'
 import type { Client } from '../client.ts'
 import type { PatienceOptions, Waiting } from './patience.ts'
-import { Patience, PATIENCE_MS } from './patience.ts'
+import { ALONE_MS, Patience, PATIENCE_MS } from './patience.ts'
 
 const fill = (byte: number): Uint8Array => new Uint8Array(32).fill(byte)
 const all = [1, 2, 3].map(fill)
@@ -69,8 +69,20 @@ test('whatever is read gives it new patience', async () => {
   expect(await waits(on)).toBe(true)
 })
 
-test('nobody is waited for with a wait of 0, nor while the tracker can’t be asked', async () => {
+test('nobody is waited for with a wait of 0', async () => {
   expect(await waits(patience({ waitMs: 0 }))).toBe(false)
   isTrackerAway = true
-  expect(await waits(patience())).toBe(false)
+  expect(await waits(patience({ waitMs: 0 }))).toBe(false)
+})
+
+test('while the tracker can’t be asked all are waited for, and not for long', async () => {
+  isTrackerAway = true
+  goneMs = []
+  const on = patience()
+  expect(await waits(on)).toBe(true)
+  clock.advance(ALONE_MS - 2_000)
+  expect(await waits(on)).toBe(true)
+  expect(await waits(on)).toBe(false)
+  on.gotOn()
+  expect(await waits(on)).toBe(false)
 })

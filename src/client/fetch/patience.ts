@@ -6,6 +6,8 @@ import type { Client } from '../client.ts'
 
 /** How long reads wait for providers to come back unless they are told, ms: a home that got another address is back within 15 s. */
 export const PATIENCE_MS = 60_000
+/** The same while the tracker is away, which says who was there: long enough for a home that got another address, ms. */
+export const ALONE_MS = 15_000
 const RETRY_MS = 1_000
 
 /** Too few shards can be had: these providers were asked in vain, and `lacking` of them would be enough. */
@@ -49,7 +51,7 @@ export function mayReturn({ up, reportedAgo }: ProviderView, withinMs: number): 
 /**
  * How long the reads of one command wait for providers that are moving. Invariants:
  * - it waits only while as many as are lacking were there less than `waitMs` ago, by the tracker's word: for who has been gone for long
- *   nobody waits.
+ *   nobody waits. Without that word it waits for all, not longer than ALONE_MS.
  * - it gives up when nothing at all was read for `waitMs`; whom it waited for in vain it doesn't wait for again.
  */
 export class Patience {
@@ -75,26 +77,25 @@ export class Patience {
   async wait({ away, lacking }: Pick<ProvidersAwayError, 'away' | 'lacking'>): Promise<boolean> {
     const { clock, providers } = this.#client
     const { signal, onWaiting } = this.#options
-    const leftMs = this.#progressAt + this.#waitMs - clock.monotonic()
+    const coming = await this.#coming()
+    const waitMs = coming === undefined ? Math.min(this.#waitMs, ALONE_MS) : this.#waitMs
+    const leftMs = this.#progressAt + waitMs - clock.monotonic()
     if (leftMs <= 0) for (const id of away) this.#vain.add(toHex(id))
-    const coming = new Set(await this.#coming())
-    const awaited = away.filter((id) => coming.has(toHex(id)))
+    const isComing = (id: string) => !this.#vain.has(id) && coming?.has(id) !== false
+    const awaited = away.filter((id) => isComing(toHex(id)))
     if (leftMs <= 0 || awaited.length < lacking) return false
     onWaiting?.({ providers: awaited.map((id) => providers.nameOf(id)).sort(), leftMs })
     await clock.sleep(Math.min(RETRY_MS, leftMs), signal)
     return true
   }
 
-  /** Who may be back soon; nobody where the tracker can't be asked. */
-  async #coming(): Promise<string[]> {
+  /** Who may be back soon; undefined where the tracker can't be asked. */
+  async #coming(): Promise<ReadonlySet<string> | undefined> {
     try {
       const all = await this.#client.providers.list(true)
-      return all
-        .filter((provider) => mayReturn(provider, this.#waitMs))
-        .map(({ id }) => toHex(id))
-        .filter((id) => !this.#vain.has(id))
+      return new Set(all.filter((one) => mayReturn(one, this.#waitMs)).map(({ id }) => toHex(id)))
     } catch (error) {
-      if (error instanceof UnreachableError) return []
+      if (error instanceof UnreachableError) return undefined
       throw error
     }
   }

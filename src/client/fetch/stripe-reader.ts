@@ -250,7 +250,7 @@ export class StripeReader {
           provider,
           isData: index < this.view.stripe.k,
           isUp: up,
-          isShunned: providers.isShunned(provider),
+          isShunned: providers.isDoubtful(provider),
           expectedMs: this.#expectedMs(provider, length),
         })),
     )

@@ -47,7 +47,7 @@ export interface PutResult {
   readonly bytes: number
   /** Shard bytes that went to providers. */
   readonly sentBytes: number
-  /** Those of them that had gone before: sending a shard was interrupted, or its provider failed. */
+  /** Those of them that went in vain or again: sending a shard was interrupted, or its provider failed, or too many did for its stripe. */
   readonly repeatedBytes: number
   /** What could not be read; everything else is stored. */
   readonly problems: readonly PutProblem[]

@@ -9,6 +9,9 @@ import type { Pace } from './pace.ts'
 /** How long a further connection may be without requests before it is closed, ms. */
 const IDLE_MS = 10_000
 
+/** Dials the peer, at most until the signal. */
+export type Dial = (signal: AbortSignal) => Promise<Connection>
+
 interface Lane {
   readonly connection: Connection
   /** Requests, and their bytes, that are under way. */
@@ -28,7 +31,7 @@ export interface Taken {
  * Invariant: a connection that is closed, or `retiring`, is given to nobody.
  */
 export class Lanes {
-  readonly #dial: () => Promise<Connection>
+  readonly #dial: Dial
   readonly #clock: Clock
   readonly #pace: Pace
   readonly #growth: LaneGrowth
@@ -37,7 +40,7 @@ export class Lanes {
   #first: Promise<Lane> | undefined
   #isGrowing = false
 
-  constructor(dial: () => Promise<Connection>, clock: Clock, pace: Pace) {
+  constructor(dial: Dial, clock: Clock, pace: Pace) {
     this.#dial = dial
     this.#clock = clock
     this.#pace = pace
@@ -54,7 +57,7 @@ export class Lanes {
     const isLarge = flow !== undefined
     let lane = this.#least(isLarge)
     while (lane === undefined) {
-      if (this.#stop.signal.aborted) throw new UnreachableError('the client is closed')
+      if (this.#stop.signal.aborted) throw closed()
       await this.#firstOne()
       lane = this.#least(isLarge)
     }
@@ -108,7 +111,10 @@ export class Lanes {
   }
 
   async #open(): Promise<Lane> {
-    const connection = await this.#dial()
+    const { signal } = this.#stop
+    const connection = await this.#dial(signal).catch((cause: unknown) => {
+      throw signal.aborted ? closed(cause) : cause
+    })
     const lane: Lane = { connection, requests: 0, bytes: 0 }
     if (this.#stop.signal.aborted) await connection.close()
     else this.#lanes.push(lane)
@@ -142,4 +148,8 @@ export class Lanes {
     this.#forget(lane)
     await lane.connection.close()
   }
+}
+
+function closed(cause?: unknown): UnreachableError {
+  return new UnreachableError('the client is closed', {}, { cause })
 }

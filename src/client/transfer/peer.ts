@@ -2,6 +2,7 @@ import type { Clock } from '../../ports/clock.ts'
 import type { Connection, KnownPeer, RequestOptions } from '../../ports/transport.ts'
 import { BULK_BYTES } from '../../ports/transport.ts'
 import type { Flow } from './flow.ts'
+import type { Dial } from './lanes.ts'
 import { Lanes } from './lanes.ts'
 import { Pace } from './pace.ts'
 import { SendQueue } from './send-queue.ts'
@@ -14,7 +15,7 @@ export class Peer {
   readonly queue: SendQueue
   readonly #clock: Clock
 
-  constructor(dial: () => Promise<Connection>, clock: Clock, known?: KnownPeer, line?: SharedLine) {
+  constructor(dial: Dial, clock: Clock, known?: KnownPeer, line?: SharedLine) {
     this.#clock = clock
     this.pace = new Pace(() => clock.monotonic(), known, line)
     this.lanes = new Lanes(dial, clock, this.pace)

@@ -5,7 +5,7 @@ export interface Source {
   readonly isData: boolean
   /** Its provider is up as far as the tracker knows. */
   readonly isUp: boolean
-  /** It failed us a moment ago. */
+  /** It failed us a moment ago, or hasn't been reached yet though it has been dialled for a while. */
   readonly isShunned: boolean
   /** ms until the whole shard would be here; undefined where nothing at all was measured yet. */
   readonly expectedMs: number | undefined

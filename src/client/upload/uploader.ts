@@ -294,6 +294,7 @@ export class Uploader {
     const plain = blobs.flat().reduce((sum, blob) => sum + blob.plain, 0)
     const total = shards.reduce((sum, shard) => sum + shard.length, 0)
     let sentBytes = 0
+    let repeatedBytes = 0
     let sentPlain = 0
     let decodable = 0
     let outcome: StripeOutcome
@@ -315,6 +316,7 @@ export class Uploader {
             this.#progress.wire += bytes
             this.#progress.repeated += repeated
             sentBytes += bytes
+            repeatedBytes += repeated
             const reached = Math.floor(plain * Math.min(1, sentBytes / total))
             this.#progress.add('sent', Math.max(0, reached - sentPlain))
             sentPlain = Math.max(sentPlain, reached)
@@ -334,6 +336,8 @@ export class Uploader {
     } catch (error) {
       throwIfCancelled(this.#signal)
       if (!(await this.#isWorthNarrowing(error, scheme.n))) throw error
+      // It goes once more, in stripes of its own.
+      this.#progress.repeated += sentBytes - repeatedBytes
       this.#progress.owe('sent', sentPlain)
       this.#progress.owe('decodable', decodable)
       return blobs.flat().map((blob, i) => ({ ...blob, bytes: cutOut(shards, places[i]!) }))
