@@ -1,6 +1,6 @@
 /** A node with a UDP transport in a process of its own, driven by messages; `node udp-peer.ts <options as JSON>`. */
-import { startRelay } from '../../src/adapters/udp/relay-server.ts'
-import type { RelayServer } from '../../src/adapters/udp/relay-server.ts'
+import { startRelay } from '../../src/adapters/udp/relay/relay-server.ts'
+import type { RelayServer } from '../../src/adapters/udp/relay/relay-server.ts'
 import { createUdpNode } from '../../src/adapters/udp/udp-node.ts'
 import { parseUdpAddress } from '../../src/adapters/udp/udp-address.ts'
 import { UdpTransport } from '../../src/adapters/udp/udp-transport.ts'

@@ -1,6 +1,6 @@
 import type NoiseSecretStream from '@hyperswarm/secret-stream'
 import { expect, it } from 'vitest'
-import { MAX_RECORD_PLAIN_BYTES } from './record-guard.ts'
+import { MAX_RECORD_PLAIN_BYTES } from './guards/record-guard.ts'
 import { UdpLink } from './udp-link.ts'
 
 it('says that it has taken bytes only when they may change', async () => {

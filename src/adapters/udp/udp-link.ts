@@ -2,7 +2,7 @@ import type NoiseSecretStream from '@hyperswarm/secret-stream'
 import type { ByteLink } from '../wire/link.ts'
 import type { Session } from '../wire/session.ts'
 import { formatAddress } from '../wire/address.ts'
-import { MAX_RECORD_PLAIN_BYTES } from './record-guard.ts'
+import { MAX_RECORD_PLAIN_BYTES } from './guards/record-guard.ts'
 
 /** A silent stream ends after this many ms; both sides' keepalives come each 5 s. */
 export const STREAM_TIMEOUT_MS = 8000

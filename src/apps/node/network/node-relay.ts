@@ -1,4 +1,4 @@
-import type { RelayOptions, RelayServer } from '../../../adapters/udp/relay-server.ts'
+import type { RelayOptions, RelayServer } from '../../../adapters/udp/relay/relay-server.ts'
 import { orAborted } from '../../../ports/aborted.ts'
 import { atMost } from '../at-most.ts'
 import type { PoolNetwork } from './pool-network.ts'
@@ -34,7 +34,7 @@ export class NodeRelay {
   async startIfReachable(signal?: AbortSignal): Promise<void> {
     const node = this.#network.node()
     if (this.#server !== undefined || node === undefined || !this.#network.isReachable()) return
-    this.#starting ??= import('../../../adapters/udp/relay-server.ts')
+    this.#starting ??= import('../../../adapters/udp/relay/relay-server.ts')
       .then(({ startRelay }) => startRelay(node, { ...this.#whom, line: this.#network.line }))
       .then(
         (server) => {

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
 import { beforeEach, describe, expect, it } from 'vitest'
-import { ManualClock } from '../wire/manual-clock.ts'
+import { ManualClock } from '../../wire/manual-clock.ts'
 import { RelayQuota } from './relay-quota.ts'
 
 const limits = { connections: 2, bytesPerSecond: 1000, bytesPerDay: 100_000 }

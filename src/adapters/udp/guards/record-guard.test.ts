@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { MalformedError } from '../../core/open/errors.ts'
+import { MalformedError } from '../../../core/open/errors.ts'
 import { MAX_RECORD_PLAIN_BYTES, RecordGuard } from './record-guard.ts'
 
 const OVERHEAD = 17

@@ -1,7 +1,7 @@
 import type NoiseSecretStream from '@hyperswarm/secret-stream'
 import { EventEmitter } from 'node:events'
 import { beforeEach, describe, expect, it } from 'vitest'
-import { ManualClock } from '../wire/manual-clock.ts'
+import { ManualClock } from '../../wire/manual-clock.ts'
 import {
   FIRST_RECORD_MS,
   HandshakeGate,

@@ -7,8 +7,8 @@
  * - All together have at most MAX_GUESTS, one address MAX_GUESTS_PER_ADDRESS; keys of the pool need none.
  */
 import type NoiseSecretStream from '@hyperswarm/secret-stream'
-import { equalBytes } from '../../core/open/bytes.ts'
-import type { WireClock } from '../wire/clock.ts'
+import { equalBytes } from '../../../core/open/bytes.ts'
+import type { WireClock } from '../../wire/clock.ts'
 import { UNMET_MS } from './handshake-gate.ts'
 
 /** Relays have as many places for guests. */

@@ -5,9 +5,9 @@
 import * as blindRelay from 'blind-relay'
 import type { Mux, MuxCodec } from 'blind-relay'
 import type NoiseSecretStream from '@hyperswarm/secret-stream'
-import type { AllmendError } from '../../core/open/errors.ts'
-import { errorFromWire, errorToWire } from '../../core/open/errors.ts'
-import { decodeWireError, encodeWireError } from '../../core/open/wire/wire-error.ts'
+import type { AllmendError } from '../../../core/open/errors.ts'
+import { errorFromWire, errorToWire } from '../../../core/open/errors.ts'
+import { decodeWireError, encodeWireError } from '../../../core/open/wire/wire-error.ts'
 
 const NOTHING = new Uint8Array(0)
 const PROTOCOL = 'allmend/relay-refusal/1'

@@ -7,12 +7,12 @@
  */
 import type NoiseSecretStream from '@hyperswarm/secret-stream'
 import type { HandshakePayload, HostPort } from 'hyperdht'
-import { equalBytes, toHex } from '../../core/open/bytes.ts'
-import type { WireClock } from '../wire/clock.ts'
+import { equalBytes, toHex } from '../../../core/open/bytes.ts'
+import type { WireClock } from '../../wire/clock.ts'
 import { GuestSlots } from './guest-slots.ts'
 import { HandshakeGate } from './handshake-gate.ts'
-import { wantsAnyRelay } from './relay-choice.ts'
-import type { UdpNode } from './udp-node.ts'
+import { wantsAnyRelay } from '../relay/relay-choice.ts'
+import type { UdpNode } from '../udp-node.ts'
 
 type ScreeningNode = Pick<UdpNode, 'publicKey' | 'relays' | 'reachableAt' | 'someRelays' | 'admits'>
 

@@ -10,10 +10,10 @@
  *   them is bounded for each address and for all, as keys cost nothing.
  */
 import type NoiseSecretStream from '@hyperswarm/secret-stream'
-import { BusyError } from '../../core/open/errors.ts'
-import type { WireClock } from '../wire/clock.ts'
-import { MAX_GUESTS, MAX_GUESTS_PER_ADDRESS } from './guest-slots.ts'
-import { HandshakeGate } from './handshake-gate.ts'
+import { BusyError } from '../../../core/open/errors.ts'
+import type { WireClock } from '../../wire/clock.ts'
+import { MAX_GUESTS, MAX_GUESTS_PER_ADDRESS } from '../guards/guest-slots.ts'
+import { HandshakeGate } from '../guards/handshake-gate.ts'
 import type { Quota, RelayLimits } from './relay-quota.ts'
 import { RelayQuota } from './relay-quota.ts'
 

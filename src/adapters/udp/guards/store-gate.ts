@@ -7,7 +7,7 @@
  */
 import HyperDHT from 'hyperdht'
 import type { DhtRequest } from 'hyperdht'
-import { equalBytes } from '../../core/open/bytes.ts'
+import { equalBytes } from '../../../core/open/bytes.ts'
 
 /** Commands of HyperDHT 6. */
 const ANNOUNCE = 4

@@ -2,9 +2,9 @@ import * as blindRelay from 'blind-relay'
 import HyperDHT from 'hyperdht'
 import { once } from 'node:events'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { equalBytes } from '../../core/open/bytes.ts'
-import { parseTimetable } from '../../core/open/limits/timetable.ts'
-import { LineLimits } from '../wire/line-limits.ts'
+import { equalBytes } from '../../../core/open/bytes.ts'
+import { parseTimetable } from '../../../core/open/limits/timetable.ts'
+import { LineLimits } from '../../wire/line-limits.ts'
 import { RelayYard, connect, eventually, seedOf, send } from './relay-yard.fixture.ts'
 
 const LOOK_MS = 1000

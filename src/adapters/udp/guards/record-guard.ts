@@ -11,7 +11,7 @@
 import NoiseSecretStream from '@hyperswarm/secret-stream'
 import type { SecretStreamOptions } from '@hyperswarm/secret-stream'
 import type { UdxStream } from 'udx-native'
-import { MalformedError, UnreachableError } from '../../core/open/errors.ts'
+import { MalformedError, UnreachableError } from '../../../core/open/errors.ts'
 
 /** Plaintext of one record; as a frame of ours, so that small frames never wait for more of the line than that. */
 export const MAX_RECORD_PLAIN_BYTES = 64 * 1024

@@ -8,8 +8,8 @@
  * - Who is over stays refused until LEAST_REFUSED_MS have passed and something is left again: else it would be let in for a second at a time.
  * - What is kept of a key is forgotten once it has no connection and all that it is allowed.
  */
-import { BusyError } from '../../core/open/errors.ts'
-import type { WireClock } from '../wire/clock.ts'
+import { BusyError } from '../../../core/open/errors.ts'
+import type { WireClock } from '../../wire/clock.ts'
 
 const MB = 1_000_000
 const DAY_MS = 24 * 60 * 60_000

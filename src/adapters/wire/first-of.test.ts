@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { CancelledError, DeniedError, UnreachableError } from '../../core/open/errors.ts'
-import { ManualClock } from '../wire/manual-clock.ts'
+import { ManualClock } from './manual-clock.ts'
 import type { Attempt } from './first-of.ts'
 import { firstOf } from './first-of.ts'
 

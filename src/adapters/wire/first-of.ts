@@ -1,5 +1,5 @@
 import { UnreachableError } from '../../core/open/errors.ts'
-import type { WireClock } from '../wire/clock.ts'
+import type { WireClock } from './clock.ts'
 
 /** One way to get something. */
 export interface Attempt<T> {

@@ -12,7 +12,7 @@
  * - At most MAX_HALF_OPEN streams wait for their first record; one more ends the oldest.
  */
 import type NoiseSecretStream from '@hyperswarm/secret-stream'
-import type { WireClock } from '../wire/clock.ts'
+import type { WireClock } from '../../wire/clock.ts'
 
 /** How long the DHT keeps what it needs to answer a repeated first message; its repeats come within 4 s. */
 export const SLOT_MS = 4000

@@ -7,7 +7,7 @@
  */
 import type { HandshakePayload, KeyPair, MakeHandshake } from 'hyperdht'
 import NoiseWrap from 'hyperdht/lib/noise-wrap.js'
-import { UnreachableError } from '../../core/open/errors.ts'
+import { UnreachableError } from '../../../core/open/errors.ts'
 
 const KEY_BYTES = 32
 const ANY_RELAY = Buffer.alloc(KEY_BYTES)
