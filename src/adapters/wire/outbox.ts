@@ -4,9 +4,11 @@
  *
  * Invariants: a batch holds whole frames only; at most MAX_BATCHES are with the link; `done` of a frame comes after the link
  * took it; a stopped outbox calls nobody back. Of a body no more goes than the receiver has granted. Where the line is limited, bodies go
- * in the slices that it gives, and whole frames at once: they make the next slice later.
+ * in the slices that it gives, and whole frames at once: they make the next slice later. Buffers for bulk are kept from batch to batch, until
+ * `rest`.
  */
 import type { FrameType } from '../../core/open/wire/frame.ts'
+import { freeBytes } from '../../core/open/free-bytes.ts'
 import { FRAME_HEADER_BYTES, MAX_DATA_BYTES, writeFrameHeader } from '../../core/open/wire/frame.ts'
 import { BATCH_BYTES, MAX_BATCHES, MIN_PROGRESS_BYTES } from './limits.ts'
 import type { ByteLink } from './link.ts'
@@ -149,13 +151,19 @@ export class Outbox {
     return this.#allowed
   }
 
+  /** Nothing is to be sent for a while: gives up the buffers of earlier batches, 640 KiB for each connection. */
+  rest(): void {
+    for (const buffer of this.#spare) freeBytes(buffer)
+    this.#spare.length = 0
+  }
+
   stop(): void {
     this.#stopped = true
     this.#frames = []
     this.#frameBytes = 0
     this.#bodies.clear()
     this.#parked.clear()
-    this.#spare.length = 0
+    this.rest()
   }
 
   /** At the end of the turn, so that what one turn produces shares a write. */

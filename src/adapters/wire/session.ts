@@ -293,6 +293,7 @@ export class Session implements Connection, HeldSession, FrameSink {
     else if (!heard && this.isIdle && this.#unanswered === 0) {
       this.#stopTicking?.()
       this.#stopTicking = undefined
+      this.#outbox.rest()
     }
   }
 
