@@ -1,9 +1,10 @@
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { LogTwin, TestLog, TestWitness } from '../../../../../test/fixtures/log/log-twin.ts'
+import type { LogTwin } from '../../../../../test/fixtures/log/log-twin.ts'
+import { TestLog, TestWitness, twinWithHome } from '../../../../../test/fixtures/log/log-twin.ts'
 import { seedOf } from '../../../../../test/fixtures/provider-pool.ts'
-import type { TestMember, TestSpace } from '../../../../../test/fixtures/tracker/tracker-pool.ts'
-import { TrackerPool, create } from '../../../../../test/fixtures/tracker/tracker-pool.ts'
+import type { TestMember, TestSpace, TrackerPool } from '../../../../../test/fixtures/tracker/tracker-pool.ts'
+import { create } from '../../../../../test/fixtures/tracker/tracker-pool.ts'
 import { nodePrimitives as p } from '../../../../adapters/native/node-primitives.ts'
 import { equalBytes, toHex } from '../../bytes.ts'
 import { decoderConformance } from '../../decoder.conformance.ts'
@@ -25,10 +26,7 @@ let witnesses: TestWitness[]
 const tracker = seedOf('the tracker')
 const NONE = new Uint8Array(0)
 beforeEach(async () => {
-  pool = new TrackerPool()
-  twin = new LogTwin(pool)
-  alice = await twin.found()
-  home = twin.createSpace(alice, 'home')
+  ;({ pool, twin, alice, home } = await twinWithHome())
   witnesses = ['w1', 'w2', 'w3', 'w4'].map((name) => new TestWitness(name))
   trust = {
     log: twin.identity,
