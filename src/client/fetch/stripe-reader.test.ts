@@ -118,6 +118,27 @@ test('a holder that stands still costs one hedge; later stripes are read without
   expect(asked[1]).toBe(2)
 })
 
+test('decoding for the sake of a few bytes is charged until the others are wanted, too', async () => {
+  const { hedging } = client.providers
+  for (let salt = 0; salt < 2; salt++) await expectDecoded(reader(salt), salt)
+  // Something doesn't come from there for who knows how long.
+  const slow = client.providers.peer(views[1]!.id).pace.down
+  slow.expect(SHARD)
+  slow.begin()
+  skipped += 5_000
+  const few = new Map([[1, 1_000]])
+  const stripe = reader(3)
+  expect(stripe.isDirect(few)).toBe(false)
+  await stripe.decoded(1, [{ offset: 0, length: 1_000 }])
+  while (hedging.spend(SHARD)) {
+    // Until nothing is left.
+  }
+  expect(reader(4).isDirect(few)).toBe(true)
+  expect(reader(4).isDirect(all)).toBe(false)
+  for (const index of all.keys()) await stripe.direct(index, [{ offset: 0, length: SHARD }])
+  expect(reader(4).isDirect(few)).toBe(false)
+})
+
 test('of whole copies all are read, whichever place they have, and who serves a wrong one no more', async () => {
   const { promise: isOpen, resolve: open } = Promise.withResolvers<void>()
   onAsked = () => isOpen

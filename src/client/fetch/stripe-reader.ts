@@ -105,9 +105,7 @@ export class StripeReader {
 
   /** Bytes that this stripe keeps in memory. */
   get cachedBytes(): number {
-    let sum = 0
-    for (const shard of this.#whole.values()) sum += shard.length
-    return sum
+    return this.#whole.values().reduce((sum, { length }) => sum + length, 0)
   }
 
   get isIdle(): boolean {
@@ -122,7 +120,8 @@ export class StripeReader {
 
   /**
    * Whether these bytes of data shards, by index, are best asked of their holders: those are there, and not so slow that decoding would be
-   * much quicker. With one of them away the others are needed whole anyway: their bytes must not travel twice.
+   * much quicker. With one of them away the others are needed whole anyway: their bytes must not travel twice. Where it is not, what decoding moves beyond
+   * these bytes is charged as a hedge.
    */
   isDirect(wanted: ReadonlyMap<number, number>): boolean {
     const indices = [...wanted.keys()].filter((index) => !this.#whole.has(index))
@@ -133,8 +132,11 @@ export class StripeReader {
     const expected = best.map((holder) => this.#expectedMs(holder!.provider, wanted.get(holder!.index)!))
     const directMs = expected.includes(undefined) ? undefined : Math.max(...expected.map((ms = 0) => ms))
     const missing = this.view.stripe.k - this.#whole.size
+    const { hedging } = this.#client.providers
     const lineMs = this.#client.providers.lineMs(this.decodingBytes)
-    return !isBetterDecoded(directMs, this.#sources(), missing, lineMs)
+    if (!isBetterDecoded(directMs, this.#sources(), missing, lineMs)) return true
+    const spare = indices.reduce((left, index) => left - wanted.get(index)!, this.decodingBytes)
+    return !hedging.spend(Math.max(0, spare))
   }
 
   /** How long these bytes of a data shard will take from their holder, ms; undefined where that is not known. */
@@ -160,8 +162,12 @@ export class StripeReader {
     options: ReadOptions = {},
   ): Promise<{ parts: Uint8Array[]; from?: Place; body?: Uint8Array }> {
     const whole = this.#whole.get(index)
-    if (whole !== undefined) return { parts: cut(whole, ranges) }
-    const from = this.#equalHolders(index)[0]
+    if (whole !== undefined) {
+      // It was charged when it was decoded beside what was wanted then.
+      this.#client.providers.hedging.refund(bytesIn(ranges))
+      return { parts: cut(whole, ranges) }
+    }
+    const [from] = this.#equalHolders(index)
     if (from === undefined) throw new NotEnoughShardsError('the holder of this shard is not there', { index })
     const length = bytesIn(ranges)
     let body: Uint8Array
@@ -229,8 +235,8 @@ export class StripeReader {
 
   /** Who has the bytes of a shard, the best first; equal ones in the order that chance gave them: of whole copies that is everybody. */
   #equalHolders(index: number): Holder[] {
-    const { shards } = this.view.stripe
-    return this.#ranked(index, (place) => equalBytes(shards[place]![0], shards[index]![0]))
+    const idAt = (place: number): Uint8Array => this.view.stripe.shards[place]![0]
+    return this.#ranked(index, (place) => equalBytes(idAt(place), idAt(index)))
   }
 
   /** Holders of a shard in its own place worth asking. */
@@ -313,7 +319,7 @@ export class StripeReader {
     const firstError = await this.#fetch(this.#sources(), k, signal)
     if (this.#whole.size < k) await this.#findMore(k, signal)
     if (this.#whole.size < k) throw this.#tooFew(firstError)
-    const lost = shards.map((_, index) => index).filter((index) => index < k && !this.#whole.has(index))
+    const lost = [...shards.keys()].filter((index) => index < k && !this.#whole.has(index))
     if (lost.length === 0) return
     const lengths = shards.map(([, length]) => length)
     const rebuilt = reconstruct(

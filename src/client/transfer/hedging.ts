@@ -50,6 +50,11 @@ export class Hedging {
     this.#balance = Math.min(HEDGED_BURST, this.#balance + bytes * HEDGED_SHARE)
   }
 
+  /** So many bytes that came beside others were of use after all. */
+  refund(bytes: number): void {
+    this.#balance = Math.min(HEDGED_BURST, this.#balance + bytes)
+  }
+
   /** Whether a hedge that may cost so many bytes is to be made, and charges it; `stalled`: the read that it is for gets nothing. */
   spend(bytes: number, stalled = false): boolean {
     if (bytes > 0 && this.#balance < Math.min(bytes, HEDGED_BURST) && !stalled) return false
