@@ -105,7 +105,7 @@ export class StripeReader {
 
   /** Bytes that this stripe keeps in memory. */
   get cachedBytes(): number {
-    return this.#whole.values().reduce((sum, { length }) => sum + length, 0)
+    return [...this.#whole.values()].reduce((sum, { length }) => sum + length, 0)
   }
 
   get isIdle(): boolean {
