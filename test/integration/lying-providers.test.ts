@@ -7,10 +7,12 @@ import { get } from '../../src/client/operations/get.ts'
 import { put } from '../../src/client/operations/put.ts'
 import { status } from '../../src/client/operations/status.ts'
 import { equalBytes, toHex } from '../../src/core/open/bytes.ts'
-import { NotEnoughShardsError, UntrustedError } from '../../src/core/open/errors.ts'
+import { NotEnoughShardsError, UnreachableError, UntrustedError } from '../../src/core/open/errors.ts'
+import { readShard } from '../../src/core/open/protocol/provider-methods.ts'
 import { listStripes } from '../../src/core/open/protocol/tracker-methods.ts'
 import { treeOf } from '../fixtures/local-tree.ts'
 import type { Liar, Lie } from '../fixtures/lying-provider.ts'
+import { Meddler, meddlingTransport } from '../fixtures/meddling-transport.ts'
 import { randomFrom, seededRandom } from '../fixtures/seeded-random.ts'
 import type { TestPool } from '../fixtures/test-pool.ts'
 import { startTestPool } from '../fixtures/test-pool.ts'
@@ -110,6 +112,24 @@ describe('lies', () => {
     expect(wrong.length).toBe(liars[2]!.lies)
     expect(new Set(wrong.map(({ provider }) => provider))).toEqual(new Set(['p3']))
     expect(checkedBytes).toBeGreaterThan(30_000_000)
+  })
+
+  test('check asks who was silent once more', async () => {
+    lie([], undefined)
+    const silent = new Meddler()
+    const asked = new Set<string>()
+    silent.delay(readShard, async ({ head }) => {
+      const shard = toHex(readShard.request.decode(head).shard)
+      if (asked.has(shard)) return
+      asked.add(shard)
+      throw new UnreachableError('no answer in time')
+    })
+    const client = await pool.client({
+      wrap: (transport) => meddlingTransport(transport, pool.providers[1]!.id, silent),
+    })
+    expect(await check(client, { readData: true })).toMatchObject({ problems: [], lost: 0, atRisk: 0 })
+    expect(asked.size).toBeGreaterThan(0)
+    expect(silent.count).toBe(2 * asked.size)
   })
 
   test('providers that throw away what they acknowledge: read from the others, found by checking', async () => {

@@ -1,5 +1,5 @@
 import { equalBytes, toHex } from '../../core/open/bytes.ts'
-import { AllmendError } from '../../core/open/errors.ts'
+import { AllmendError, UnreachableError } from '../../core/open/errors.ts'
 import { shardId } from '../../core/open/merkle.ts'
 import type { Signed } from '../../core/open/objects/signed.ts'
 import { readShard, statShards } from '../../core/open/protocol/provider-methods.ts'
@@ -128,10 +128,14 @@ class Check {
     if (ticket === undefined) return problem('unreachable')
     try {
       if (this.#parameters.readData !== true) {
-        const { value } = await providers.call(provider, ticket, statShards, { shards: [shard] })
+        const { value } = await this.#asked(provider, () =>
+          providers.call(provider, ticket, statShards, { shards: [shard] }),
+        )
         return value.present[0] === true || problem('missing')
       }
-      const { body } = await providers.call(provider, ticket, readShard, { shard, ranges: [] })
+      const { body } = await this.#asked(provider, () =>
+        providers.call(provider, ticket, readShard, { shard, ranges: [] }),
+      )
       this.#checkedBytes += body.length
       const whole = body.length === length && equalBytes(shardId(primitives.blake3, body), shard)
       return whole || problem('wrong')
@@ -139,6 +143,18 @@ class Check {
       if (!(error instanceof AllmendError)) throw error
       if (error.code === 'not-found') return problem('missing')
       return problem(error.policy === 'blame-peer' ? 'wrong' : 'unreachable')
+    }
+  }
+
+  /** Asks once more where the tracker says that the provider is there: one that was silent for a moment, as on a busy machine, isn't gone. */
+  async #asked<T>(provider: Uint8Array, ask: () => Promise<T>): Promise<T> {
+    try {
+      return await ask()
+    } catch (error) {
+      if (!(error instanceof UnreachableError)) throw error
+      const known = (await this.#client.providers.list()).find(({ id }) => equalBytes(id, provider))
+      if (known?.up !== true) throw error
+      return ask()
     }
   }
 
