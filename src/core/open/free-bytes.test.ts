@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { describe, expect, it } from 'vitest'
 import { allocateBytes, freeBytes } from './free-bytes.ts'
 
@@ -45,6 +47,30 @@ describe('allocateBytes', () => {
     const second = Array.from({ length: 20 }, () => allocateBytes(SHARD))
     expect(new Set(second.map(({ buffer }) => buffer)).size).toBe(20)
     for (const bytes of second) freeBytes(bytes)
+  })
+
+  it('lets go what was kept for a busy moment, not what is in use all the time', () => {
+    setFlagsFromString('--expose-gc')
+    const collect = runInNewContext('gc') as () => void
+    const inUse = (): number => {
+      // What other tests have dropped would go in between.
+      collect()
+      return process.memoryUsage().arrayBuffers
+    }
+    const some = (count: number) => Array.from({ length: count }, () => allocateBytes(SHARD))
+    const often = (): void => {
+      for (let i = 0; i < 600; i++) some(2).forEach(freeBytes)
+    }
+    often()
+    const before = inUse()
+    some(8).forEach(freeBytes)
+    expect(inUse() - before).toBeGreaterThan(5 * SHARD)
+    often()
+    expect(Math.abs(inUse() - before)).toBeLessThan(SHARD)
+    // Two are still kept: nothing new is made for them.
+    const steady = some(2)
+    expect(Math.abs(inUse() - before)).toBeLessThan(SHARD)
+    steady.forEach(freeBytes)
   })
 
   it('takes memory back through a part of it', () => {
