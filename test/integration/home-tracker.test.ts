@@ -52,11 +52,16 @@ describeInLab('a tracker at home', () => {
 
   test('is reached by hole punching', async () => {
     await putAndGet('from home')
-    const peers = await until(async () => {
+    // Whose direct way takes more than 0.6 s for once, as on a busy machine, is reached by a relay until the next dial.
+    const direct = await until(async () => {
       const found = await pool.json<Peer>('alice', 'peers')
-      return found.some(({ relays }) => relays) ? found : undefined
+      return found.some(({ relays }) => relays) && found.every(({ relayed }) => relayed === false)
+        ? found
+        : undefined
     })
-    for (const { role, relayed } of peers) expect([role, relayed]).toEqual([role, false])
+    expect(direct.map(({ role }) => role).toSorted()).toEqual(
+      ['tracker', 'node', 'provider', 'provider', 'provider'].toSorted(),
+    )
   })
 
   test('is reached by the relay from a network with a symmetric router', async () => {
