@@ -1,5 +1,5 @@
 /**
- * How the pool's nodes say that they are reached. In memory only: after a restart they say it again within a minute. Nothing here is
+ * How the pool's nodes say that they are reached. In memory only: after a restart providers say it again at once, others within a minute. Nothing here is
  * trusted by anybody: who dials an address proves the key that he wants.
  */
 import { toHex } from '../../core/open/bytes.ts'
