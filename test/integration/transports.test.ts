@@ -6,6 +6,9 @@ import { differences, makeMixedTree, recordTree } from '../fixtures/mixed-tree.t
 import { ProcessPool, until } from '../fixtures/processes/process-pool.ts'
 import { randomFrom } from '../fixtures/seeded-random.ts'
 
+/** The fewest that two can be lost of. */
+const PROVIDERS = 4
+
 interface Shown {
   readonly providers: readonly {
     readonly name: string
@@ -40,13 +43,13 @@ describe.each([
 ] as const)('over $transport', ({ transport, used }) => {
   let pool: ProcessPool
   beforeAll(async () => {
-    pool = await ProcessPool.start({ restart: 'never', transport })
+    pool = await ProcessPool.start({ providers: PROVIDERS, restart: 'never', transport })
   })
   afterAll(() => pool.close())
 
   test('peers and doctor say how the pool is reached', async () => {
     const peers = documents<Peer>((await pool.run('peers', '--json')).stdout)
-    expect(peers.map(({ role }) => role)).toEqual(['tracker', ...Array(6).fill('provider')])
+    expect(peers.map(({ role }) => role)).toEqual(['tracker', ...Array(PROVIDERS).fill('provider')])
     for (const peer of peers) {
       expect(peer.transport).toBe(used)
       expect(peer.address.includes('+')).toBe(transport === 'auto')
@@ -72,14 +75,14 @@ describe.each([
     expect(safety).toEqual({ survives: 2, target: 2, missingShards: 0 })
 
     const { providers } = await pool.json<Shown>('status')
-    expect(providers).toHaveLength(6)
+    expect(providers).toHaveLength(PROVIDERS)
     for (const provider of providers) {
       expect(provider).toMatchObject({ state: 'up', transport: used, relayed: false })
       expect(provider.roundTripMs).toBeGreaterThan(0)
       expect(provider.goodput).toBeGreaterThan(0)
     }
 
-    await pool.kill('2', '5')
+    await pool.kill('2', '3')
     expect((await pool.run('get', '/home/tree', pool.at('out'))).code).toBe(0)
     expect(differences(recordTree(pool.at('tree')), recordTree(pool.at('out')))).toEqual([])
   })
