@@ -12,7 +12,7 @@ import type { CacheKeys } from '../../core/secret/cache-keys.ts'
 import { cacheKeys } from '../../core/secret/cache-keys.ts'
 import { cacheContext } from '../../core/secret/context.ts'
 import type { CacheRecord, CacheUsage, ReadCache } from '../../ports/read-cache.ts'
-import type { ClientParts } from '../client.ts'
+import type { ClientParts } from '../client-parts.ts'
 
 /** Written at once: a transaction costs as much as this many bytes. */
 const BATCH_BYTES = 1024 * 1024

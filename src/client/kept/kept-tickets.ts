@@ -11,7 +11,7 @@ import { openSigned } from '../../core/open/objects/signed.ts'
 import { id } from '../../core/open/objects/suite.ts'
 import { offlineTickets } from '../../core/open/protocol/tracker-methods.ts'
 import { array, codec, struct, uint } from '../../core/open/schema.ts'
-import type { ClientParts } from '../client.ts'
+import type { ClientParts } from '../client-parts.ts'
 import type { Tracker } from '../tracker.ts'
 import type { KeptRecords } from './kept-records.ts'
 

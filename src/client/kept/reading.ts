@@ -8,7 +8,7 @@
 import { AllmendError, UnreachableError } from '../../core/open/errors.ts'
 import type { Head } from '../../core/open/objects/operation.ts'
 import type { ReadCache } from '../../ports/read-cache.ts'
-import type { ClientParts } from '../client.ts'
+import type { ClientParts } from '../client-parts.ts'
 import type { LogClient } from '../log/log-client.ts'
 import type { Tracker } from '../tracker.ts'
 import { KeptPlaces } from './kept-places.ts'

@@ -3,7 +3,7 @@ import { UntrustedError } from '../../core/open/errors.ts'
 import { genesisCodec } from '../../core/open/objects/identity.ts'
 import { SUITE, ZERO_ID } from '../../core/open/objects/suite.ts'
 import type { Pins } from '../../ports/pin-store.ts'
-import type { ClientParts } from '../client.ts'
+import type { ClientParts } from '../client-parts.ts'
 
 /** The pins of this home, which are of one pool, and of one that this program is not too old for. */
 export class LogPins {

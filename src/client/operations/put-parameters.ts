@@ -1,7 +1,6 @@
 /** What a put is given and what it tells. */
 import type { AllmendError } from '../../core/open/errors.ts'
 import type { Waiting } from '../fetch/patience.ts'
-import type { Safety } from '../upload/uploader.ts'
 
 export interface PutParameters {
   /** Local files and folders. */
@@ -35,6 +34,15 @@ export interface PutProgress {
 export interface PutProblem {
   readonly path: string
   readonly error: AllmendError
+}
+
+/** How well the least safe stripe of this upload is stored. */
+export interface Safety {
+  /** Losses that every stripe survives now. */
+  survives: number
+  /** Losses that it will survive once what is missing is repaired. */
+  target: number
+  missingShards: number
 }
 
 export interface PutResult {

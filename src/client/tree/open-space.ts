@@ -6,7 +6,7 @@ import { ZERO_ID } from '../../core/open/objects/suite.ts'
 import type { Primitives } from '../../core/open/primitives.ts'
 import type { SpaceView } from '../../core/open/protocol/tracker-methods.ts'
 import { openGrant } from '../../core/secret/grant.ts'
-import type { Identity } from '../client.ts'
+import type { Identity } from '../client-parts.ts'
 import type { Space } from './space.ts'
 import type { NodeVerifier } from './verified-changes.ts'
 

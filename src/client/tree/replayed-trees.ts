@@ -8,7 +8,7 @@ import { changeCodec, changeId, checkChange } from '../../core/open/objects/chan
 import { operationCodec } from '../../core/open/objects/operation.ts'
 import { NODE_ID_BYTES } from '../../core/open/objects/suite.ts'
 import type { Primitives } from '../../core/open/primitives.ts'
-import type { Identity } from '../client.ts'
+import type { Identity } from '../client-parts.ts'
 import type { ReplayedSpace } from '../log/audit/replayed-spaces.ts'
 import { openNode } from './open-node.ts'
 import { openSpace } from './open-space.ts'

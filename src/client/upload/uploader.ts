@@ -19,7 +19,7 @@ import { MAX_SHARD_BYTES, stripeId } from '../../core/open/stripes/stripe.ts'
 import type { JournalJob, PlannedStripe } from '../../ports/put-journal.ts'
 import type { Client } from '../client.ts'
 import { mayReturn, PATIENCE_MS } from '../fetch/patience.ts'
-import type { PutParameters } from '../operations/put-parameters.ts'
+import type { PutParameters, Safety } from '../operations/put-parameters.ts'
 import { Semaphore, throwIfCancelled } from '../concurrency.ts'
 import type { Space } from '../tree/space.ts'
 import type { StripeOutcome } from './stripe-sender.ts'
@@ -42,15 +42,6 @@ export interface UploadBlob {
   readonly plain: number
   /** Called once, when the blob is safe in the pool. */
   readonly stored: () => void
-}
-
-/** How well the least safe stripe of this upload is stored. */
-export interface Safety {
-  /** Losses that every stripe survives now. */
-  survives: number
-  /** Losses that it will survive once what is missing is repaired. */
-  target: number
-  missingShards: number
 }
 
 interface Plan {
