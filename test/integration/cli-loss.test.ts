@@ -11,15 +11,19 @@ import { bytesOnDisk, startPut } from '../fixtures/processes/start-put.ts'
 
 const PROVIDERS = ['1', '2', '3', '4', '5', '6']
 
+/** Each test leaves it with all of its providers up. */
+let pool: ProcessPool
+beforeAll(async () => {
+  pool = await ProcessPool.start({ restart: 'never' })
+})
+afterAll(() => pool.close())
+
 describe('get', () => {
-  let pool: ProcessPool
   beforeAll(async () => {
-    pool = await ProcessPool.start({ restart: 'never' })
     makeMixedTree(pool.at('tree'), randomFrom(1), { large: 4, small: 30 })
     const { safety } = await pool.json<PutResult>('put', pool.at('tree'), '/home/')
     expect(safety).toEqual({ survives: 2, target: 2, missingShards: 0 })
   })
-  afterAll(() => pool.close())
 
   test('leaves nothing at its target when it is killed or interrupted, and works after that', async () => {
     const target = pool.at('cut off')
@@ -92,12 +96,6 @@ describe('get', () => {
 })
 
 describe('put', () => {
-  let pool: ProcessPool
-  beforeAll(async () => {
-    pool = await ProcessPool.start({ restart: 'never' })
-  })
-  afterAll(() => pool.close())
-
   test('notices a death, says what is missing, and heals when it is run again', async () => {
     const file = pool.at('while dying')
     fs.writeFileSync(file, seededRandom().bytes(70_000_000))

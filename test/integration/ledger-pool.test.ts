@@ -1,7 +1,7 @@
 /** The ledger in pools of real processes whose chain goes away, or is another network. */
 import { randomBytes } from 'node:crypto'
 import * as fs from 'node:fs'
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createJsonRpc, isObject } from '../../src/adapters/evm/json-rpc.ts'
 import type { Verdict } from '../fixtures/processes/ledger-process.ts'
 import {
@@ -32,12 +32,14 @@ interface Placements {
   }[]
 }
 
-let pool: ProcessPool
-afterEach(() => pool.close())
-
 describe('a pool and its embedded chain', () => {
-  it('places stripes by the ledger’s draw, whoever is down; members recompute it, and see each provider’s weight', async () => {
+  let pool: ProcessPool
+  beforeAll(async () => {
     pool = await ProcessPool.start({ providers: 6, restart: 'never', chain: OFTEN })
+  })
+  afterAll(() => pool.close())
+
+  it('places stripes by the ledger’s draw, whoever is down; members recompute it, and see each provider’s weight', async () => {
     await anchored(pool)
     const putSome = async (name: string) => {
       fs.writeFileSync(pool.at(name), randomBytes(3_000_000))
@@ -63,43 +65,33 @@ describe('a pool and its embedded chain', () => {
     })
 
     await pool.kill('3')
-    await until(async () => {
-      const { providers: now } = await pool.json<Shares>('providers')
-      return now.some(({ state }) => state === 'down') ? true : undefined
-    })
+    await pool.statusUntil(({ providers: now }) => now.find(({ state }) => state === 'down'))
+    expect((await pool.json<Shares>('providers')).providers.map(({ state }) => state)).toContain('down')
     await putSome('two')
     const { placements } = await pool.json<Placements>('ledger', 'placements')
     expect(placements.map(({ state }) => state)).toEqual(['drawn', 'drawn'])
     expect(placements.reduce((sum, { skipped }) => sum + skipped.down, 0)).toBe(1)
-
-    await pool.kill('chain')
-    await putSome('three')
-    const without = await pool.json<Placements>('ledger', 'placements')
-    expect(without.chainAsked).toBe(false)
-    expect(without.placements.map(({ state }) => state)).toEqual(['unchecked', 'unchecked', 'unchecked'])
-    // Its address is free once it is gone: the chain comes back there.
-    const back = pool.spawn(['chain', 'start', '--dir', pool.at('pool', 'chain')])
-    const again = await until(async () => {
-      const found = await pool.json<Placements>('ledger', 'placements')
-      return found.chainAsked ? found : undefined
-    })
-    expect(again.placements.map(({ state }) => state)).toEqual(['drawn', 'drawn', 'drawn'])
-    back.child.kill('SIGTERM')
-    await back.finished
   })
 
-  it('reads and writes without its chain, and anchors what came in between when that is back', async () => {
-    pool = await ProcessPool.start({ providers: 3, restart: 'never', chain: OFTEN })
+  it('reads and writes without its chain, and anchors and draws what came in between when that is back', async () => {
     const { anchored: first, chain } = await anchored(pool)
     const { address } = pool.process('chain')
     await pool.kill('chain')
     await putNamed(pool, 'without')
     expect((await pool.run('cat', '/home/without')).stdout).toBe('without')
+    const without = await pool.json<Placements>('ledger', 'placements')
+    expect(without.chainAsked).toBe(false)
+    expect(without.placements.map(({ state }) => state)).toEqual(['unchecked', 'unchecked', 'unchecked'])
     await ledgerStatusWhen(pool, ({ problem }) => problem !== undefined)
     expect(await pool.json<Verdict>('log', 'verify')).toMatchObject({ verified: true, chainAsked: false })
+
+    // Its address is free once it is gone: the chain comes back there.
     const back = pool.spawn(['chain', 'start', '--dir', pool.at('pool', 'chain')])
     const again = await anchored(pool)
     expect(again.anchored!.size).toBeGreaterThan(first!.size)
+    const drawn = await pool.json<Placements>('ledger', 'placements')
+    expect(drawn.chainAsked).toBe(true)
+    expect(drawn.placements.map(({ state }) => state)).toEqual(['drawn', 'drawn', 'drawn'])
     const rpc = createJsonRpc({ url: `http://${address}` })
     const block = await rpc.request('eth_getBlockByNumber', [`0x${chain!.block!.number.toString(16)}`, false])
     expect(isObject(block) && block['hash']).toBe(`0x${chain!.block!.hash}`)
@@ -110,7 +102,7 @@ describe('a pool and its embedded chain', () => {
 
 describe('a pool and another network', () => {
   it('deploys there once, and goes on there without being told again', async () => {
-    pool = await ProcessPool.start({ providers: 1 })
+    await using pool = await ProcessPool.start({ providers: 1 })
     const without = await ledgerStatusOf(pool)
     expect([without.chain, without.anchored]).toEqual([undefined, undefined])
     const running = pool.spawn(['--json', 'chain', 'start', '--dir', pool.at('network')])
