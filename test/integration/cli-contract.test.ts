@@ -13,6 +13,8 @@ import { startPut } from '../fixtures/processes/start-put.ts'
 
 const PROVIDERS = 4
 const launcher = path.join(import.meta.dirname, '..', '..', 'bin', 'allmend.js')
+/** Bytes that aren't put before somebody sees that they are on their way. */
+const BIG = 40_000_000
 /** Enough lines to fill any pipe. */
 const MANY = 1_200
 
@@ -179,7 +181,7 @@ describe('the command line on a pool', () => {
       const random = seededRandom()
       const show = (name: string, env: Record<string, string>) => {
         // New bytes, or there would be nothing to send and to show.
-        fs.writeFileSync(pool.at(name), random.bytes(50_000_000))
+        fs.writeFileSync(pool.at(name), random.bytes(25_000_000))
         const put = `'${process.execPath}' '${launcher}' put '${pool.at(name)}' /home/`
         return spawnSync('script', ['-qec', put, '/dev/null'], {
           env: { ...process.env, TERM: 'xterm', ALLMEND_HOME: pool.home(), ...env },
@@ -200,9 +202,9 @@ describe('the command line on a pool', () => {
 
   test('a put that is interrupted says that it goes on, and does', async () => {
     const big = pool.at('big')
-    fs.writeFileSync(big, seededRandom().bytes(80_000_000))
+    fs.writeFileSync(big, seededRandom().bytes(BIG))
     const { command, reached } = startPut(pool, big, [])
-    await reached(8_000_000)
+    await reached(BIG / 10)
     command.child.kill('SIGINT')
     const stopped = await command.finished
     expect(stopped).toMatchObject({ code: 1, stdout: '' })
@@ -210,7 +212,7 @@ describe('the command line on a pool', () => {
     expect((await pool.run('stat', '/home/big')).code).toBe(3)
     const rest = await pool.json<PutResult>('put', big, '/home/')
     // Two data shards of four: what arrived before isn't sent again.
-    expect(rest.sentBytes).toBeLessThan(2 * 80_000_000)
+    expect(rest.sentBytes).toBeLessThan(2 * BIG)
     expect((await pool.run('cat', '/home/big')).bytes.equals(fs.readFileSync(big))).toBe(true)
   })
 
