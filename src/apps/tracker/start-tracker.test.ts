@@ -5,6 +5,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { seedOf, silent } from '../../../test/fixtures/provider-pool.ts'
 import { nodePrimitives as p } from '../../adapters/native/node-primitives.ts'
 import { createTlsTransport } from '../../adapters/tls/tls-transport.ts'
+import { freeUdpPort } from '../../adapters/udp/free-udp-port.ts'
 import { toHex } from '../../core/open/bytes.ts'
 import { FolderError, UnreachableError, UntrustedError } from '../../core/open/errors.ts'
 import { TOKEN_FOUNDING, parseJoinToken } from '../../core/open/peers/join-token.ts'
@@ -71,6 +72,16 @@ async function found(token: string): Promise<Uint8Array> {
   await transport.close()
   return pool
 }
+
+test('a tracker whose ports have two numbers keeps both', async () => {
+  const first = await start('127.0.0.1:0')
+  await first.close()
+  // As where somebody had the number of TCP.
+  const file = path.join(folder, 'tracker.json')
+  const udpPort = await freeUdpPort()
+  fs.writeFileSync(file, JSON.stringify({ ...JSON.parse(fs.readFileSync(file, 'utf8')), udpPort }))
+  expect((await start()).address).toBe(`${first.address}@127.0.0.1:${udpPort}`)
+})
 
 test('a tracker is founded with its token once, and starts again where it was, as who it was', async () => {
   const first = await start('127.0.0.1:0')

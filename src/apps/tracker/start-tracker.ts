@@ -117,7 +117,7 @@ export async function startTracker(options: StartTrackerOptions): Promise<Runnin
       seed: folder.netSeed,
       mode: options.transport ?? 'auto',
       file: folder.network,
-      listen: at.udp,
+      listen: udpPlace(options.listen, at.udp, place.udpPort),
       lastPort: place.udpPort,
       bootstrap: place.bootstrap,
       admits: (key) => equalBytes(key, ownKey) || isKnown(store, place, key),
@@ -290,4 +290,9 @@ function isKnown(store: TrackerStore, place: TrackerPlace, key: Uint8Array): boo
 
 function stackOf(error: unknown): string {
   return error instanceof Error ? (error.stack ?? error.message) : String(error)
+}
+
+/** Where it had its UDP port last, which is another one than that of TCP where somebody had the same number; unless it is told where. */
+function udpPlace(asked: string | undefined, udp: string, lastPort: number | undefined): string {
+  return asked !== undefined || lastPort === undefined ? udp : formatAddress(parseAddress(udp).host, lastPort)
 }
