@@ -160,6 +160,7 @@ it(`loses nothing through ${ROUNDS} kills in the middle of put (ALLMEND_SEED=${S
   for (const [i, record] of (await fetched(names)).entries())
     expect(differences(acknowledged.get(names[i]!)!, record), names[i]).toEqual([])
   const checked = await pool.run('--json', 'check', '--read-data')
+  expect(checked.stdout, checked.stderr).not.toBe('')
   const { problems, lost, atRisk, files } = JSON.parse(checked.stdout) as CheckResult
   expect({ problems, lost, atRisk, files }).toEqual({ problems: [], lost: 0, atRisk: 0, files: [] })
 })
