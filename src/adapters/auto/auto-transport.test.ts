@@ -90,19 +90,27 @@ describe('AutoTransport', () => {
 
   it('listens on one port number for both, and prefers TLS', async () => {
     const bootstrap = await startDht()
-    const [alice, bob] = [
-      await makeAuto('alice', bootstrap, 'both'),
-      await makeAuto('bob', bootstrap, 'both'),
-    ]
-    const { address } = await listen(bob)
-    const { tls, udp } = parsePeerAddress(address)
-    expect(udp?.endsWith(`@${tls}`)).toBe(true)
+    const alice = await makeAuto('alice', bootstrap, 'both')
+    // Over TCP somebody else may have a number, and then any other will do; he hasn't three that were drawn.
+    for (let tries = 1; ; tries++) {
+      const bob = await makeAuto(`bob ${tries}`, bootstrap, 'both')
+      const { address } = await listen(bob)
+      const { tls, udp } = parsePeerAddress(address)
+      if (udp?.endsWith(`@${tls}`) !== true && tries < 3) continue
+      expect(udp?.endsWith(`@${tls}`)).toBe(true)
+      await prefersTls(alice, bob, address)
+      return
+    }
+  })
+
+  async function prefersTls(alice: AutoTransport, bob: AutoTransport, address: string): Promise<void> {
+    const { tls } = parsePeerAddress(address)
     expect(address).toMatch(/^127\.0\.0\.1:\d+\+[\w-]{43}$/)
     const connection = await alice.dial(address, sha256PeerId(bob.publicKey))
     await connection.request(1, nothing)
     expect(alice.path(connection)).toMatchObject({ way: 'tls', relayed: false, remoteAddress: tls })
     expect(alice.known(sha256PeerId(bob.publicKey))?.roundTripMs).toBeGreaterThan(0)
-  })
+  }
 
   it('goes over UDP where nobody answers over TLS, or somebody else does', async () => {
     const bootstrap = await startDht()
