@@ -4,7 +4,7 @@ import { randomFrom } from '../../../test/fixtures/seeded-random.ts'
 import { MemoryNetwork } from '../../adapters/memory/memory-transport.ts'
 import { nodeClock } from '../../adapters/native/node-clock.ts'
 import { nodePrimitives } from '../../adapters/native/node-primitives.ts'
-import { toHex } from '../../core/open/bytes.ts'
+import { equalBytes, toHex } from '../../core/open/bytes.ts'
 import { encodeParity } from '../../core/open/stripes/erasure-code.ts'
 import { CancelledError, NotEnoughShardsError } from '../../core/open/errors.ts'
 import { peerId } from '../../core/open/hash.ts'
@@ -19,6 +19,7 @@ import type { Client } from '../client.ts'
 import { Providers } from '../providers.ts'
 import type { Tracker } from '../tracker.ts'
 import { DamageReporter } from './damage-reporter.ts'
+import type { PassFor } from './stripe-reader.ts'
 import { StripeReader } from './stripe-reader.ts'
 
 const K = 4
@@ -79,7 +80,7 @@ beforeEach(async () => {
 })
 
 /** A stripe whose shards lie at a provider each. */
-function reader(salt: number, k = K, n = N): StripeReader {
+function reader(salt: number, k = K, n = N, passFor: PassFor = () => ticket): StripeReader {
   const data = Array.from({ length: k }, (_, i) => new Uint8Array(SHARD).fill(salt * K + i + 1))
   const shards = [...data, ...encodeParity({ k, n }, data)]
   const ids = shards.map((bytes) => new Uint8Array(shardId(nodePrimitives.blake3, bytes)))
@@ -87,7 +88,7 @@ function reader(salt: number, k = K, n = N): StripeReader {
   const stripe: Stripe = { k, n, shards: ids.map((id) => [id, SHARD] as const) }
   const holders = views.slice(0, n).map(({ id }, index) => [index, id, true] as const)
   const view = { id: stripeId(nodePrimitives, stripe), stripe, holders, copies: undefined }
-  return new StripeReader(client, view, () => ticket, new DamageReporter({} as Tracker, client.clock))
+  return new StripeReader(client, view, passFor, new DamageReporter({} as Tracker, client.clock))
 }
 
 async function expectDecoded(stripe: StripeReader, salt: number): Promise<void> {
@@ -170,4 +171,12 @@ test('ranges come from their holder, and from whole shards once it is gone', asy
   expect(reader(8).isDirect(all)).toBe(false)
   await expectDecoded(stripe, 7)
   expect(asked[2]).toBe(1)
+})
+
+test('a holder for whom the tracker gave no ticket is asked no further, and the others are enough', async () => {
+  const withheld = views[0]!.id
+  const stripe = reader(0, K, N, (provider) => (equalBytes(provider, withheld) ? undefined : ticket))
+  await expect(stripe.direct(0, [{ offset: 0, length: 10 }])).rejects.toThrow(/no ticket/)
+  await expectDecoded(stripe, 0)
+  expect(asked[0]).toBe(0)
 })

@@ -287,8 +287,10 @@ export class StripeReader {
     const expectedMs = this.#expectedMs(provider, bytes)
     const started = clock.monotonic()
     const pass = this.#passFor(provider, shard)
-    if (pass === undefined)
+    if (pass === undefined) {
+      this.#fail(index, provider)
       throw new NotEnoughShardsError('the tracker gave no ticket for this provider', { provider })
+    }
     try {
       const answer = await providers.call(
         provider,
