@@ -42,6 +42,9 @@ const MASQUERADE: Readonly<Record<RouterKind, string>> = {
 
 /** Addresses of the lab's public hosts; a documentation network would be refused as unroutable. */
 const PUBLIC_NET = '44.128.7'
+/** Last numbers of addresses: the first one stays free. */
+const FIRST_HOST = 2
+const HOSTS = 253
 /** Where there is nothing but a LAN. */
 export const LAN_NET = '192.168.7'
 
@@ -50,7 +53,9 @@ export class Lab {
   readonly #spaces: string[] = []
   readonly #children = new Set<ChildProcess>()
   readonly #net: string
-  #hosts = 0
+  /** Who has which public address, and how many were given. */
+  readonly #addresses = new Map<string, string>()
+  #drawn = 0
   #ports = 0
 
   /** `net`: the first three numbers of the addresses on the switch. */
@@ -104,7 +109,7 @@ export class Lab {
   renumber(name: string): string {
     const isHome = this.#outside.has(name)
     const at = isHome ? `${name}-r` : name
-    const address = `${this.#net}.${++this.#hosts + 1}`
+    const address = this.#nextAddress(at)
     this.#in(at, 'address', 'flush', 'dev', 'wan0')
     this.#in(at, 'address', 'add', `${address}/24`, 'dev', 'wan0')
     if (isHome) this.#outside.set(name, address)
@@ -172,11 +177,22 @@ export class Lab {
   /** Connects a namespace to the switch under the next public address. */
   #plug(name: string): string {
     const port = `p${++this.#ports}`
-    const address = `${this.#net}.${++this.#hosts + 1}`
+    const address = this.#nextAddress(name)
     const at = this.#full('switch')
     this.#in(name, 'link', 'add', 'wan0', 'type', 'veth', 'peer', 'name', port, 'netns', at)
     this.#in('switch', 'link', 'set', port, 'master', 'br0', 'up')
     this.#address(name, 'wan0', address)
+    return address
+  }
+
+  /** A public address that nobody has: one that was given up longest ago when all have been used. */
+  #nextAddress(name: string): string {
+    const taken = new Set(this.#addresses.values())
+    let address: string
+    do {
+      address = `${this.#net}.${FIRST_HOST + (this.#drawn++ % HOSTS)}`
+    } while (taken.has(address))
+    this.#addresses.set(name, address)
     return address
   }
 
