@@ -1,11 +1,6 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { seedOf } from '../../../test/fixtures/provider-pool.ts'
-import type {
-  TestMember,
-  TestSpace,
-  TestStripe,
-  TrackerPool,
-} from '../../../test/fixtures/tracker/tracker-pool.ts'
+import type { TestMember, TestSpace, TrackerPool } from '../../../test/fixtures/tracker/tracker-pool.ts'
 import {
   contents,
   create,
@@ -27,13 +22,6 @@ let alice: TestMember
 let home: TestSpace
 beforeEach(async () => void ({ pool, alice, home } = await poolWithHome(LEASE_MS)))
 afterEach(() => pool.close())
-
-const has = async (made: TestStripe, by = alice) => {
-  const { present } = await by.call(methods.hasBlobs, { space: home.id, blobs: blobIds(made) })
-  return new Set(present)
-}
-const commitFile = (label: string, blobs: readonly Uint8Array[]) =>
-  alice.commit(home.id, [create(label, home.root, contents(blobs))])
 
 test('a stripe is placed once on different providers, with a write ticket for each that names one shard', async () => {
   await pool.addProviders(alice, 8)
@@ -71,8 +59,9 @@ test('a failed provider is replaced, the same request gives the same answer, and
     alice.call(methods.sealStripe, { stripe: made.id, stored: [[index, failed]], blobs: made.blobs }),
   ).rejects.toBeInstanceOf(ConflictError)
   await alice.call(methods.sealStripe, { stripe: made.id, stored, blobs: made.blobs })
-  await commitFile('file', blobIds(made))
-  expect(await has(made)).toEqual(new Set([true]))
+  await alice.commit(home.id, [create('file', home.root, contents(blobIds(made)))])
+  const { present } = await alice.call(methods.hasBlobs, { space: home.id, blobs: blobIds(made) })
+  expect(new Set(present)).toEqual(new Set([true]))
   pool.clock.advance(LEASE_MS + LEASE_GRACE_MS + 1)
   await pool.provider(failed).report()
   expect((await pool.provider(failed).report()).free).toEqual([made.stripe.shards[index]![0]])
